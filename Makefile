@@ -1,0 +1,52 @@
+# make serve    install, build catalog.db from the bundled sample, serve it on http://127.0.0.1:8001
+# make test     what CI runs: lint and all tests
+#
+# Needs Python 3.10 or newer, make and git; everything else goes into .venv.
+# Another Python: make PYTHON=python3.12 serve.  Other sources: make SOURCES=../cache serve.
+
+PYTHON ?= python3
+SOURCES ?= examples/site examples/indexes
+SCALES ?= 10000,100000
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := serve
+.PHONY: serve build test lint docs bench clean browser
+
+serve: build
+	@$(BIN)/spack-catalog serve
+
+build: $(INSTALLED)
+	@$(BIN)/spack-catalog build $(SOURCES)
+
+test: lint browser
+	@$(BIN)/pytest -q
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/cog --check README.md
+
+docs: $(INSTALLED)
+	@$(BIN)/cog -r README.md
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.build --scales $(SCALES)
+
+clean:
+	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -f catalog.db* inspect.json
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Tests in a browser are skipped where there is none.
+browser:
+	@.ci/browser
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d: make PYTHON=python3.x ..." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
+	@echo "installing into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
