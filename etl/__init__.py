@@ -1,0 +1,1 @@
+"""From what Spack's build caches publish to one SQLite file."""

@@ -1,0 +1,1 @@
+"""Spack's language: versions, variants, compilers, targets, tags, and specs as trees."""

@@ -1,0 +1,25 @@
+"""Text from strangers, made fit to be shown."""
+
+from __future__ import annotations
+
+from reprlib import Repr
+
+_BRIEF = Repr()
+_BRIEF.maxlist = _BRIEF.maxdict = 8
+_BRIEF.maxlevel = 3
+_BRIEF.maxstring = _BRIEF.maxother = 60
+
+
+def brief(value: object) -> str:
+    """A value as a message shows it, however long or deep it is."""
+    return _BRIEF.repr(value)
+
+
+def printable(name: str) -> str:
+    """A name that any terminal and any file can hold: line feeds and the like are escaped."""
+    if name.isprintable():
+        return name
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
