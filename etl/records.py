@@ -1,0 +1,205 @@
+"""What every source yields: plain, frozen records that know nothing of tables.
+
+A source is read as one stream of records.  It begins with a :class:`Source`; then come the
+:class:`Tag`, :class:`Page`, :class:`Mirror` and :class:`Recipe` records found in it, and a
+:class:`Problem` wherever something was refused or contradicts itself.  The order of the records
+means nothing: the catalog written from them is the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+SourceKind = Literal["pages", "build cache", "indexes", "recipes"]
+ProblemKind = Literal["refused", "contradiction"]
+ListOperator = Literal[":=", "="]
+
+BOM = b"\xef\xbb\xbf"
+"""What some editors write before a file's first character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One edge of a concrete spec: which spec it needs, and what for.
+
+    ``deptypes`` are ``build``, ``link``, ``run`` and ``test``; ``virtuals`` are the interfaces
+    (``mpi``, ``c``) that the dependency provides over this edge.
+    """
+
+    hash: str
+    package: str
+    deptypes: tuple[str, ...]
+    virtuals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What build caches know of a spec and pages do not say.
+
+    ``patches`` are full SHA-256 sums in the order of the variant ``patches``; ``flags`` holds the
+    compiler flags that are not empty, such as ``("cflags", ("-O2", "-g"))``; ``external`` is the
+    prefix or the modules of a package that Spack did not build; ``build_spec`` is the hash of the
+    spec that was built when this one was spliced from it; ``format`` is Spack's spec format.
+    """
+
+    format: int
+    namespace: str | None
+    package_hash: str | None = None
+    flags: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    patches: tuple[str, ...] = ()
+    external: str | None = None
+    build_spec: str | None = None
+    dependencies: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One concrete spec, as one source tells it.
+
+    ``compiler`` is in today's notation (``gcc@12.2.0``, ``intel-oneapi-compilers@2024.2.1``,
+    ``none``), whatever the source wrote.  ``variants`` are the strings Spack prints, in its order.
+    ``size`` is the binary's size in bytes.
+    """
+
+    hash: str
+    package: str
+    version: str
+    compiler: str
+    os: str
+    platform: str
+    target: str
+    variants: tuple[str, ...]
+    size: int | None = None
+    build: Build | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageStyle:
+    """How one page is written.
+
+    ``meta_keys`` and ``item_keys`` are the keys of ``meta`` and of each item of
+    ``spec_details``, in order.  ``exact_compilers`` is the notation ``gcc@=11.4.0`` with the
+    compiler names of that time.  ``list_operator`` joins a multi-valued variant to its values.
+    ``counts_as_they_come`` keeps ``num_specs_by_stack`` in the order in which the specs name the
+    stacks instead of by name.  ``mirror`` is the address under which the tarballs of the page
+    lie, where it lists them.  ``sizes`` is whether it tells any size; most pages write ``"-"`` for
+    all.  ``newline``, ``bom`` and ``end`` are the file's line ending,
+    whether it begins with a byte order mark, and what follows the last ``---``.
+    """
+
+    meta_keys: tuple[str, ...]
+    item_keys: tuple[str, ...]
+    exact_compilers: bool
+    list_operator: ListOperator
+    counts_as_they_come: bool = False
+    mirror: str | None = None
+    sizes: bool = False
+    newline: str = "\n"
+    bom: bool = False
+    end: str = ""
+
+    def to_json(self) -> str:
+        """The style as one line of JSON, for the catalog's table of styles."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> PageStyle:
+        """The style that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: ``text`` is not such a style.
+        """
+        fields = json.loads(text)
+        fields["meta_keys"] = tuple(fields["meta_keys"])
+        fields["item_keys"] = tuple(fields["item_keys"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A cache.spack.io page: the binaries of one package in one tag.
+
+    ``stacks[i]`` lists the stacks that hold ``specs[i]``; both are in the order of the page.
+    ``style`` is how the page is written; ``text`` is the whole page where no style can say that.
+    ``place`` is the page's path inside its source.
+    """
+
+    place: str
+    tag: str
+    package: str
+    style: PageStyle
+    specs: tuple[Spec, ...]
+    stacks: tuple[tuple[str, ...], ...]
+    text: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The build cache of one stack under one tag, as its index lists it.
+
+    ``available[i]`` says whether ``specs[i]`` is in the build cache, or only mentioned there as
+    a dependency.
+    """
+
+    place: str
+    tag: str
+    stack: str
+    url: str | None
+    specs: tuple[Spec, ...]
+    available: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag and its stacks, as the site's ``_data/tags.yaml`` lists them."""
+
+    name: str
+    stacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a package's recipe says about it.
+
+    ``licenses`` are SPDX expressions; any of several may hold for some versions only.
+    """
+
+    package: str
+    description: str | None
+    homepage: str | None
+    licenses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was read.  ``location`` is an address, or a path inside what the user named.
+
+    ``location`` holds no path of the machine that built the catalog: the same input gives the
+    same catalog wherever it lies.  ``parts`` is how many pages or indexes are about to come, where
+    that is known.
+    """
+
+    kind: SourceKind
+    location: str
+    parts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was refused, or that contradicts itself and was read all the same."""
+
+    place: str
+    kind: ProblemKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The end of a source: the SHA-256 of all that was read from it."""
+
+    sha256: str
+
+
+Record = Source | Tag | Page | Mirror | Recipe | Problem | Digest

@@ -1,0 +1,1 @@
+"""Spack's build caches as a source: where their indexes lie, and what these say."""

@@ -1,0 +1,127 @@
+"""Indexes, wherever they lie, become records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from etl.errors import SourceError
+from etl.records import Digest, Mirror, Problem, Record, Source, Spec
+from etl.sources.build_caches.database import Database, read_database
+from etl.sources.build_caches.layouts import MANIFEST_NAME, Found, Index, join
+from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
+from etl.sources.build_caches.sizes import Sizes
+from etl.sources.decode import unpack
+from etl.sources.files import is_checksum
+from etl.sources.selection import Selection
+from etl.sources.stores import Store, read_bytes, read_small
+
+FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
+"""Tells the sizes of these binaries of the mirror that an index belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """The file that holds an index.
+
+    ``checksum`` is the SHA-256 that it must have; ``announced`` is one that it may no longer have.
+    """
+
+    place: str
+    path: Path
+    checksum: str | None = None
+    announced: str | None = None
+
+
+class IndexReader:
+    """Reads indexes from a store; ``find_sizes`` is None where sizes are not asked for."""
+
+    def __init__(self, store: Store, selection: Selection, find_sizes: FindSizes | None) -> None:
+        self._store = store
+        self._selection = selection
+        self._find_sizes = find_sizes
+        self._read: list[tuple[str, str]] = []
+
+    def read(self, found: Found, location: str) -> Iterator[Record]:
+        """All records of a source with these indexes, from its ``Source`` to its ``Digest``."""
+        bare = all(index.layout == "bare" for index in found.indexes) and found.indexes
+        yield Source("indexes" if bare else "build cache", location, parts=len(found.indexes))
+        yield from found.problems
+        self._read += found.read
+        for index, located in zip(
+            found.indexes, self._store.map(self._locate, found.indexes), strict=True
+        ):
+            try:
+                if isinstance(located, SourceError):
+                    raise located
+                yield from self._read_index(index, located)
+            except SourceError as error:
+                yield Problem(error.place, "refused", error.message)
+        # The sum of the lines that `sha256sum` prints for what was read, sorted.
+        lines = sorted(f"{checksum}  {place}\n" for place, checksum in self._read)
+        yield Digest(hashlib.sha256("".join(lines).encode()).hexdigest())
+
+    def _locate(self, index: Index) -> _Located | SourceError:
+        """Find an index in the store, or download it; what goes wrong is the result, too."""
+        store = self._store
+        try:
+            if index.place.endswith(MANIFEST_NAME):
+                manifest = read_small(store, index.place, MAX_MANIFEST_BYTES)
+                blob = find_blob(manifest, index.place, INDEX_MEDIA_TYPE)
+                place = join(index.mirror, blob.place)
+                path = store.locate(place, checksum=blob.checksum)
+                return _Located(place, path, checksum=blob.checksum)
+            if index.layout == "v2":
+                announced = self._announced(index)
+                path = (store.has(announced) if announced else None) or store.locate(index.place)
+                return _Located(index.place, path, announced=announced)
+            path = store.locate(index.place, checksum=index.checksum)
+            return _Located(index.place, path, checksum=index.checksum)
+        except SourceError as error:
+            return error
+
+    def _announced(self, index: Index) -> str | None:
+        """The SHA-256 in ``index.json.hash``, which layout 2 has beside the index.
+
+        Nothing depends on it; what is wrong with the mirror, its index will show.
+        """
+        try:
+            text = read_small(self._store, f"{index.place}.hash", 100).decode("ascii").strip()
+        except (SourceError, UnicodeDecodeError):
+            return None
+        return text if is_checksum(text) else None
+
+    def _read_index(self, index: Index, located: _Located) -> Iterator[Record]:
+        place = self._store.name(located.place)
+        data = read_bytes(located.path, place)
+        checksum = hashlib.sha256(data).hexdigest()
+        if located.checksum not in (None, checksum):
+            raise SourceError(
+                place,
+                f"its SHA-256 is {checksum[:12]}… and should be {str(located.checksum)[:12]}…;"
+                " it is damaged",
+            )
+        self._read.append((place, checksum))
+        database = read_database(unpack(data, place), place, self._selection.packages)
+        if located.announced not in (None, checksum):
+            # The two are written one after the other, so that Spack, too, takes the index.
+            yield Problem(place, "contradiction", "its SHA-256 is not that in index.json.hash")
+        yield from database.problems
+        specs = database.specs
+        if self._find_sizes:
+            sizes = self._find_sizes(index, _binaries(database))
+            yield from sizes.problems(self._store.name(index.mirror))
+            self._read += sizes.read
+            specs = tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs)
+        yield Mirror(place, index.tag, index.stack, index.url, specs, database.available)
+
+
+def _binaries(database: Database) -> list[Spec]:
+    """The specs that are in the build cache."""
+    return [spec for spec, there in zip(database.specs, database.available, strict=True) if there]
+
+
+def _with_size(spec: Spec, size: int | None) -> Spec:
+    return spec if size is None else replace(spec, size=size)

@@ -1,0 +1,100 @@
+"""Build caches on the web as a source: one mirror, or all that a bucket lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from etl.errors import SourceError
+from etl.records import Record
+from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
+from etl.sources.build_caches.indexes import IndexReader
+from etl.sources.build_caches.layouts import (
+    BARE_INDEXES,
+    BUCKET_LIST,
+    V2_INDEX,
+    V3_INDEX,
+    Found,
+    Index,
+    index_at,
+    index_at_mirror,
+    join,
+    name_lone,
+)
+from etl.sources.build_caches.web_sizes import sizes_on_web
+from etl.sources.download.addresses import public_address
+from etl.sources.download.client import MissingError
+from etl.sources.download.fetch import Fetcher
+from etl.sources.selection import EVERYTHING, Selection
+from etl.sources.stores import WebStore, read_small, reason_of
+
+
+def read_url(
+    url: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING, sizes: bool = False
+) -> Iterator[Record]:
+    """Read the build caches at an address; what cannot be read is a ``Problem``, the rest comes.
+
+    The address is that of a bucket with a list of its indexes, of a mirror, or of an index or a
+    list itself.  ``sizes`` has the size of each binary asked for.
+
+    Raises:
+        SourceError: there is nothing at the address that could be read.
+        UsageError: ``selection`` has to name the tag and the stack of a mirror, and does not.
+    """
+    store = WebStore(fetcher)
+    try:
+        found = _find(store, url, selection)
+    except OSError as error:
+        raise SourceError(
+            public_address(url), f"the download cache cannot be used: {reason_of(error)}"
+        ) from None
+    find_sizes = partial(sizes_on_web, fetcher) if sizes else None
+    yield from IndexReader(store, selection, find_sizes).read(found, public_address(url))
+
+
+def _find(store: WebStore, url: str, selection: Selection) -> Found:
+    """The indexes at an address."""
+    public = public_address(url)
+    if public.endswith("/" + BUCKET_LIST):
+        return _in_list(store, url, url.rpartition(BUCKET_LIST)[0], selection)
+    try:
+        index = index_at(public)
+    except SourceError:
+        return _probe(store, url.rstrip("/"), selection)
+    indexes = name_lone([replace(index, place=url)], selection, public)
+    return Found(tuple(map(_with_address, indexes)))
+
+
+def _probe(store: WebStore, base: str, selection: Selection) -> Found:
+    """The indexes of a bucket or of a mirror, looked for where layouts have them."""
+    try:
+        return _in_list(store, join(base, BUCKET_LIST), base, selection)
+    except MissingError as error:
+        no_list = error
+    # Whose a mirror is must be known, or it would be downloaded in vain.
+    name_lone([], selection, public_address(base))
+    exists = store.fetcher.exists
+    places = [place for place in (V3_INDEX, V2_INDEX) if exists(join(base, place))]
+    if not places:
+        places = [place for place in BARE_INDEXES if exists(join(base, place))][:1]
+    if not places and store.fetcher.offline:
+        raise no_list
+    if not places:
+        raise SourceError(
+            public_address(base),
+            f"no build cache there: no {BUCKET_LIST}, {V3_INDEX}, {V2_INDEX} or index.json",
+        )
+    indexes = [index_at_mirror(base, place) for place in places]
+    named = name_lone(indexes, selection, public_address(base))
+    return Found(tuple(map(_with_address, named)))
+
+
+def _in_list(store: WebStore, place: str, base: str, selection: Selection) -> Found:
+    data = read_small(store, place, MAX_LIST_BYTES)
+    return read_bucket_list(data, public_address(place), selection, base)
+
+
+def _with_address(index: Index) -> Index:
+    """An index of a mirror that the user named; the mirror's address may be published."""
+    return index if index.layout == "bare" else replace(index, url=public_address(index.mirror))

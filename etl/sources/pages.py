@@ -1,0 +1,211 @@
+"""cache.spack.io's pages as a source: one page, a folder of any depth, or an archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from etl.errors import SourceError
+from etl.page_format.front_matter import MAX_PAGE_BYTES
+from etl.page_format.style import TODAY
+from etl.page_format.tags import read_tag_list
+from etl.page_format.yaml_text import PageError
+from etl.records import Digest, Page, Problem, Record, Source, Tag
+from etl.sources.files import (
+    File,
+    is_archive,
+    list_folder,
+    read_archive,
+    read_file,
+    sha256_of,
+)
+from etl.sources.page import PageReader
+from etl.sources.selection import EVERYTHING, Selection
+from etl.text import printable
+
+PAGE_NAME = "specs.md"
+FIRST_PAGE_NAME = "index.md"
+"""What pages were called in 2021."""
+
+TAGS_PLACE = "_data/tags.yaml"
+NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
+
+
+def read_pages(path: Path, selection: Selection = EVERYTHING) -> Iterator[Record]:
+    """Read the pages at ``path``; what cannot be read is a :class:`Problem`, the rest comes.
+
+    Raises:
+        SourceError: there is nothing at ``path`` that could be read.
+    """
+    if path.is_dir():
+        yield from _read_folder(path, selection)
+    elif is_archive(path):
+        yield from _read_archive(path, selection)
+    else:
+        yield from _read_one(path, selection)
+
+
+def page_files(path: Path) -> Iterator[File]:
+    """The pages at ``path`` as files; links and the like are passed over.
+
+    Raises:
+        SourceError: there is no page at ``path``, or one that cannot be read, or it is a damaged
+            archive.
+    """
+    if path.is_dir():
+        places, _ = list_folder(path, _is_page)
+        if not places:
+            raise SourceError(str(path), _nothing_in(path))
+        for place in places:
+            yield File(printable(place), read_file(path / place, MAX_PAGE_BYTES))
+    elif is_archive(path):
+        found = False
+        for file in read_archive(path, _is_page, MAX_PAGE_BYTES):
+            if isinstance(file, File):
+                found = True
+                yield file
+        if not found:
+            raise SourceError(str(path), NO_PAGE_IN_ARCHIVE)
+    else:
+        yield File(_site_place(path), read_file(path, MAX_PAGE_BYTES))
+
+
+def _read_one(path: Path, selection: Selection) -> Iterator[Record]:
+    data = read_file(path, MAX_PAGE_BYTES)
+    yield Source("pages", printable(path.name), parts=1)
+    yield from _records(File(_site_place(path), data), PageReader(), selection)
+    yield Digest(hashlib.sha256(data).hexdigest())
+
+
+def _read_folder(folder: Path, selection: Selection) -> Iterator[Record]:
+    places, refused = list_folder(folder, _is_wanted)
+    pages = [place for place in places if selection.wants_place(place)]
+    if not places and not refused:
+        raise SourceError(str(folder), _nothing_in(folder))
+    yield Source("pages", printable(_common_folder(places)), parts=len(pages))
+    for error in refused:
+        if selection.wants_place(error.place):
+            yield Problem(printable(error.place), "refused", error.message)
+    reader = PageReader()
+    digest = hashlib.sha256()
+    for place in pages:
+        try:
+            file = File(printable(place), read_file(f"{folder}/{place}", MAX_PAGE_BYTES))
+        except SourceError as error:
+            yield Problem(printable(place), "refused", error.message)
+            continue
+        # The sum of the lines that `sha256sum` prints for the files in the order of their paths.
+        digest.update(f"{hashlib.sha256(file.data).hexdigest()}  {file.place}\n".encode())
+        yield from _records(file, reader, selection)
+    yield Digest(digest.hexdigest())
+
+
+def _read_archive(path: Path, selection: Selection) -> Iterator[Record]:
+    name = printable(path.name)
+    yield Source("pages", name)
+    reader = PageReader()
+    found = False
+    try:
+        for file in read_archive(path, _is_wanted, MAX_PAGE_BYTES):
+            found = True
+            if not selection.wants_place(file.place):
+                continue
+            if isinstance(file, SourceError):
+                yield Problem(file.place, "refused", file.message)
+            else:
+                yield from _records(file, reader, selection)
+    except SourceError as error:
+        yield Problem(error.place, "refused", error.message)
+        found = True
+    if not found:
+        yield Problem(name, "refused", NO_PAGE_IN_ARCHIVE)
+    yield Digest(sha256_of(path))
+
+
+def _records(file: File, reader: PageReader, selection: Selection) -> Iterator[Record]:
+    """The records of one file: a page, or the list of tags."""
+    if _is_tag_list(file.place):
+        yield from _read_tags(file, selection)
+        return
+    try:
+        page, problems = reader.read(file.place, file.data)
+    except PageError as error:
+        yield Problem(file.place, "refused", str(error))
+        return
+    if selection.wants(page.tag, page.package):
+        yield from problems
+        chosen = _select(page, selection.stacks)
+        if chosen is not None:
+            yield chosen
+
+
+def _select(page: Page, wanted: Collection[str]) -> Page | None:
+    """The page, or what is left of it when only some stacks are asked for."""
+    if not wanted:
+        return page
+    kept = [
+        (spec, named)
+        for spec, stacks in zip(page.specs, page.stacks, strict=True)
+        if (named := tuple(stack for stack in stacks if stack in wanted))
+    ]
+    if not kept:
+        return None
+    specs, stacks = zip(*kept, strict=True)
+    # Where no style could say how the whole page is written, none says it of a part.
+    style = page.style if page.text is None else TODAY
+    return replace(page, style=style, specs=specs, stacks=stacks, text=None)
+
+
+def _read_tags(file: File, selection: Selection) -> Iterator[Record]:
+    """The tags of ``_data/tags.yaml``: a list of ``{name, stacks}``."""
+    try:
+        listed = read_tag_list(file.data)
+    except PageError as error:
+        yield Problem(file.place, "refused", f"not a list of tags and stacks: {error}")
+        return
+    wanted = selection.stacks
+    for tag in listed:
+        if not selection.tags or tag.name in selection.tags:
+            stacks = tuple(stack for stack in tag.stacks if not wanted or stack in wanted)
+            yield Tag(tag.name, stacks)
+
+
+def _is_page(place: str) -> bool:
+    return place == PAGE_NAME or place.endswith("/" + PAGE_NAME)
+
+
+def _is_tag_list(place: str) -> bool:
+    return place == TAGS_PLACE or place.endswith("/" + TAGS_PLACE)
+
+
+def _is_wanted(place: str) -> bool:
+    return _is_page(place) or _is_tag_list(place)
+
+
+def _site_place(path: Path) -> str:
+    """The path of a lone page as the site has it, if that is how it lies: ``_cache/<tag>/…``."""
+    parts = path.absolute().parts[-4:]
+    return printable("/".join(parts) if parts[0] == "_cache" else path.name)
+
+
+def _common_folder(places: list[str]) -> str:
+    """The folder inside the source that holds all pages: ``_cache`` in a clone of the site."""
+    pages = [place.split("/")[:-1] for place in places if not _is_tag_list(place)]
+    if not pages:
+        return "."
+    first, last = pages[0][:1], pages[-1][:1]  # they are sorted: what is common to these is to all
+    return first[0] if first and first == last else "."
+
+
+def _nothing_in(folder: Path) -> str:
+    """What to tell the user of a folder without pages."""
+    first_pages, _ = list_folder(folder, lambda place: place.endswith(f"/{FIRST_PAGE_NAME}"))
+    if any(b"\ncategory: package" in read_file(folder / it, 4096) for it in first_pages[:1]):
+        return (
+            f"pages of the site's 2021 format ({first_pages[0]}), which list no binaries;"
+            " name a newer clone of the site"
+        )
+    what = f"no page ({PAGE_NAME}) at any depth" if any(folder.iterdir()) else "an empty folder"
+    return f"{what}; name a clone of the site, its _cache folder, or a build cache"

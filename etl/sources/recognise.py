@@ -1,0 +1,53 @@
+"""What a user names as a source is recognised by what it contains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from etl.errors import SourceError
+from etl.records import Record, Source
+from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
+from etl.sources.build_caches.web import read_url
+from etl.sources.download.fetch import Fetcher
+from etl.sources.pages import read_pages
+from etl.sources.recipes import read_recipes
+from etl.sources.selection import Selection
+from etl.text import printable
+
+
+def is_address(name: str) -> bool:
+    """Whether a source is somewhere on the web, and not a path."""
+    return "://" in name
+
+
+def read_source(
+    name: str, selection: Selection, fetcher: Fetcher, *, sizes: bool = False
+) -> Iterator[Record]:
+    """The records of a source: pages, or build caches; a path, or an address on the web.
+
+    ``sizes`` asks build caches on the web for the size of each binary.
+
+    Raises:
+        SourceError: there is nothing at ``name``, or nothing that can be read.
+        UsageError: ``selection`` has to name a tag or a stack, and does not.
+    """
+    if is_address(name):
+        yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes)
+    elif not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one
+        raise SourceError(printable(name), "there is no such file or folder")
+    elif is_build_cache(Path(name)):
+        yield from read_build_caches(Path(name), selection)
+    else:
+        yield from read_pages(Path(name), selection)
+
+
+def read_recipe_folder(name: str) -> Iterator[Record]:
+    """What the recipes of the package repository in a folder say; nothing of it is executed.
+
+    Raises:
+        SourceError: there is no repository, or it cannot be read.
+    """
+    yield Source("recipes", ".")
+    yield from read_recipes(Path(name))

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.errors import SourceError, UsageError
+from etl.records import Problem
+from etl.sources.build_caches.layouts import (
+    Index,
+    find_indexes,
+    holds_index,
+    index_at,
+    looks_like_tag,
+)
+from etl.sources.selection import EVERYTHING, Selection
+
+V2 = "build_cache/index.json"
+V3 = "v3/manifests/index/index.manifest.json"
+SUM = "fc29961d88687f4507bd86f42c592bf82ee9333d5c87c6667a0f294f6d2dce8f"
+
+
+def make(folder: Path, *places: str) -> Path:
+    for place in places:
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    return folder
+
+
+def whose(folder: Path, selection: Selection = EVERYTHING) -> list[tuple[str, str, str]]:
+    found = find_indexes(folder, selection)
+    return [(index.tag, index.stack, index.place) for index in found.indexes]
+
+
+def test_a_bucket(tmp_path: Path) -> None:
+    make(tmp_path, f"develop/{V2}", f"develop/e4s/{V2}", f"v1.0.0/e4s/{V3}", "other/notes.txt")
+    make(tmp_path, "v1.0.0/hep/index.json.gz", "v1.0.0/root/index.json", ".git/x/index.json")
+    assert whose(tmp_path) == [
+        ("develop", "root", f"develop/{V2}"),
+        ("develop", "e4s", f"develop/e4s/{V2}"),
+        ("v1.0.0", "e4s", f"v1.0.0/e4s/{V3}"),
+        ("v1.0.0", "hep", "v1.0.0/hep/index.json.gz"),
+        ("v1.0.0", "root", "v1.0.0/root/index.json"),
+    ]
+    assert whose(tmp_path, Selection(frozenset({"v1.0.0"}), frozenset({"root", "e4s"}))) == [
+        ("v1.0.0", "e4s", f"v1.0.0/e4s/{V3}"),
+        ("v1.0.0", "root", "v1.0.0/root/index.json"),
+    ]
+
+
+def test_a_bucket_of_tags_without_stacks(tmp_path: Path) -> None:
+    make(tmp_path, f"develop-2024-11-17/{V2}", f"v0.22.1/{V2}")
+    assert whose(tmp_path) == [
+        ("develop-2024-11-17", "root", f"develop-2024-11-17/{V2}"),
+        ("v0.22.1", "root", f"v0.22.1/{V2}"),
+    ]
+
+
+def test_releases_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    make(tmp_path, f"develop/e4s/{V2}", f"releases/v0.20.1/{V2}", f"releases/v0.20.1/e4s/{V2}")
+    assert whose(tmp_path) == [
+        ("v0.20.1", "root", f"releases/v0.20.1/{V2}"),
+        ("develop", "e4s", f"develop/e4s/{V2}"),
+        ("v0.20.1", "e4s", f"releases/v0.20.1/e4s/{V2}"),
+    ]
+
+
+def test_a_tag_that_its_folder_names(tmp_path: Path) -> None:
+    folder = make(tmp_path / "develop-2025-07-20", V3, f"e4s/{V3}")
+    expected = [("develop-2025-07-20", "root", V3), ("develop-2025-07-20", "e4s", f"e4s/{V3}")]
+    assert whose(folder) == expected
+    assert whose(folder, Selection(frozenset({"develop"}))) == []
+
+
+def test_a_tag_that_the_user_names(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", f"e4s/{V3}", f"hep/{V2}")
+    assert whose(folder, Selection(frozenset({"v1"}))) == [
+        ("v1", "e4s", f"e4s/{V3}"),
+        ("v1", "hep", f"hep/{V2}"),
+    ]
+    for tags in (frozenset[str](), frozenset({"v1", "v2"})):
+        with pytest.raises(UsageError, match=r"mine: the stacks of one tag.*name it with --tag"):
+            whose(folder, Selection(tags))
+
+
+def test_one_mirror(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", V3)
+    assert whose(folder, Selection(frozenset({"t"}), frozenset({"s"}))) == [("t", "s", V3)]
+    for tags, stacks in (("", "s"), ("t", ""), ("t", "sx"), ("tx", "s")):
+        with pytest.raises(UsageError, match="mine: an index does not say whose it is"):
+            whose(folder, Selection(frozenset(tags), frozenset(stacks)))
+
+
+def test_a_mirror_of_both_layouts_has_two_indexes(tmp_path: Path) -> None:
+    make(tmp_path, V2, V3, "index.json")
+    found = find_indexes(tmp_path, Selection(frozenset({"t"}), frozenset({"s"})))
+    assert found.indexes == (Index(V3, "", "v3", "t", "s"), Index(V2, "", "v2", "t", "s"))
+
+
+def test_views_stand_for_an_index_that_is_not_there(tmp_path: Path) -> None:
+    views = [f"v3/manifests/index/{name}/index.manifest.json" for name in ("a", "b")]
+    one = Selection(frozenset({"t"}), frozenset({"s"}))
+    make(tmp_path, *views)
+    assert [place for _, _, place in whose(tmp_path, one)] == views
+    make(tmp_path, V3)
+    assert [place for _, _, place in whose(tmp_path, one)] == [V3]
+
+
+def test_an_index_beside_tags_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, V2, f"develop/e4s/{V2}")
+    found = find_indexes(tmp_path, EVERYTHING)
+    assert [index.place for index in found.indexes] == [f"develop/e4s/{V2}"]
+    assert found.problems == (
+        Problem(V2, "refused", "an index beside folders of tags; whose is it?"),
+    )
+
+
+def test_links_to_mirrors_are_not_followed(tmp_path: Path) -> None:
+    folder = make(tmp_path / "bucket", f"develop/e4s/{V2}")
+    (folder / "latest").symlink_to("develop")
+    (folder / "develop" / "hep").symlink_to("e4s")
+    (folder / "develop" / "up").symlink_to("../..")
+    found = find_indexes(folder, EVERYTHING)
+    assert [index.place for index in found.indexes] == [f"develop/e4s/{V2}"]
+    assert found.problems == (Problem("develop/hep", "refused", "a link, which is not followed"),)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([V2], True),
+        ([V3], True),
+        (["index.json"], True),
+        (["index.json.gz"], True),
+        ([f"develop/{V2}"], True),
+        (["develop/e4s/index.json.gz"], True),
+        (["cache_spack_io_index.json"], True),
+        (["releases/v0.20/e4s/index.json"], True),
+        (["_cache/develop/index.json"], False),
+        (["a/b/c/index.json"], False),
+        (["develop/zlib/specs.md"], False),
+        (["v3/manifests/spec/x/x.spec.manifest.json"], False),
+    ],
+)
+def test_whether_a_folder_holds_an_index(tmp_path: Path, places: list[str], expected: bool) -> None:
+    assert holds_index(make(tmp_path, *places)) is expected
+
+
+def test_a_folder_is_not_searched_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a/1/x", "a/2/x", "a/3/x", "b/1/index.json")
+    assert holds_index(tmp_path)
+    monkeypatch.setattr("etl.sources.build_caches.layouts._MAX_LOOKS", 2)
+    assert not holds_index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (V2, Index(V2, "", "v2")),
+        (f"a/b/{V2}", Index(f"a/b/{V2}", "a/b", "v2")),
+        (f"http://x/a/{V3}", Index(f"http://x/a/{V3}", "http://x/a", "v3")),
+        (f"/blobs/sha256/fc/{SUM}", Index(f"/blobs/sha256/fc/{SUM}", "", "v3", checksum=SUM)),
+        ("a/index.json.gz", Index("a/index.json.gz", "a", "bare")),
+    ],
+)
+def test_what_a_place_says(place: str, expected: Index) -> None:
+    assert index_at(place) == expected
+
+
+@pytest.mark.parametrize(
+    "place", ["", "x", "a.html", f"blobs/sha256/00/{SUM}", f"blobs/sha256/fc/{SUM[:-1]}", "x.json"]
+)
+def test_places_of_nothing(place: str) -> None:
+    with pytest.raises(SourceError, match="not where a build cache has its index"):
+        index_at(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("develop", True),
+        ("develop-2025-07-20", True),
+        ("v0.22.1", True),
+        ("v2025.07.0", True),
+        ("develop-old", False),
+        ("e4s", False),
+        ("vtk", False),
+        ("root", False),
+    ],
+)
+def test_names_of_tags(name: str, expected: bool) -> None:
+    assert looks_like_tag(name) is expected
