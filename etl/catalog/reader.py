@@ -1,0 +1,48 @@
+"""A catalog opened for reading, and only for reading."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl.catalog.schema import SCHEMA_VERSION
+from etl.errors import ReadError
+
+APPLICATION_ID = 0x53706B43
+"""In the header of every catalog (``SpkC``), so that a command can tell it from other files."""
+
+
+@contextmanager
+def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that cannot change the catalog at ``path``.
+
+    Raises:
+        ReadError: there is none, it is not a catalog, it is damaged, or another version wrote it.
+    """
+    if not path.is_file():
+        raise ReadError(
+            f"{path}: there is no catalog; make one with: spack-catalog build SOURCE"
+            f" --catalog {path}"
+        )
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error as error:
+        raise ReadError(f"{path}: cannot be opened: {error}") from None
+    try:
+        _check_kind(db, path)
+        yield db
+    except sqlite3.DatabaseError as error:
+        raise ReadError(f"{path}: cannot be read as a catalog: {error}") from None
+    finally:
+        db.close()
+
+
+def _check_kind(db: sqlite3.Connection, path: Path) -> None:
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise ReadError(f"{path}: is not a catalog that spack-catalog built")
+    row = db.execute("SELECT value FROM catalog_info WHERE key = 'schema_version'").fetchone()
+    if row != (SCHEMA_VERSION,):
+        raise ReadError(f"{path}: was built by another version of spack-catalog; build it again")

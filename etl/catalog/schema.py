@@ -1,0 +1,272 @@
+"""The tables, indexes and full-text searches of a catalog, declared as data.
+
+Read this file to know the catalog.  Tables hold integer keys and each fact once; the views in
+:mod:`etl.catalog.views` give names for people.  What every table and column means, in words, is
+in ``metadata.json``, and a test keeps the two together.
+"""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = "1"
+"""Recorded in ``catalog_info``; it changes when a table changes in a way that readers notice."""
+
+TABLES: dict[str, str] = {
+    # What there is.
+    "packages": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        versions INTEGER NOT NULL DEFAULT 0,
+        specs INTEGER NOT NULL DEFAULT 0,
+        binaries INTEGER NOT NULL DEFAULT 0,
+        tags INTEGER NOT NULL DEFAULT 0,
+        newest_version_id INTEGER REFERENCES versions(id),
+        first_tag_id INTEGER REFERENCES tags(id),
+        last_tag_id INTEGER REFERENCES tags(id),
+        description TEXT,
+        homepage TEXT,
+        licenses TEXT
+    """,
+    "versions": """
+        id INTEGER PRIMARY KEY,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        version TEXT NOT NULL,
+        sort_key TEXT NOT NULL
+    """,
+    "compilers": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        compiler TEXT NOT NULL,
+        version TEXT,
+        sort_key TEXT
+    """,
+    "operating_systems": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
+    "platforms": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
+    "targets": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        family TEXT,
+        vendor TEXT
+    """,
+    "target_ancestors": """
+        target_id INTEGER NOT NULL REFERENCES targets(id),
+        ancestor_id INTEGER NOT NULL REFERENCES targets(id),
+        PRIMARY KEY (target_id, ancestor_id)
+    """,
+    "tags": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        date TEXT,
+        position INTEGER NOT NULL UNIQUE,
+        packages INTEGER NOT NULL DEFAULT 0,
+        binaries INTEGER NOT NULL DEFAULT 0,
+        described INTEGER NOT NULL DEFAULT 0
+    """,
+    "stacks": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
+    "mirrors": """
+        id INTEGER PRIMARY KEY,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        stack_id INTEGER NOT NULL REFERENCES stacks(id),
+        url TEXT,
+        binaries INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (tag_id, stack_id)
+    """,
+    # Lists that many specs share, each kept once.
+    "variants": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        sha256 TEXT
+    """,
+    "variant_sets": "id INTEGER PRIMARY KEY, variants TEXT NOT NULL",
+    "variant_set_members": """
+        variant_set_id INTEGER NOT NULL REFERENCES variant_sets(id),
+        variant_id INTEGER NOT NULL REFERENCES variants(id),
+        PRIMARY KEY (variant_set_id, variant_id)
+    """,
+    "stack_sets": "id INTEGER PRIMARY KEY, stacks TEXT NOT NULL UNIQUE",
+    "stack_set_members": """
+        stack_set_id INTEGER NOT NULL REFERENCES stack_sets(id),
+        stack_id INTEGER NOT NULL REFERENCES stacks(id),
+        PRIMARY KEY (stack_set_id, stack_id)
+    """,
+    "stack_orders": """
+        id INTEGER PRIMARY KEY,
+        stack_set_id INTEGER NOT NULL REFERENCES stack_sets(id),
+        stacks TEXT NOT NULL UNIQUE
+    """,
+    # The facts.
+    "specs": """
+        id INTEGER PRIMARY KEY,
+        hash TEXT NOT NULL COLLATE NOCASE,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        version_id INTEGER REFERENCES versions(id),
+        compiler_id INTEGER REFERENCES compilers(id),
+        os_id INTEGER REFERENCES operating_systems(id),
+        platform_id INTEGER REFERENCES platforms(id),
+        target_id INTEGER REFERENCES targets(id),
+        variant_set_id INTEGER REFERENCES variant_sets(id),
+        size INTEGER,
+        tags INTEGER NOT NULL DEFAULT 0,
+        first_tag_id INTEGER REFERENCES tags(id),
+        last_tag_id INTEGER REFERENCES tags(id),
+        format INTEGER,
+        namespace TEXT,
+        package_hash TEXT,
+        external TEXT,
+        build_spec TEXT
+    """,
+    "binaries": """
+        id INTEGER PRIMARY KEY,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        spec_id INTEGER NOT NULL REFERENCES specs(id),
+        stack_set_id INTEGER NOT NULL REFERENCES stack_sets(id),
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        version_id INTEGER NOT NULL REFERENCES versions(id),
+        compiler_id INTEGER NOT NULL REFERENCES compilers(id),
+        os_id INTEGER NOT NULL REFERENCES operating_systems(id),
+        platform_id INTEGER NOT NULL REFERENCES platforms(id),
+        target_id INTEGER NOT NULL REFERENCES targets(id),
+        variant_set_id INTEGER NOT NULL REFERENCES variant_sets(id),
+        position INTEGER,
+        stack_order_id INTEGER REFERENCES stack_orders(id)
+    """,
+    "spec_flags": """
+        id INTEGER PRIMARY KEY,
+        spec_id INTEGER NOT NULL REFERENCES specs(id),
+        name TEXT NOT NULL,
+        flag TEXT NOT NULL
+    """,
+    "dependencies": """
+        id INTEGER PRIMARY KEY,
+        parent_id INTEGER NOT NULL REFERENCES specs(id),
+        child_id INTEGER NOT NULL REFERENCES specs(id),
+        deptypes TEXT NOT NULL,
+        virtuals TEXT NOT NULL,
+        linked INTEGER NOT NULL
+    """,
+    "virtual_lists": """
+        virtual TEXT NOT NULL,
+        virtuals TEXT NOT NULL,
+        PRIMARY KEY (virtual, virtuals)
+    """,
+    # Summaries that pages and queries need at once.
+    "package_tags": """
+        id INTEGER PRIMARY KEY,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        binaries INTEGER NOT NULL,
+        versions INTEGER NOT NULL,
+        newest_version_id INTEGER NOT NULL REFERENCES versions(id)
+    """,
+    "facet_counts": """
+        id INTEGER PRIMARY KEY,
+        table_name TEXT NOT NULL,
+        facet TEXT NOT NULL,
+        value INTEGER,
+        count INTEGER NOT NULL
+    """,
+    # Where it all comes from.
+    "sources": """
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        location TEXT NOT NULL,
+        sha256 TEXT
+    """,
+    "problems": """
+        id INTEGER PRIMARY KEY,
+        source_id INTEGER NOT NULL REFERENCES sources(id),
+        place TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        message TEXT NOT NULL
+    """,
+    "page_styles": "id INTEGER PRIMARY KEY, style TEXT NOT NULL UNIQUE",
+    "pages": """
+        id INTEGER PRIMARY KEY,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        source_id INTEGER NOT NULL REFERENCES sources(id),
+        style_id INTEGER NOT NULL REFERENCES page_styles(id),
+        text BLOB
+    """,
+    "catalog_info": "key TEXT PRIMARY KEY, value TEXT NOT NULL",
+}
+
+LINK_TABLES = frozenset(
+    {"target_ancestors", "variant_set_members", "stack_set_members", "virtual_lists"}
+)
+"""Tables that are nothing but their key, and are stored as that (``WITHOUT ROWID``)."""
+
+HASHES = ("specs", "hash")
+"""The index by which one hash is one spec; it is made first, since edges are joined by it."""
+
+UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
+    HASHES,
+    ("versions", "package_id, version"),
+    ("binaries", "spec_id, tag_id"),
+    ("package_tags", "package_id, tag_id"),
+    ("pages", "tag_id, package_id"),
+)
+
+INDEXES: tuple[tuple[str, str], ...] = (
+    ("versions", "package_id, sort_key"),
+    ("versions", "sort_key"),
+    ("variants", "name, value"),
+    ("variant_set_members", "variant_id, variant_set_id"),
+    ("stack_set_members", "stack_id, stack_set_id"),
+    ("target_ancestors", "ancestor_id, target_id"),
+    ("specs", "package_id, version_id"),
+    ("specs", "package_id, last_tag_id"),
+    ("specs", "last_tag_id"),
+    ("specs", "version_id"),
+    ("specs", "compiler_id"),
+    ("specs", "os_id"),
+    ("specs", "platform_id"),
+    ("specs", "target_id"),
+    ("specs", "variant_set_id"),
+    # A tag is faceted by each of these; without its own index a facet of a tag times out.
+    ("binaries", "tag_id, package_id"),
+    ("binaries", "tag_id, version_id"),
+    ("binaries", "tag_id, compiler_id"),
+    ("binaries", "tag_id, os_id"),
+    ("binaries", "tag_id, platform_id"),
+    ("binaries", "tag_id, target_id"),
+    ("binaries", "tag_id, stack_set_id"),
+    ("binaries", "tag_id, variant_set_id"),
+    ("binaries", "package_id, tag_id"),
+    ("binaries", "version_id"),
+    ("binaries", "compiler_id"),
+    ("binaries", "os_id"),
+    ("binaries", "platform_id"),
+    ("binaries", "target_id"),
+    ("binaries", "stack_set_id"),
+    ("binaries", "variant_set_id"),
+    ("spec_flags", "spec_id"),
+    ("spec_flags", "name, flag, spec_id"),
+    ("dependencies", "parent_id, linked, child_id"),
+    ("dependencies", "child_id, linked, parent_id"),
+    ("dependencies", "virtuals"),
+    ("package_tags", "tag_id"),
+    ("facet_counts", "table_name, facet"),
+    ("problems", "source_id"),
+)
+
+FACET_COLUMNS = ("package_id", "version_id", "compiler_id", "os_id", "platform_id", "target_id")
+"""Columns of ``specs`` and of ``binaries`` that whole-table facets are counted for in advance."""
+
+FULL_TEXT: dict[str, tuple[str, ...]] = {
+    "packages": ("name", "description"),
+    "variant_sets": ("variants",),
+}
+"""Full-text search tables (``<table>_fts``) and the columns they search."""
+
+TOKENIZERS = {
+    "packages": "unicode61",
+    # A variant is one word, sign and all: +mpi, cuda_arch:=80.
+    "variant_sets": "unicode61 tokenchars '+~-_.:='",
+}
+
+
+def index_name(table: str, columns: str) -> str:
+    """The name of the index on these columns, as sqlite-utils would call it."""
+    return f"idx_{table}_{columns.replace(', ', '_')}"

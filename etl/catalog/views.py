@@ -1,0 +1,84 @@
+"""The public views: names for people.  They are a contract, and their columns do not change."""
+
+from __future__ import annotations
+
+# The names are joined from the left, though there always is one: in that order SQLite looks up each
+# row's names, and where a name is asked for it starts there.  Left to choose among ten tables it
+# begins with products of the small ones, which takes seconds at full scale.
+VIEWS: dict[str, str] = {
+    "spec_list": """
+        SELECT specs.hash, packages.name AS package, versions.version,
+            versions.sort_key AS version_key, compilers.name AS compiler,
+            operating_systems.name AS os, platforms.name AS platform, targets.name AS target,
+            variant_sets.variants, specs.size, first_tags.name AS first_tag,
+            last_tags.name AS last_tag, specs.tags
+        FROM specs
+        LEFT JOIN packages ON packages.id = specs.package_id
+        LEFT JOIN versions ON versions.id = specs.version_id
+        LEFT JOIN compilers ON compilers.id = specs.compiler_id
+        LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
+        LEFT JOIN platforms ON platforms.id = specs.platform_id
+        LEFT JOIN targets ON targets.id = specs.target_id
+        LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
+        LEFT JOIN tags AS first_tags ON first_tags.id = specs.first_tag_id
+        LEFT JOIN tags AS last_tags ON last_tags.id = specs.last_tag_id
+        WHERE specs.tags > 0
+    """,
+    "binary_list": """
+        SELECT tags.name AS tag, packages.name AS package, versions.version,
+            versions.sort_key AS version_key, specs.hash, compilers.name AS compiler,
+            operating_systems.name AS os, platforms.name AS platform, targets.name AS target,
+            variant_sets.variants, stack_sets.stacks, specs.size
+        FROM binaries
+        LEFT JOIN tags ON tags.id = binaries.tag_id
+        LEFT JOIN specs ON specs.id = binaries.spec_id
+        LEFT JOIN packages ON packages.id = binaries.package_id
+        LEFT JOIN versions ON versions.id = binaries.version_id
+        LEFT JOIN compilers ON compilers.id = binaries.compiler_id
+        LEFT JOIN operating_systems ON operating_systems.id = binaries.os_id
+        LEFT JOIN platforms ON platforms.id = binaries.platform_id
+        LEFT JOIN targets ON targets.id = binaries.target_id
+        LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
+        LEFT JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
+    """,
+    "spec_variants": """
+        SELECT specs.hash, packages.name AS package, variants.name, variants.value
+        FROM specs
+        JOIN packages ON packages.id = specs.package_id
+        JOIN variant_set_members
+            ON variant_set_members.variant_set_id = specs.variant_set_id
+        JOIN variants ON variants.id = variant_set_members.variant_id
+        WHERE specs.tags > 0
+    """,
+    "binary_stacks": """
+        SELECT tags.name AS tag, specs.hash, packages.name AS package, stacks.name AS stack
+        FROM binaries
+        JOIN tags ON tags.id = binaries.tag_id
+        JOIN specs ON specs.id = binaries.spec_id
+        JOIN packages ON packages.id = binaries.package_id
+        JOIN stack_set_members ON stack_set_members.stack_set_id = binaries.stack_set_id
+        JOIN stacks ON stacks.id = stack_set_members.stack_id
+    """,
+    "dependency_list": """
+        SELECT parents.hash, packages.name AS package, versions.version,
+            children.hash AS dependency_hash, child_packages.name AS dependency,
+            child_versions.version AS dependency_version, dependencies.deptypes,
+            dependencies.virtuals, children.tags > 0 AS available
+        FROM dependencies
+        JOIN specs AS parents ON parents.id = dependencies.parent_id
+        JOIN packages ON packages.id = parents.package_id
+        LEFT JOIN versions ON versions.id = parents.version_id
+        JOIN specs AS children ON children.id = dependencies.child_id
+        JOIN packages AS child_packages ON child_packages.id = children.package_id
+        LEFT JOIN versions AS child_versions ON child_versions.id = children.version_id
+    """,
+    "package_list": """
+        SELECT packages.name AS package, packages.versions, versions.version AS newest_version,
+            packages.specs, packages.tags, first_tags.name AS first_tag,
+            last_tags.name AS last_tag
+        FROM packages
+        JOIN versions ON versions.id = packages.newest_version_id
+        JOIN tags AS first_tags ON first_tags.id = packages.first_tag_id
+        JOIN tags AS last_tags ON last_tags.id = packages.last_tag_id
+    """,
+}

@@ -1,0 +1,162 @@
+"""The tables, keys, views and indexes that a catalog has."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from etl.catalog import schema, views
+from tests.sites import SEED, build, rows
+
+FOREIGN_KEYS = {
+    "binaries": {
+        "tag_id": "tags", "spec_id": "specs", "stack_set_id": "stack_sets",
+        "package_id": "packages", "version_id": "versions", "compiler_id": "compilers",
+        "os_id": "operating_systems", "platform_id": "platforms", "target_id": "targets",
+        "variant_set_id": "variant_sets", "stack_order_id": "stack_orders",
+    },
+    "dependencies": {"parent_id": "specs", "child_id": "specs"},
+    "mirrors": {"tag_id": "tags", "stack_id": "stacks"},
+    "package_tags": {"package_id": "packages", "tag_id": "tags", "newest_version_id": "versions"},
+    "packages": {"newest_version_id": "versions", "first_tag_id": "tags", "last_tag_id": "tags"},
+    "pages": {
+        "tag_id": "tags", "package_id": "packages", "source_id": "sources",
+        "style_id": "page_styles",
+    },
+    "problems": {"source_id": "sources"},
+    "spec_flags": {"spec_id": "specs"},
+    "specs": {
+        "package_id": "packages", "version_id": "versions", "compiler_id": "compilers",
+        "os_id": "operating_systems", "platform_id": "platforms", "target_id": "targets",
+        "variant_set_id": "variant_sets", "first_tag_id": "tags", "last_tag_id": "tags",
+    },
+    "stack_orders": {"stack_set_id": "stack_sets"},
+    "stack_set_members": {"stack_set_id": "stack_sets", "stack_id": "stacks"},
+    "target_ancestors": {"target_id": "targets", "ancestor_id": "targets"},
+    "variant_set_members": {"variant_set_id": "variant_sets", "variant_id": "variants"},
+    "versions": {"package_id": "packages"},
+}  # fmt: skip
+
+VIEWS = {
+    "spec_list": "hash, package, version, version_key, compiler, os, platform, target, variants,"
+    " size, first_tag, last_tag, tags",
+    "binary_list": "tag, package, version, version_key, hash, compiler, os, platform, target,"
+    " variants, stacks, size",
+    "spec_variants": "hash, package, name, value",
+    "binary_stacks": "tag, hash, package, stack",
+    "dependency_list": "hash, package, version, dependency_hash, dependency, dependency_version,"
+    " deptypes, virtuals, available",
+    "package_list": "package, versions, newest_version, specs, tags, first_tag, last_tag",
+}
+"""The public contract: these columns, in this order."""
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalog of the seed."""
+    target = tmp_path_factory.mktemp("schema") / "catalog.db"
+    build(target, SEED)
+    return target
+
+
+def test_foreign_keys_are_declared(catalog: Path) -> None:
+    found = {
+        table: {
+            column: parent
+            for _, _, parent, column, _, *_ in rows(catalog, f"PRAGMA foreign_key_list({table})")
+        }
+        for table in schema.TABLES
+    }
+    assert {table: keys for table, keys in found.items() if keys} == FOREIGN_KEYS
+    for table in schema.TABLES:
+        for _, _, _, _, to, *_ in rows(catalog, f"PRAGMA foreign_key_list({table})"):
+            assert to == "id", table
+
+
+def test_foreign_keys_are_right(catalog: Path) -> None:
+    assert rows(catalog, "PRAGMA foreign_key_check") == []
+
+
+def test_every_column_that_is_called_an_id_is_a_key(catalog: Path) -> None:
+    for table in schema.TABLES:
+        columns = {column for _, column, *_ in rows(catalog, f"PRAGMA table_info({table})")}
+        ids = {column for column in columns if column.endswith("_id")}
+        assert ids == FOREIGN_KEYS.get(table, {}).keys(), table
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_are_a_contract(catalog: Path, view: str) -> None:
+    with closing(sqlite3.connect(catalog)) as db:
+        columns = [column for column, *_ in db.execute(f"SELECT * FROM {view}").description]
+    assert ", ".join(columns) == VIEWS[view]
+
+
+def test_there_is_nothing_else(catalog: Path) -> None:
+    assert views.VIEWS.keys() == VIEWS.keys()
+    search = {
+        f"{table}_fts{part}"
+        for table in schema.FULL_TEXT
+        for part in ("", "_config", "_data", "_docsize", "_idx")
+    }
+    found = rows(catalog, "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view')")
+    assert {name for kind, name in found if kind == "view"} == VIEWS.keys()
+    assert {name for kind, name in found if kind == "table"} == (
+        schema.TABLES.keys() | search | {"sqlite_stat1"}
+    )
+
+
+def test_indexes_are_as_declared(catalog: Path) -> None:
+    declared = {
+        (schema.index_name(table, columns), table, columns, unique)
+        for unique, indexes in ((1, schema.UNIQUE_INDEXES), (0, schema.INDEXES))
+        for table, columns in indexes
+    }
+    found = set()
+    for table in schema.TABLES:
+        for _, name, unique, origin, _ in rows(catalog, f"PRAGMA index_list({table})"):
+            if origin == "c":
+                columns = [column for _, _, column in rows(catalog, f"PRAGMA index_info({name})")]
+                found.add((name, table, ", ".join(columns), unique))
+    assert found == declared
+
+
+def test_no_index_is_the_beginning_of_another() -> None:
+    indexes = [*schema.UNIQUE_INDEXES, *schema.INDEXES]
+    wasted = [
+        (table, columns)
+        for table, columns in indexes
+        for other, longer in indexes
+        if table == other and longer.startswith(f"{columns}, ")
+    ]
+    assert wasted == []
+
+
+def test_a_hash_is_found_in_any_case_by_its_beginning(catalog: Path) -> None:
+    assert rows(catalog, "SELECT version FROM spec_list WHERE hash LIKE 'YS5PP%'") == [("6.3.2",)]
+    (plan,) = rows(catalog, "EXPLAIN QUERY PLAN SELECT id FROM specs WHERE hash LIKE 'ys5pp%'")
+    assert "SEARCH specs USING COVERING INDEX idx_specs_hash" in plan[3]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM spec_list WHERE hash = 'ys5ppjjmlmmkzxbno725r7e2xi7hzy5x'",
+        "SELECT * FROM spec_variants WHERE hash = 'ys5ppjjmlmmkzxbno725r7e2xi7hzy5x'",
+        "SELECT * FROM binary_list WHERE tag = 'develop' AND package = 'arkouda'",
+        "SELECT * FROM binary_stacks WHERE tag = 'develop' AND package = 'arkouda'",
+        "SELECT * FROM package_list WHERE package = 'arkouda'",
+        "SELECT * FROM dependency_list WHERE hash = 'ys5ppjjmlmmkzxbno725r7e2xi7hzy5x'",
+    ],
+)
+def test_views_scan_no_large_table(catalog: Path, query: str) -> None:
+    plan = [step for *_, step in rows(catalog, f"EXPLAIN QUERY PLAN {query}")]
+    large = ("specs", "binaries", "variant_set_members", "dependencies", "versions", "packages")
+    assert [step for step in plan if step.split()[0] == "SCAN" and step.split()[1] in large] == []
+
+
+def test_foreign_keys_of_every_row_of_the_sample(sample_catalog: Path) -> None:
+    assert rows(sample_catalog, "PRAGMA foreign_key_check") == []
+    assert rows(sample_catalog, "PRAGMA integrity_check") == [("ok",)]
