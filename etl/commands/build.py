@@ -1,0 +1,87 @@
+"""``spack-catalog build``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from etl.catalog.intake import Reading
+from etl.catalog.writer import Summary, build_catalog
+from etl.commands.options import catalog_option, progress_option, selection_options
+from etl.progress import Progress, silently
+from etl.sources.download.fetch import Fetcher
+from etl.sources.recognise import read_recipe_folder, read_source
+from etl.sources.selection import Selection
+from etl.text import printable
+
+_PROBLEMS_SHOWN = 20
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@catalog_option
+@selection_options
+@click.option("--strict", is_flag=True, help="Write nothing if any input is refused.")
+@click.option("--offline", is_flag=True, help="Read addresses from the download cache alone.")
+@click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
+@click.option(
+    "--recipes",
+    metavar="FOLDER",
+    help="A checkout of spack-packages: descriptions, homepages and licences of packages.",
+)
+@progress_option
+def build(
+    sources: tuple[str, ...],
+    catalog: Path,
+    tag: tuple[str, ...],
+    stack: tuple[str, ...],
+    package: tuple[str, ...],
+    strict: bool,
+    offline: bool,
+    sizes: bool,
+    recipes: str | None,
+    progress: bool,
+) -> None:
+    """Build the catalog from SOURCEs, whole, and put it in the place of the old one.
+
+    A SOURCE is a page of cache.spack.io (specs.md), a folder of any depth with such pages, for
+    example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
+    its index.json, a folder TAG/STACK/index.json, or the address of a build cache or of a whole
+    bucket such as https://binaries.spack.io.  It is recognised by what it contains.
+
+    Exit codes: 0 all well; 1 some input was refused, the rest is in the catalog; 2 wrong usage;
+    3 nothing was written.
+    """
+    started = time.monotonic()
+    selection = Selection(frozenset(tag), frozenset(stack), frozenset(package))
+    follow = Progress() if progress else None
+    with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
+        streams = [(name, read_source(name, selection, fetcher, sizes=sizes)) for name in sources]
+        if recipes is not None:
+            streams.append((recipes, read_recipe_folder(recipes)))
+        readings = [
+            Reading(name, follow.reading(name, records) if follow else records)
+            for name, records in streams
+        ]
+        summary = build_catalog(readings, catalog, strict=strict, follow=follow or silently)
+    _print_summary(summary, catalog, time.monotonic() - started)
+    click.get_current_context().exit(1 if summary.refused else 0)
+
+
+def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
+    """What was read and written, and what was not."""
+    contradictions = len(summary.problems) - len(summary.refused)
+    click.echo(
+        f"{printable(str(catalog))}: {summary.sources:,} sources, {summary.tags:,} tags,"
+        f" {summary.packages:,} packages, {summary.specs:,} specs, {summary.binaries:,} binaries,"
+        f" {len(summary.problems):,} problems, {seconds:.1f} seconds"
+    )
+    for problem in summary.refused[:_PROBLEMS_SHOWN]:
+        click.echo(f"refused: {problem.place}: {problem.message}", err=True)
+    if len(summary.refused) > _PROBLEMS_SHOWN:
+        more = len(summary.refused) - _PROBLEMS_SHOWN
+        click.echo(f"refused: {more:,} more, all in the table problems", err=True)
+    if contradictions:
+        click.echo(f"{contradictions:,} contradictions are in the table problems", err=True)

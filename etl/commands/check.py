@@ -1,0 +1,35 @@
+"""``spack-catalog check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl.catalog.check import check_catalog, check_pages
+from etl.catalog.reader import open_catalog
+from etl.commands.options import catalog_option, progress_option
+from etl.errors import CatalogError
+from etl.progress import Progress, silently
+from etl.text import printable
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@catalog_option
+@progress_option
+def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
+    """Check the catalog: integrity, foreign keys and counts.
+
+    With SOURCEs also that every page in them comes back from the catalog as it was.
+    """
+    follow = Progress() if progress else silently
+    with open_catalog(catalog) as db:
+        faults = list(check_catalog(db))
+        for name in sources:
+            faults += check_pages(db, Path(name), follow)
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise CatalogError(f"{catalog}: {len(faults):,} faults; build it again")
+    click.echo(f"{printable(str(catalog))}: no faults")

@@ -1,0 +1,31 @@
+"""``spack-catalog export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from etl.catalog.pages import PageWriter, export_pages
+from etl.catalog.reader import open_catalog
+from etl.commands.options import catalog_option, progress_option
+from etl.progress import Progress, silently
+from etl.text import printable
+
+
+@click.group()
+def export() -> None:
+    """Write what the catalog holds in other formats."""
+
+
+@export.command("pages")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
+@catalog_option
+@progress_option
+def pages(folder: Path, catalog: Path, progress: bool) -> None:
+    """Write cache.spack.io's pages, byte for byte, to FOLDER/_cache/TAG/PACKAGE/specs.md."""
+    follow = Progress() if progress else silently
+    with open_catalog(catalog) as db:
+        number = len(PageWriter(db))
+        written = sum(1 for _ in follow(export_pages(db, folder), "writing pages", number))
+    click.echo(f"{printable(str(folder))}: {written:,} pages")

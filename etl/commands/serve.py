@@ -1,0 +1,21 @@
+"""``spack-catalog serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from datasette_spack import serve as site
+from etl.commands.options import catalog_option
+
+
+@click.command()
+@catalog_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="The port."
+)
+def serve(catalog: Path, host: str, port: int) -> None:
+    """Serve the catalog with Datasette."""
+    site.serve(catalog, host, port)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from etl.cli import main
+
+MPI = "ta6pedvdixmtsxl6zzxbsro4hfbn3wej"
+
+
+@pytest.fixture(scope="module")
+def catalog(sample_catalog: Path) -> Path:
+    return sample_catalog
+
+
+def find(catalog: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["find", "--catalog", str(catalog), *arguments])
+
+
+def test_a_table_says_what_all_have_once(catalog: Path) -> None:
+    result = find(catalog, "zlib-ng@2.2:")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "2 binaries\n"
+        "  tag: develop-2025-07-20\n"
+        "  package: zlib-ng\n"
+        "  version: 2.2.4\n"
+        "  compiler: gcc@12.2.0\n"
+        "  os: ubuntu22.04\n"
+        "  platform: linux\n"
+        "  target: x86_64_v3\n"
+        "  variants: build_system=autotools +compat +new_strategies +opt +pic\n"
+        "\n"
+        "hash                              stacks              variants\n"
+        "j642zispxkkiqjgeukkzyzl7jsbdt2bs  root tutorial       ~shared\n"
+        "5hvskep35ebjvo4hhqbbx5v7n6tz4wcf  build_systems root  +shared\n"
+    )
+
+
+def test_the_newest_tag_that_has_it(catalog: Path) -> None:
+    assert find(catalog, "hdf5+mpi", "--format", "hashes").stdout == f"{MPI}\n"
+    everywhere = find(catalog, "hdf5+mpi", "--tag", "any", "--format", "hashes").stdout.split()
+    assert MPI in everywhere
+    assert len(everywhere) == 16
+
+
+def test_json_and_csv_have_the_columns_of_the_view(catalog: Path) -> None:
+    (row,) = json.loads(find(catalog, "hdf5+mpi", "--format", "json").stdout)
+    assert row == {
+        "tag": "develop-2025-07-20",
+        "package": "hdf5",
+        "version": "1.14.6",
+        "hash": MPI,
+        "compiler": "gcc@12.2.0",
+        "os": "ubuntu22.04",
+        "platform": "linux",
+        "target": "x86_64_v3",
+        "variants": (
+            "api=default build_system=cmake build_type=Release ~cxx ~fortran generator=make +hl"
+            " ~ipo ~java ~map +mpi +shared ~subfiling ~szip ~threadsafe +tools"
+        ),
+        "stacks": "root tutorial",
+        "size": None,
+    }
+    text = find(catalog, "hdf5+mpi", "--format", "csv").stdout
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {name: "" if value is None else value for name, value in row.items()}
+    ]
+
+
+def test_commands_that_install(catalog: Path) -> None:
+    assert find(catalog, "hdf5+mpi", "--format", "install").stdout == (
+        "spack mirror add develop-2025-07-20 https://binaries.spack.io/develop-2025-07-20\n"
+        "spack buildcache keys --install --trust\n"
+        f"spack install --cache-only hdf5/{MPI}\n"
+    )
+
+
+def test_several_specs_are_any_of_them(catalog: Path) -> None:
+    found = find(catalog, "hdf5+mpi", "pigz", "--format", "json")
+    assert [row["package"] for row in json.loads(found.stdout)] == ["hdf5", "pigz", "pigz"]
+
+
+def test_sql_runs_as_it_is(catalog: Path) -> None:
+    sql = find(catalog, "hdf5+mpi", "--sql").stdout
+    with sqlite3.connect(f"file:{catalog}?mode=ro", uri=True) as db:
+        assert [row[3] for row in db.execute(sql)] == [MPI]
+
+
+def test_explain(catalog: Path) -> None:
+    assert find(catalog, "hdf5@1.14+mpi ^mpich", "--explain").stdout == (
+        "binaries in develop-2025-07-20:\n"
+        "hdf5           2  the package\n"
+        "@1.14          2  with such a version\n"
+        "+mpi           1  with mpi true\n"
+        "^mpich         1  which needs, here or below, such a mpich\n"
+    )
+
+
+def test_what_runs_on_a_cpu(catalog: Path) -> None:
+    found = json.loads(find(catalog, "hdf5", "--runs-on", "zen4", "--format", "json").stdout)
+    assert {row["target"] for row in found} == {"x86_64_v3"}
+    assert find(catalog, "hdf5", "--runs-on", "power9le").exit_code == 1
+
+
+def test_what_runs_here(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.spack.targets.host_target", lambda: "neoverse_v2")
+    monkeypatch.setattr("etl.spack.host.host_os", lambda: "ubuntu22.04")
+    found = json.loads(
+        find(catalog, "hdf5", "--runs-on", "host", "--tag", "any", "--format", "json").stdout
+    )
+    assert {(row["target"], row["os"]) for row in found} <= {
+        ("aarch64", "ubuntu22.04"),
+        ("neoverse_v2", "ubuntu22.04"),
+    }
+    assert found
+
+
+def test_none(catalog: Path) -> None:
+    result = find(catalog, "hdf5+mpi os=debian12")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "no binary satisfies hdf5+mpi os=debian12\n"
+        "  without os=debian12: 16 binaries;"
+        " there is ubuntu22.04 (12), amzn2 (2), ubuntu24.04 (2)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["hdf5@@1"],
+            "spack-catalog: expected a version after '@', as in @1.14, @1.2:1.4 or @=1.14\n"
+            "    hdf5@@1\n"
+            "        ^\n",
+        ),
+        (
+            ["hdf5", "--stack", "e4ss"],
+            "spack-catalog: no stack e4ss in this catalog; did you mean e4s?\n",
+        ),
+        (
+            ["hdf5", "--tag", "v2025.7.0"],
+            "spack-catalog: no tag v2025.7.0 in this catalog; did you mean v2025.07.0?\n",
+        ),
+    ],
+)
+def test_questions_that_cannot_be_asked(catalog: Path, arguments: list[str], message: str) -> None:
+    result = find(catalog, *arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", message)
+
+
+def test_no_catalog(tmp_path: Path) -> None:
+    result = find(tmp_path / "none.db", "hdf5")
+    assert result.exit_code == 3
+    assert "there is no catalog; make one with: spack-catalog build" in result.stderr

@@ -1,0 +1,71 @@
+"""What all tests share: where the real data lies."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from etl.catalog.intake import Reading
+from etl.catalog.writer import build_catalog
+from etl.cli import main
+from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.pages import read_pages
+
+if TYPE_CHECKING:
+    from tests.running import Outcome, Run
+
+CHECKOUT = Path(__file__).parents[1]
+
+sys.path.insert(0, str(CHECKOUT))  # what tests share is imported as ``tests.sites``
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the checkout; a test that needs it is skipped without it."""
+    folder = CHECKOUT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real data is not there: {folder.name} is missing beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalog of the bundled sample, as ``make serve`` builds it."""
+    target = tmp_path_factory.mktemp("sample") / "catalog.db"
+    sample = CHECKOUT / "examples"
+    pages, indexes = read_pages(sample / "site"), read_build_caches(sample / "indexes")
+    build_catalog([Reading("site", pages), Reading("indexes", indexes)], target)
+    return target
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter as well, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
+        for path in (folder, *folder.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o777)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process; whatever is not meant for a user escapes and fails."""
+    from tests.running import Outcome
+
+    def run_command(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(it) for it in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(end.value.code, int)
+        return Outcome(end.value.code, captured.out, captured.err)
+
+    return run_command

@@ -1,0 +1,42 @@
+"""The command line, run in this process or in one of its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+START = [sys.executable, "-c", "from etl.cli import main; main(prog_name='spack-catalog')"]
+CHECKOUT = Path(__file__).parents[1]
+
+SEED_SUMMARY = "1 sources, 4 tags, 5 packages, 46 specs, 46 binaries, 0 problems, # seconds"
+"""What a build of the seed ends with."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command has written, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+"""Runs a command in this process; see the fixture ``run``."""
+
+
+def start(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in a process of its own."""
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [*START, *map(str, arguments)],
+        **{"capture_output": True, "check": False, "cwd": CHECKOUT, "timeout": 120, **options},
+    )
+
+
+def without_seconds(text: str) -> str:
+    """A summary without the one thing that differs each time."""
+    return re.sub(r"\d+\.\d seconds", "# seconds", text)

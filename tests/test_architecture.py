@@ -1,0 +1,153 @@
+"""Which part may know which: imports run one way, and only the catalog knows tables and SQLite."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.schema import TABLES
+from etl.catalog.views import VIEWS
+
+CHECKOUT = Path(__file__).parents[1]
+MODULES = {
+    ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("etl", "datasette_spack")
+    for path in sorted((CHECKOUT / package).rglob("*.py"))
+}
+
+LAYERS = (
+    ("etl.errors", "etl.records", "etl.text"),
+    ("etl.spack",),
+    ("etl.page_format",),
+    ("etl.sources", "etl.progress"),
+    ("etl.catalog",),
+    ("datasette_spack",),
+    ("etl.commands",),
+    ("etl.cli",),
+)
+"""From the ground up: a part imports from parts below it, and from itself."""
+
+ONLY_IN = {
+    "sqlite3": ("etl.catalog", "etl.commands", "datasette_spack"),
+    "sqlite_utils": ("etl.catalog", "datasette_spack"),
+    "datasette": ("datasette_spack",),
+    "click": ("etl.cli", "etl.commands", "etl.progress"),
+    "yaml": ("etl.page_format",),
+    "httpx": ("etl.sources.download",),
+    "platformdirs": ("etl.sources.download",),
+    "archspec": ("etl.spack",),
+}
+"""Libraries that only these parts know."""
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text("utf-8"))
+
+
+def _imports(module: str) -> Iterator[tuple[str, str | None]]:
+    """What a module imports, anywhere in it: module and name."""
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def _imported_modules(module: str) -> set[str]:
+    """The modules of this project that a module imports."""
+    found = set()
+    for source, name in _imports(module):
+        inner = f"{source}.{name}"
+        found.add(inner if inner in MODULES else source)
+    return (found & MODULES.keys()) - {module}
+
+
+def _is_in(module: str, part: str) -> bool:
+    return module == part or module.startswith(f"{part}.")
+
+
+def _layer(module: str) -> tuple[int, str] | None:
+    for number, parts in enumerate(LAYERS):
+        for part in parts:
+            if _is_in(module, part):
+                return number, part
+    return None
+
+
+def test_every_module_has_its_layer() -> None:
+    assert [module for module in MODULES if module != "etl" and _layer(module) is None] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_one_way(module: str) -> None:
+    mine = _layer(module)
+    if mine is None:
+        assert _imported_modules(module) == set()
+        return
+    for imported in _imported_modules(module):
+        theirs = _layer(imported)
+        assert theirs is not None, f"{module} imports {imported}"
+        assert theirs[0] < mine[0] or theirs[1] == mine[1], f"{module} imports {imported}"
+
+
+def test_imports_have_no_circles() -> None:
+    graph = {module: _imported_modules(module) for module in MODULES}
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for imported in sorted(graph[module]):
+                visit(imported, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_libraries_stay_where_they_belong(library: str) -> None:
+    users = {
+        module for module in MODULES for source, _ in _imports(module) if _is_in(source, library)
+    }
+    strangers = [it for it in users if not any(_is_in(it, part) for part in ONLY_IN[library])]
+    assert strangers == []
+    assert users, f"{library} is not used at all"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nobody_imports_what_is_private(module: str) -> None:
+    private = [
+        f"{source}.{name}"
+        for source, name in _imports(module)
+        if name and name.startswith("_") and source.split(".")[0] in ("etl", "datasette_spack")
+    ]
+    assert private == []
+
+
+_SQL = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|VIEW)\s+(\w+)")
+
+
+@pytest.mark.parametrize("module", [it for it in MODULES if _is_in(it, "etl")])
+def test_only_the_catalog_knows_the_tables(module: str) -> None:
+    named = {
+        table
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for table in _SQL.findall(node.value)
+        if table in TABLES.keys() | VIEWS.keys()
+    }
+    assert not named or _is_in(module, "etl.catalog")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_can_be_read_from_top_to_bottom(module: str) -> None:
+    text = MODULES[module].read_text("utf-8")
+    longest = 400 if module == "etl.catalog.schema" else 350  # the schema is data
+    assert text.count("\n") < longest
+    assert not text.strip() or ast.get_docstring(_tree(module)), "no docstring"
