@@ -1,0 +1,208 @@
+"""The catalog as Datasette sees it: one snapshot of a file, read by connections that are bounded.
+
+Anybody may send any SQL.  Datasette limits its time and its rows; what it does not limit is
+limited here: the size of a value, of a result, and of all that SQLite holds in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import islice
+from os import fstat
+from os.path import samestat
+from pathlib import Path
+from typing import Any, Final
+
+from datasette.database import Database
+
+# Not always Python's own: Datasette takes pysqlite3 where that is installed.
+from datasette.utils.sqlite import sqlite3
+
+from etl.catalog.reader import APPLICATION_ID
+from etl.errors import ReadError
+
+MAX_VALUE: Final = 50_000
+"""Bytes of one text or blob in a query, and of one row of a table.
+
+Some functions take time that grows with the square of this, and a query is interrupted only
+between steps.
+"""
+
+_LIMITS: Final = {
+    "SQLITE_LIMIT_LENGTH": MAX_VALUE,
+    "SQLITE_LIMIT_SQL_LENGTH": 10_000,
+    # Steps of a compiled query; the names of 1,000 rows take 3,000.  SQLite doubles its room for
+    # them and refuses when that exceeds this.
+    "SQLITE_LIMIT_VDBE_OP": 8_000,
+    "SQLITE_LIMIT_LIKE_PATTERN_LENGTH": 500,
+    "SQLITE_LIMIT_ATTACHED": 0,
+}
+
+MAX_RESULT: Final = 16_000_000
+"""Bytes of text and blobs in the result of one query."""
+
+MAX_MEMORY: Final = 256 * 1024 * 1024
+"""Bytes that SQLite may hold in the whole process."""
+
+COUNT_LIMIT_MS: Final = 500
+"""How long Datasette may count the rows that a page's filters let through.
+
+A page whose rows take longer to count is shown without their number.
+"""
+
+_STEPS_BETWEEN_CHECKS = 100
+"""How many steps of a query run before the time is looked at; Datasette would take 1,000."""
+
+_TOO_LARGE = "the query, or what it asks for, is too large; ask for less, or download the catalog"
+
+
+class _BoundedCursor(sqlite3.Cursor):
+    """A cursor whose results are bounded, and for which too large is an ordinary SQL error."""
+
+    def execute(self, *arguments: Any) -> Any:
+        try:
+            return super().execute(*arguments)
+        except (MemoryError, sqlite3.DataError):
+            raise sqlite3.OperationalError(_TOO_LARGE) from None
+        except sqlite3.Warning as warning:  # what Python 3.10 says of two statements at once
+            raise sqlite3.OperationalError(str(warning)) from None
+
+    def fetchall(self) -> list[Any]:
+        return self.fetchmany(sys.maxsize)
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        rows: list[Any] = []
+        left = MAX_RESULT
+        try:
+            for row in islice(self, size):
+                left -= sum(len(value) for value in row if isinstance(value, (str, bytes)))
+                if left < 0:
+                    raise MemoryError
+                rows.append(row)
+        except (MemoryError, sqlite3.DataError):
+            raise sqlite3.OperationalError(_TOO_LARGE) from None
+        return rows
+
+
+class _BoundedConnection(sqlite3.Connection):
+    """A connection that hands out bounded cursors and looks at the time often."""
+
+    def cursor(self, factory: Any = _BoundedCursor) -> Any:
+        return super().cursor(factory)
+
+    def set_progress_handler(
+        self, progress_handler: Callable[[], int | None] | None, n: int
+    ) -> None:
+        super().set_progress_handler(progress_handler, min(n, _STEPS_BETWEEN_CHECKS))
+
+
+class CatalogDatabase(Database):
+    """A catalog, opened once: as it is now it is served, even when a build puts another in place.
+
+    ``threads`` is how many connections Datasette will ask for, one for each of its threads.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
+
+    def __init__(self, datasette: Any, path: Path, threads: int) -> None:
+        # The name is all that Datasette shows of the path.
+        super().__init__(datasette, path=path.name, is_mutable=False)
+        try:
+            self.file = path.open("rb")
+        except OSError as error:
+            raise ReadError(f"{path}: cannot be read: {error.strerror}") from None
+        self._uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        self._ready = [self._open() for _ in range(max(threads, 1))]
+        if not samestat(fstat(self.file.fileno()), path.stat()):
+            raise ReadError(f"{path}: was replaced while it was being opened; try again")
+        self.cached_size = self.file.seek(0, 2)
+        self.cached_hash = self._digest()
+
+    def _open(self) -> Any:
+        connection = sqlite3.connect(
+            self._uri, uri=True, check_same_thread=False, factory=_BoundedConnection
+        )
+        # Memory that is mapped need not be copied, and is shared by all connections.
+        connection.execute("PRAGMA mmap_size = 0x7fff0000")
+        connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")
+        if hasattr(connection, "setlimit"):  # Python 3.11 has it
+            for name, limit in _LIMITS.items():
+                connection.setlimit(getattr(sqlite3, name), limit)
+        self._all_file_connections.append(connection)
+        return connection
+
+    def connect(self, write: bool = False) -> Any:
+        """A connection for one more thread; writing is not possible."""
+        if write or not self._ready:
+            raise sqlite3.OperationalError("the catalog can only be read")
+        return self._ready.pop()
+
+    async def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
+        """Run a query, as Datasette does; its own counting of rows has a time limit of its own."""
+        if sql.startswith("select count(*) from ") and not options.get("truncate"):
+            options["custom_time_limit"] = COUNT_LIMIT_MS
+        return await super().execute(sql, *arguments, **options)
+
+    def _digest(self) -> str:
+        digest = sha256()
+        self.file.seek(0)
+        while block := self.file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()
+
+    def counts(self) -> dict[str, int]:
+        """The number of rows of every table and every view."""
+        connection = self._ready[-1]
+        kinds = dict(
+            connection.execute(
+                "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"
+            ).fetchall()
+        )
+        counts = {}
+        for name in kinds:
+            select = _VIEW_COUNTS.get(name, f"SELECT count(*) FROM [{name}]")
+            (counts[name],) = connection.execute(select).fetchone()
+        # Datasette would take a view among these for a table.
+        self._cached_table_counts = {
+            name: count for name, count in counts.items() if kinds[name] == "table"
+        }
+        return counts
+
+    def close(self) -> None:
+        """Close all connections and the file."""
+        super().close()
+        self.file.close()
+
+
+# A view joins each row to its names; for its number of rows there are shorter ways.
+_VIEW_COUNTS = {
+    "spec_list": "SELECT count(*) FROM specs WHERE tags > 0",
+    "binary_list": "SELECT count(*) FROM binaries",
+    "dependency_list": "SELECT count(*) FROM dependencies",
+    "spec_variants": """
+        SELECT ifnull(sum(specs * variants), 0)
+        FROM (
+            SELECT variant_set_id, count(*) AS specs
+            FROM specs WHERE tags > 0 GROUP BY variant_set_id
+        )
+        JOIN (
+            SELECT variant_set_id, count(*) AS variants
+            FROM variant_set_members GROUP BY variant_set_id
+        ) USING (variant_set_id)
+    """,
+    "binary_stacks": """
+        SELECT ifnull(sum(binaries * stacks), 0)
+        FROM (SELECT stack_set_id, count(*) AS binaries FROM binaries GROUP BY stack_set_id)
+        JOIN (SELECT stack_set_id, count(*) AS stacks FROM stack_set_members GROUP BY stack_set_id)
+        USING (stack_set_id)
+    """,
+}
+
+
+async def is_catalog(database: Any) -> bool:
+    """Whether a database that Datasette serves is a catalog."""
+    found = await database.execute("PRAGMA application_id")
+    return bool(found.first()[0] == APPLICATION_ID)

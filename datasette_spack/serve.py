@@ -1,0 +1,75 @@
+"""The catalog served with Datasette, with the metadata and settings that come with this package."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from datasette.app import Datasette
+
+from datasette_spack.database import CatalogDatabase
+from etl.catalog.reader import open_catalog
+from etl.errors import CatalogError
+
+DATABASE = "catalog"
+"""The name of the database in every address, whatever the file is called."""
+
+
+def packaged_json(name: str) -> dict[str, Any]:
+    """``metadata.json`` or ``settings.json`` as it was installed with this package."""
+    content = json.loads((files("datasette_spack") / name).read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
+
+
+def datasette_for(catalog: Path) -> Datasette:
+    """Datasette with the catalog as its only database, ready to be served or asked.
+
+    Raises:
+        ReadError: there is no catalog, it is not one, or it cannot be read.
+    """
+    settings = packaged_json("settings.json")
+    datasette = Datasette([], metadata=packaged_json("metadata.json"), settings=settings, cors=True)
+    datasette.remove_database("_memory")
+    with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
+        database = CatalogDatabase(datasette, catalog, settings["num_sql_threads"])
+        counts = {name: {"count": count} for name, count in database.counts().items()}
+    datasette.add_database(database, name=DATABASE)
+    datasette.inspect_data = {
+        DATABASE: {"hash": database.hash, "size": database.size, "tables": counts}
+    }
+    return datasette
+
+
+def serve(catalog: Path, host: str, port: int) -> None:
+    """Serve a catalog until the process is told to end; port 0 is any that is free.
+
+    Raises:
+        ReadError: there is no catalog, it is not one, or it cannot be read.
+        CatalogError: the address cannot be listened on.
+    """
+    listener = _listen(host, port)
+    with listener:
+        datasette = datasette_for(catalog)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
+        config = uvicorn.Config(datasette.app(), log_level="warning", lifespan="on")
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = str(getattr(error, "strerror", None) or error).split(" (while")[0]
+        raise CatalogError(
+            f"{host} port {port}: cannot be listened on: {reason}; try another --port or --host"
+        ) from None

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+MPI = "ta6pedvdixmtsxl6zzxbsro4hfbn3wej"
+
+
+async def ask(site: Any, spec: str, kind: str = "", **arguments: str) -> Any:
+    more = "".join(f"&{name}={quote(value)}" for name, value in arguments.items())
+    return await site.client.get(f"/find{kind}?spec={quote(spec)}{more}")
+
+
+async def test_the_newest_tag_that_has_it(site: Any) -> None:
+    answer = (await ask(site, "hdf5+mpi", ".json")).json()
+    assert (answer["ok"], answer["tag"], answer["truncated"]) == (True, "develop-2025-07-20", False)
+    assert [row["hash"] for row in answer["binaries"]] == [MPI]
+
+
+async def test_the_page_says_what_all_have_once(site: Any) -> None:
+    page = await ask(site, "zlib-ng@2.2:")
+    assert page.status_code == 200
+    assert "2 binaries in" in page.text
+    assert "<dt>compiler</dt><dd>gcc@12.2.0</dd>" in page.text
+    assert '<td class="col-variants">~shared</td>' in page.text
+    assert '<th scope="col">compiler</th>' not in page.text
+
+
+async def test_choosing_a_facet(site: Any) -> None:
+    page = await ask(site, "hdf5", tag="v2025.07.0")
+    assert "os=ubuntu24.04" in page.text
+    chosen = (await ask(site, "hdf5", ".json", tag="v2025.07.0", version="1.14.6")).json()
+    assert {row["version"] for row in chosen["binaries"]} == {"1.14.6"}
+    stack = (await ask(site, "hdf5", ".json", tag="v2025.07.0", stacks="radiuss")).json()
+    assert stack["binaries"]
+    assert all("radiuss" in row["stacks"].split() for row in stack["binaries"])
+
+
+async def test_csv_has_what_json_has(site: Any) -> None:
+    rows = (await ask(site, "hdf5", ".json", tag="any")).json()["binaries"]
+    text = (await ask(site, "hdf5", ".csv", tag="any")).text
+    assert [row["hash"] for row in csv.DictReader(io.StringIO(text))] == [
+        row["hash"] for row in rows
+    ]
+
+
+async def test_the_sql_can_be_edited(site: Any) -> None:
+    sql = (await ask(site, "hdf5+mpi", ".json")).json()["sql"]
+    answer = await site.client.get(f"/catalog.json?sql={quote(sql)}&_shape=objects")
+    assert [row["hash"] for row in answer.json()["rows"]] == [MPI]
+    page = await ask(site, "hdf5+mpi")
+    assert "/catalog?sql=SELECT" in page.text or "/catalog?sql=WITH" in page.text
+
+
+async def test_a_query_with_a_mistake(site: Any) -> None:
+    page = await ask(site, "hdf5@@1")
+    assert page.status_code == 400
+    assert "<pre>hdf5<mark>@</mark>@1</pre>" in page.text
+    answer = await ask(site, "hdf5@@1", ".json")
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "ok": False,
+        "error": "expected a version after '@', as in @1.14, @1.2:1.4 or @=1.14",
+        "span": [4, 5],
+    }
+
+
+async def test_nothing_found(site: Any) -> None:
+    page = await ask(site, "hdf5 os=debian12")
+    assert page.status_code == 200
+    assert "0 binaries" in page.text
+    assert "without os=debian12: 20 binaries; there is ubuntu22.04 (14)" in page.text
+
+
+async def test_a_place_that_is_not_there(site: Any) -> None:
+    page = await ask(site, "hdf5", stack="e4ss")
+    assert page.status_code == 400
+    assert "no stack e4ss in this catalog; did you mean e4s?" in page.text
+
+
+@pytest.mark.parametrize("spec", ["<script>alert(1)</script>", "hdf5 x='\"><script>'"])
+async def test_what_is_asked_is_escaped(site: Any, spec: str) -> None:
+    page = await ask(site, spec)
+    assert "<script>alert" not in page.text
+    assert '"><script>' not in page.text
+
+
+async def test_the_empty_form(site: Any) -> None:
+    page = await site.client.get("/find")
+    assert page.status_code == 200
+    assert '<input type="search" id="spec"' in page.text
+    assert "binaries in" not in page.text
+
+
+async def test_the_box_on_the_home_page(site: Any) -> None:
+    page = await site.client.get("/")
+    assert 'action="/find"' in page.text
+    assert "93 packages, 684 specs and 716 binaries in 7 tags" in page.text
+
+
+async def sql(site: Any, query: str) -> Any:
+    answer = await site.client.get(f"/catalog.json?sql={quote(query)}&_shape=array")
+    return answer.json()
+
+
+async def test_satisfies_in_sql(site: Any) -> None:
+    found = await sql(
+        site,
+        "SELECT DISTINCT hash FROM spec_list WHERE package = 'hdf5'"
+        " AND satisfies(hash, 'hdf5@1.14.6: +mpi ^mpich')",
+    )
+    assert found == [{"hash": MPI}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (f"'{MPI}', '+mpi'", 1),
+        (f"'{MPI}', '~mpi'", 0),
+        (f"'{MPI}', '/ta6p +mpi'", 1),
+        (f"'{MPI}', '/abc'", 0),
+        (f"'{MPI}', NULL", None),
+        ("NULL, '+mpi'", None),
+        ("'no hash', '+mpi'", 0),
+    ],
+)
+async def test_satisfies_of_one(site: Any, arguments: str, expected: int | None) -> None:
+    assert await sql(site, f"SELECT satisfies({arguments}) AS it") == [{"it": expected}]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_satisfies_of_what_is_no_spec(site: Any) -> None:
+    answer = await site.client.get(
+        "/catalog.json?sql=" + quote(f"SELECT satisfies('{MPI}', 'hdf5@@')")
+    )
+    assert answer.status_code == 400
+    assert "user-defined function raised exception" in answer.json()["error"]
