@@ -1,0 +1,1 @@
+"""What the budgets of the project are measured with, beside their baselines."""

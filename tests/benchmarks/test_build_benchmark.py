@@ -1,0 +1,91 @@
+"""The build benchmark measures what it says, and its baselines load what is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchmarks.baselines import load_bare, load_pyyaml
+from benchmarks.build import Result, copy_part, measure
+from benchmarks.processes import Usage, run
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "site"
+
+
+def count(file: Path, query: str) -> object:
+    with closing(sqlite3.connect(file)) as db:
+        return db.execute(query).fetchone()
+
+
+def test_the_bare_loop_loads_each_fact_once(tmp_path: Path) -> None:
+    file = tmp_path / "bare.db"
+    load_bare(SAMPLE, file)
+    query = """
+        SELECT (SELECT count(*) FROM tags), (SELECT count(*) FROM packages),
+            (SELECT count(*) FROM specs), (SELECT count(DISTINCT hash) FROM specs),
+            (SELECT count(*) FROM binaries), (SELECT count(*) FROM pages)
+    """
+    assert count(file, query) == (7, 93, 684, 684, 716, 180)
+    spec = """
+        SELECT group_concat(variants.variant, ' ') FROM specs
+        JOIN variant_set_members USING (variant_set_id)
+        JOIN variants ON variants.id = variant_id
+        WHERE hash = 'm5jut4q2qkyufekze7bmj6r5yc5ofayi'
+    """
+    assert set(str(count(file, spec)[0]).split()) == {  # type: ignore[index]
+        "amdgpu_target:=gfx90a",
+        "~asan",
+        "build_system=cmake",
+        "build_type=Release",
+        "generator=make",
+        "~ipo",
+        "+tensile",
+    }
+
+
+def test_the_pyyaml_loader_loads_every_binary(tmp_path: Path) -> None:
+    load_pyyaml(SAMPLE, tmp_path / "yaml.db")
+    query = "SELECT count(*), count(DISTINCT tag), min(package) FROM binaries"
+    assert count(tmp_path / "yaml.db", query) == (716, 7, "adiak")
+
+
+def test_a_part_of_the_pages_is_spread_evenly(tmp_path: Path) -> None:
+    paths = []
+    for text in ("a", "bb", "ccc", "dddd"):
+        (tmp_path / text).write_text(text)
+        paths.append(str(tmp_path / text))
+    part, size = copy_part(paths, 2, tmp_path)
+    assert sorted(page.read_text() for page in part.rglob("specs.md")) == ["a", "ccc"]
+    assert size == 4
+
+
+def test_measuring_gives_a_line_with_every_figure(tmp_path: Path) -> None:
+    result = measure(SAMPLE, 716, repeat=1, work=tmp_path)
+    assert (result.binaries, result.pages, round(result.page_mb, 3)) == (716, 180, 0.325)
+    assert result.file_mb > 0.1
+    assert result.build.cpu > result.bare.cpu > 0
+    assert result.build.peak_mb > result.bare.peak_mb > 5
+    assert result.pyyaml_cpu > 0.1
+    assert result.row().count("|") == 13
+
+
+def test_a_budget_that_is_not_kept_is_named() -> None:
+    good = Result(100_000, 100, 1.0, 0.9, Usage(2.0, 100.0), Usage(1.0, 50.0), 90.0)
+    assert good.missed_budgets() == []
+    small = Result(99_999, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), 90.0)
+    assert small.missed_budgets() == []
+    bad = Result(100_000, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), 90.0)
+    assert bad.missed_budgets() == [
+        "100,000 binaries: CPU 3.00x the bare loop, at most 2.5 allowed",
+        "100,000 binaries: 30x faster than PyYAML, at least 40 asked",
+        "100,000 binaries: 601 MB, at most 600 MB allowed",
+        "100,000 binaries: file of 1.1 MB larger than its pages",
+    ]
+
+
+def test_a_program_that_fails_ends_the_benchmark() -> None:
+    with pytest.raises(SystemExit, match="failed"):
+        run(("-c", "raise SystemExit(3)"))
