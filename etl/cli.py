@@ -10,7 +10,7 @@ import click
 
 from etl.errors import CatalogError
 
-COMMANDS = ("build", "check", "export", "find", "serve")
+COMMANDS = ("build", "check", "diff", "export", "find", "serve")
 """Each is a function of its name in the module of its name in :mod:`etl.commands`."""
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 
 from etl.catalog.conditions import Condition
 from etl.catalog.graph_conditions import GraphConditions, Knowledge
+from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import Parameters, all_of, block
 from etl.catalog.starting_point import BY_ID, Start, Table, best_start
 from etl.catalog.unanswerable import refuse_unanswerable
-from etl.errors import UsageError
 from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 
 
@@ -21,13 +20,15 @@ from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 class Scope:
     """Where to look: in one tag or in all, in one stack or in all, for one machine or for any.
 
-    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system.
+    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, and
+    ``compiler`` one with its version, as binaries are listed with.
     """
 
     tag: str | None = None
     stack: str | None = None
     runs_on: str | None = None
     os: str | None = None
+    compiler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +129,14 @@ class Search:
         return frozenset(name for (name,) in self._db.execute(names))
 
     def _check(self, scope: Scope) -> None:
-        for table, kind, name in (
-            ("tags", "tag", scope.tag),
-            ("stacks", "stack", scope.stack),
-            ("targets", "target", scope.runs_on),
-            ("operating_systems", "operating system", scope.os),
+        for kind, name in (
+            ("tag", scope.tag),
+            ("stack", scope.stack),
+            ("target", scope.runs_on),
+            ("operating system", scope.os),
+            ("compiler", scope.compiler),
         ):
-            if name is None:
-                continue
-            names = [known for (known,) in self._db.execute(f"SELECT name FROM {table}")]
-            if name not in names:
-                near = get_close_matches(name, names, n=3)
-                hint = f"; did you mean {' or '.join(near)}?" if near else ""
-                raise UsageError(f"no {kind} {name} in this catalog{hint}")
+            check_name(self._db, kind, name)
 
 
 def _machine(scope: Scope) -> Node:
@@ -181,6 +177,9 @@ def _joined(
             f" (SELECT id FROM stacks WHERE name = {add('stack', scope.stack)}))"
         )
         conditions.append(f"binaries.stack_set_id IN {sets}")
+    if scope and scope.compiler:
+        compiler = f"(SELECT id FROM compilers WHERE name = {add('compiler', scope.compiler)})"
+        conditions.append(f"binaries.compiler_id = {compiler}")
     if scope and not scope.tag:
         newest = "specs.last_tag_id"
         if scope.stack:

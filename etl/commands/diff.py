@@ -1,0 +1,141 @@
+"""``spack-catalog diff``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from etl.catalog.diff import Comparison, Section, compare
+from etl.catalog.reader import open_catalog
+from etl.commands.options import catalog_option
+from etl.text import printable
+
+FORMATS = ("text", "json", "csv")
+CSV_COLUMNS = ("change", "package", "old_version", "new_version", "binaries")
+_SHOWN = 20
+_ALL = 1_000_000_000
+
+_HEADINGS = {
+    "added_packages": ("package was added", "packages were added"),
+    "removed_packages": ("package was removed", "packages were removed"),
+    "upgraded": ("package was upgraded", "packages were upgraded"),
+    "downgraded": ("package was downgraded", "packages were downgraded"),
+    "new_versions": ("version of a package is new", "versions of packages are new"),
+    "dropped_versions": ("version of a package was dropped", "versions of packages were dropped"),
+    "rebuilt": ("version of a package was rebuilt", "versions of packages were rebuilt"),
+    "stacks": ("stack changed", "stacks changed"),
+}
+"""What the text says of each list, of one row and of several."""
+
+_CHANGES = {
+    "added_packages": ("added", None, "newest_version"),
+    "removed_packages": ("removed", "newest_version", None),
+    "upgraded": ("upgraded", "old_version", "new_version"),
+    "downgraded": ("downgraded", "old_version", "new_version"),
+    "new_versions": ("new version", None, "version"),
+    "dropped_versions": ("dropped version", "version", None),
+    "rebuilt": ("rebuilt", "version", "version"),
+}
+"""What CSV calls the rows of each list, and where they have the old and the new version."""
+
+
+@click.command()
+@click.argument("old", metavar="TAG_A")
+@click.argument("new", metavar="TAG_B")
+@catalog_option
+@click.option("--stack", metavar="STACK", help="Compare what this stack has.")
+@click.option("--package", metavar="PACKAGE", help="Compare this package only.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+def diff(
+    old: str, new: str, catalog: Path, stack: str | None, package: str | None, form: str
+) -> None:
+    """Say what changed from TAG_A to TAG_B.
+
+    Packages that came and went, newest versions that went up or down, versions, rebuilt binaries
+    (same package, version, compiler, os, target and variants; another hash in place of the old),
+    and numbers by stack.  JSON has all of it, CSV all that is about packages and versions.
+
+    Exit codes: 0 whether there are differences or not; 2 a tag, stack or package is not known;
+    3 there is no catalog.
+    """
+    with open_catalog(catalog) as db:
+        shown = _SHOWN if form == "text" else _ALL
+        found = compare(db, old, new, stack=stack, package=package, limit=shown)
+    click.echo({"text": _text, "json": _json, "csv": _csv}[form](found))
+
+
+def _json(found: Comparison) -> str:
+    values = {field.name: getattr(found, field.name) for field in fields(found)}
+    return json.dumps(
+        {name: it.rows if isinstance(it, Section) else it for name, it in values.items()}, indent=2
+    )
+
+
+def _csv(found: Comparison) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for name, (change, old, new) in _CHANGES.items():
+        for row in getattr(found, name).rows:
+            versions = (row[column] if column else None for column in (old, new))
+            cells = (change, row["package"], *versions, row.get("binaries"))
+            writer.writerow(map(_cell, cells))
+    return text.getvalue().rstrip("\n")
+
+
+def _text(found: Comparison) -> str:
+    parts = [_summary(found)]
+    for name, (one, several) in _HEADINGS.items():
+        section = getattr(found, name)
+        if section.rows:
+            heading = f"{section.total:,} {one if section.total == 1 else several}"
+            parts.append("\n".join([heading, *_table(section)]))
+    return "\n\n".join(parts)
+
+
+def _summary(found: Comparison) -> str:
+    """The numbers of binaries, in a sentence or two."""
+    before = found.binaries_removed + found.binaries_kept
+    after = found.binaries_added + found.binaries_kept
+    of = f" of {printable(found.package)}" if found.package else ""
+    where = f" in the stack {printable(found.stack)}" if found.stack else ""
+    tags = f"from {printable(found.old)} to {printable(found.new)}"
+    if before == after == found.binaries_kept and not found.stacks.total:
+        return f"Nothing changed {tags}: {_number(after)}{of}{where}."
+    rebuilt = f" ({found.binaries_rebuilt:,} of them rebuilt)" if found.binaries_rebuilt else ""
+    return (
+        f"{_number(before)}{of}{where} became {after:,} {tags}:\n{found.binaries_added:,} came"
+        f"{rebuilt}, {found.binaries_removed:,} went, {found.binaries_kept:,} stayed."
+    )
+
+
+def _number(binaries: int) -> str:
+    return f"{binaries:,} {'binary' if binaries == 1 else 'binaries'}"
+
+
+def _table(section: Section) -> Iterator[str]:
+    """Aligned lines, numbers to the right; lists of versions are left to JSON."""
+    columns = [it for it in section.rows[0] if it not in ("old_versions", "new_versions")]
+    lines = [[it.replace("_", " ") for it in columns]]
+    lines += [[_cell(row[it]) for it in columns] for row in section.rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    numbers = [isinstance(section.rows[0][it], int) for it in columns]
+    for line in lines:
+        cells = (
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(line, widths, numbers, strict=True)
+        )
+        yield f"  {'  '.join(cells)}".rstrip()
+    if section.total > len(section.rows):
+        more = section.total - len(section.rows)
+        yield f"  … and {more:,} more; --format json has all"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else printable(str(value))
