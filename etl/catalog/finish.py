@@ -53,6 +53,15 @@ _COUNTS = (
     )
     WHERE EXISTS (SELECT 1 FROM dependencies)
     """,
+    """
+    INSERT INTO package_dependencies (package_id, dependency_id, specs, link)
+    SELECT parents.package_id, children.package_id, count(DISTINCT parent_id), max(linked)
+    FROM dependencies
+    CROSS JOIN specs AS parents ON parents.id = parent_id
+    CROSS JOIN specs AS children ON children.id = child_id
+    GROUP BY parents.package_id, children.package_id
+    ORDER BY parents.package_id, children.package_id
+    """,
     # How many specs, and how many binaries, have each list of variants and so each variant.
     """
     CREATE TABLE shelf.variant_set_counts AS

@@ -145,6 +145,13 @@ TABLES: dict[str, str] = {
         virtuals TEXT NOT NULL,
         linked INTEGER NOT NULL
     """,
+    "package_dependencies": """
+        id INTEGER PRIMARY KEY,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        dependency_id INTEGER NOT NULL REFERENCES packages(id),
+        specs INTEGER NOT NULL,
+        link INTEGER NOT NULL
+    """,
     "virtual_lists": """
         virtual TEXT NOT NULL,
         virtuals TEXT NOT NULL,
@@ -205,6 +212,7 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("versions", "package_id, version"),
     ("binaries", "spec_id, tag_id"),
     ("package_tags", "package_id, tag_id"),
+    ("package_dependencies", "package_id, dependency_id"),
     ("pages", "tag_id, package_id"),
 )
 
@@ -233,7 +241,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("binaries", "tag_id, target_id"),
     ("binaries", "tag_id, stack_set_id"),
     ("binaries", "tag_id, variant_set_id"),
-    ("binaries", "package_id, tag_id"),
+    # With the version, so that a package's versions by tag are counted in the index alone.
+    ("binaries", "package_id, tag_id, version_id"),
     ("binaries", "version_id"),
     ("binaries", "compiler_id"),
     ("binaries", "os_id"),
@@ -247,6 +256,7 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("dependencies", "child_id, linked, parent_id"),
     ("dependencies", "virtuals"),
     ("package_tags", "tag_id"),
+    ("package_dependencies", "dependency_id"),
     ("facet_counts", "table_name, facet"),
     ("problems", "source_id"),
 )

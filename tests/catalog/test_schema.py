@@ -19,6 +19,7 @@ FOREIGN_KEYS = {
         "variant_set_id": "variant_sets", "stack_order_id": "stack_orders",
     },
     "dependencies": {"parent_id": "specs", "child_id": "specs"},
+    "package_dependencies": {"package_id": "packages", "dependency_id": "packages"},
     "mirrors": {"tag_id": "tags", "stack_id": "stacks"},
     "package_tags": {"package_id": "packages", "tag_id": "tags", "newest_version_id": "versions"},
     "packages": {"newest_version_id": "versions", "first_tag_id": "tags", "last_tag_id": "tags"},
