@@ -20,6 +20,7 @@ from datasette.plugins import pm
 from datasette.utils import await_me_maybe, escape_sqlite
 from datasette.utils.asgi import BadRequest
 
+from datasette_spack.completeness import incomplete
 from datasette_spack.database import is_catalog
 from datasette_spack.facet_kinds import KINDS, FacetKind, count_column, kind_of_column
 from datasette_spack.filters import FILTERED_TABLES
@@ -149,6 +150,8 @@ class CatalogFacet(ColumnFacet):
 
     def _result(self, request: _Request, values: list[Value] | None) -> dict[str, Any]:
         """A facet in the form in which Datasette shows it."""
+        if values is None:
+            incomplete()
         shown = (values or [])[: self.get_facet_size()]
         return {
             "name": request.name,

@@ -8,17 +8,26 @@ import sys
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from datasette.app import Datasette
 
+from datasette_spack.completeness import NotesInterruptions
+from datasette_spack.current import CurrentCatalog
 from datasette_spack.database import CatalogDatabase
 from etl.catalog.reader import open_catalog
 from etl.errors import CatalogError
 
 DATABASE = "catalog"
 """The name of the database in every address, whatever the file is called."""
+
+LOOK_EVERY: Final = 2.0
+"""Seconds between two looks whether a build has put another catalog in the place of this one."""
+
+
+class ServedCatalog(NotesInterruptions, CatalogDatabase):
+    """A catalog of which an answer that was cut short is not kept."""
 
 
 def packaged_json(name: str) -> dict[str, Any]:
@@ -28,18 +37,26 @@ def packaged_json(name: str) -> dict[str, Any]:
     return content
 
 
-def datasette_for(catalog: Path) -> Datasette:
+def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
     """Datasette with the catalog as its only database, ready to be served or asked.
+
+    ``secret`` signs what it hands out, so that another one with the same secret knows it again.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
     """
     settings = packaged_json("settings.json")
-    datasette = Datasette([], metadata=packaged_json("metadata.json"), settings=settings, cors=True)
+    datasette = Datasette(
+        [], metadata=packaged_json("metadata.json"), settings=settings, cors=True, secret=secret
+    )
     datasette.remove_database("_memory")
     with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
-        database = CatalogDatabase(datasette, catalog, settings["num_sql_threads"])
-        counts = {name: {"count": count} for name, count in database.counts().items()}
+        database = ServedCatalog(datasette, catalog, settings["num_sql_threads"])
+        try:
+            counts = {name: {"count": count} for name, count in database.counts().items()}
+        except BaseException:
+            database.close()
+            raise
     datasette.add_database(database, name=DATABASE)
     datasette.inspect_data = {
         DATABASE: {"hash": database.hash, "size": database.size, "tables": counts}
@@ -47,8 +64,10 @@ def datasette_for(catalog: Path) -> Datasette:
     return datasette
 
 
-def serve(catalog: Path, host: str, port: int) -> None:
+def serve(catalog: Path, host: str, port: int, look_every: float = LOOK_EVERY) -> None:
     """Serve a catalog until the process is told to end; port 0 is any that is free.
+
+    A build that puts another catalog in its place is noticed; see :mod:`datasette_spack.current`.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
@@ -56,10 +75,10 @@ def serve(catalog: Path, host: str, port: int) -> None:
     """
     listener = _listen(host, port)
     with listener:
-        datasette = datasette_for(catalog)
+        app = CurrentCatalog(catalog, datasette_for, look_every)
         shown = f"[{host}]" if ":" in host else host
         print(f"http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
-        config = uvicorn.Config(datasette.app(), log_level="warning", lifespan="on")
+        config = uvicorn.Config(app, log_level="warning", lifespan="on")
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 

@@ -9,9 +9,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,22 +17,7 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from etl.errors import ReadError
-
-COMMAND = [sys.executable, "-c", "from etl.cli import main; main()", "serve"]
-
-
-@contextmanager
-def serving(catalog: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address of a server for the catalog, and its process."""
-    command = [*COMMAND, "--catalog", str(catalog), "--port", "0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            line = process.stderr.readline()
-            assert re.fullmatch(r"http://\S+:[0-9]+/\n", line), line + process.stderr.read()
-            yield line.strip(), process
-        finally:
-            process.kill()
+from tests.servers import COMMAND, serving
 
 
 def refused(*options: str) -> str:
@@ -84,22 +67,6 @@ def test_ends_without_a_word(sample_catalog: Path, kind: signal.Signals) -> None
         assert process.wait(timeout=20) in (0, -kind)
         assert process.stderr is not None
         assert process.stderr.read() == ""
-
-
-def test_goes_on_with_its_catalog_when_a_build_puts_another_in_its_place(
-    sample_catalog: Path, tmp_path: Path
-) -> None:
-    catalog, other = tmp_path / "catalog.db", tmp_path / "other.db"
-    shutil.copy(sample_catalog, catalog)
-    shutil.copy(sample_catalog, other)
-    with closing(sqlite3.connect(other)) as db:
-        db.execute("UPDATE tags SET name = name || ' of another catalog'")
-        db.commit()
-    with serving(catalog) as (address, _):
-        other.rename(catalog)
-        for _ in range(8):
-            assert "of another catalog" not in httpx.get(f"{address}catalog/tags.json").text
-        assert httpx.get(f"{address}catalog.db").content == sample_catalog.read_bytes()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads what Linux says of it")

@@ -1,0 +1,209 @@
+"""How long an answer may be kept, and when it need not be made again.
+
+A catalog that is served does not change, so an answer follows from the catalog, the program and the
+address.  A digest of these is the answer's ``ETag``: whoever still has the answer is not sent it
+again, and it is not even made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from datasette.utils import add_cors_headers
+
+from datasette_spack.completeness import making_answer
+from datasette_spack.database import is_catalog
+from datasette_spack.program import program_digest, static_hashes
+
+STALE_WHILE_REVALIDATE: Final = 600
+"""Seconds for which a cache may answer with what it has while it asks whether that is current."""
+
+STALE_IF_ERROR: Final = 86_400
+"""Seconds for which a cache may answer with what it has while the server does not answer."""
+
+_FOR_EVER = "public, max-age=31536000, immutable"
+_INCOMPLETE = "public, max-age=30"
+_VARY = "Cookie, Authorization"
+"""What Datasette says of every answer but static files."""
+
+_STATIC = "/-/static-plugins/spack-catalog/"
+_BELOW_CATALOG = re.compile(r"/catalog(?!\.db$)(?:[/.].*)?", re.DOTALL)
+_OWN_SQL = re.compile(r"(?:^|&)(?:sql|_where)=")
+_CHANGING = re.compile(r"random|now|date|time|julianday", re.IGNORECASE)
+"""Functions of SQL whose value is not in the catalog; a query that only looks so is not kept."""
+
+_NOT_KEPT = re.compile(r"private|no-store|no-cache", re.IGNORECASE)
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
+
+
+def cache_control(datasette: Any) -> str:
+    """``Cache-Control`` of what everybody gets alike, for as long as the settings say."""
+    return (
+        f"public, max-age={datasette.setting('default_cache_ttl')},"
+        f" stale-while-revalidate={STALE_WHILE_REVALIDATE}, stale-if-error={STALE_IF_ERROR}"
+    )
+
+
+def header_of(scope: Any, name: bytes) -> str:
+    """A header of a request, its values joined where it came more than once."""
+    return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+def names_tag(if_none_match: str, tag: str) -> bool:
+    """Whether a list of tags has this one; a weak tag and a strong one may be the same."""
+    return tag.removeprefix("W/") in _TAG.findall(if_none_match)
+
+
+def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
+    """An ASGI application whose answers say how long they may be kept.
+
+    ``is_ours`` tells from a path whether the catalog's own pages are there.  Answers that depend
+    on who asks are left as they are, and so are all where another database is served as well.
+    """
+    catalog = _Catalog(datasette)
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        path = inner_path(datasette, scope)
+        if scope["method"] not in ("GET", "HEAD") or not datasette.cache_headers:
+            await app(scope, receive, send)
+        elif path.startswith(_STATIC):
+            await app(scope, receive, _adding(send, _static_headers(path, scope)))
+        elif not _is_same_for_all(scope, path, is_ours) or not (tag := await catalog.tag(scope)):
+            await app(scope, receive, send)
+        elif names_tag(header_of(scope, b"if-none-match"), tag):
+            await _send_not_modified(send, catalog.headers(tag))
+        else:
+            await _answer(app, scope, receive, send, catalog.headers(tag))
+
+    return wrapped
+
+
+def inner_path(datasette: Any, scope: Any) -> str:
+    """The path of a request below the address that Datasette has."""
+    base, path = datasette.setting("base_url"), scope["path"]
+    return f"/{path.removeprefix(base)}" if path.startswith(base) else str(path)
+
+
+class _Catalog:
+    """The catalog of a Datasette as far as answers depend on it."""
+
+    def __init__(self, datasette: Any) -> None:
+        self._datasette = datasette
+        self._digest: str | None = None
+
+    async def tag(self, scope: Any) -> str | None:
+        """The tag of the answer to a request; None where the catalog is not all there is."""
+        if self._digest is None:
+            self._digest = await self._find_digest()
+        if not self._digest:
+            return None
+        # Pages name their own address, so it is part of them.
+        place = (scope.get("scheme", "http"), header_of(scope, b"host"), scope.get("raw_path", b""))
+        asked = (self._digest, *place, scope["path"], scope["query_string"])
+        return f'W/"{sha256(repr(asked).encode()).hexdigest()[:32]}"'
+
+    async def _find_digest(self) -> str:
+        """A digest of all but the address that answers depend on; empty if that may change."""
+        databases = self._datasette.databases
+        if [name for name in databases if not name.startswith("_")] != ["catalog"]:
+            return ""
+        catalog = databases["catalog"]
+        # Datasette reads the whole file for the hash if nothing has told it before.
+        content = await asyncio.to_thread(lambda: catalog.hash)
+        if content is None or not await is_catalog(catalog):
+            return ""
+        shown = json.dumps([self._datasette.metadata(), self._datasette.settings_dict()])
+        return sha256(f"{content} {program_digest()} {shown}".encode()).hexdigest()
+
+    def headers(self, tag: str) -> dict[str, str]:
+        """What an answer with this tag says, be it sent or not modified."""
+        headers = {"etag": tag, "cache-control": cache_control(self._datasette), "vary": _VARY}
+        if self._datasette.cors:
+            add_cors_headers(headers)
+        return headers
+
+
+def _is_same_for_all(scope: Any, path: str, is_ours: Callable[[str], bool]) -> bool:
+    """Whether the answer follows from the catalog and the address, whoever asks and when."""
+    credentials = {b"cookie", b"authorization"}
+    if scope.get("actor") or any(name in credentials for name, _ in scope["headers"]):
+        return False
+    query = scope["query_string"].decode("latin-1")
+    if "_ttl=" in query or "_stream=" in query:  # its own time to be kept; may be cut off
+        return False
+    if _OWN_SQL.search(query) and _CHANGING.search(unquote_plus(query)):
+        return False
+    return is_ours(path) or bool(_BELOW_CATALOG.fullmatch(path))
+
+
+async def _answer(app: Any, scope: Any, receive: Any, send: Any, headers: dict[str, str]) -> None:
+    """Have the answer made, and say that it may be kept if it turns out to be one."""
+    only_if_changed = header_of(scope, b"if-none-match").strip() == "*"
+    dropped = False
+
+    async def sending(message: Any) -> None:
+        nonlocal dropped
+        if message["type"] == "http.response.start" and _may_be_kept(message):
+            if only_if_changed:
+                dropped = True
+                await _send_not_modified(send, headers)
+            elif answer.complete:
+                message = _with_headers(message, headers)
+            else:
+                message = _with_headers(message, {"cache-control": _INCOMPLETE})
+        if not dropped:
+            await send(message)
+
+    with making_answer() as answer:
+        await app(scope, receive, sending)
+
+
+def _may_be_kept(start: Any) -> bool:
+    """Whether an answer is a good one, and meant for everybody."""
+    headers = [(name.lower(), value.decode("latin-1")) for name, value in start["headers"]]
+    return start["status"] == 200 and not any(
+        name == b"set-cookie" or (name == b"cache-control" and _NOT_KEPT.search(value))
+        for name, value in headers
+    )
+
+
+def _static_headers(path: str, scope: Any) -> dict[str, str]:
+    """A file is kept for ever only under an address that no other content will have."""
+    known = static_hashes().get(path.removeprefix(_STATIC))
+    if known and scope["query_string"].decode("latin-1") == known:
+        return {"cache-control": _FOR_EVER}
+    return {"cache-control": "public, max-age=300"}
+
+
+def _adding(send: Any, headers: dict[str, str]) -> Any:
+    """A ``send`` that adds headers to a good answer."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            message = _with_headers(message, headers)
+        await send(message)
+
+    return sending
+
+
+def _with_headers(message: Any, headers: dict[str, str]) -> Any:
+    """The start of an answer with some headers in the place of its own."""
+    added = _raw(headers)
+    names = {name for name, _ in added}
+    left = [(name, value) for name, value in message["headers"] if name.lower() not in names]
+    return {**message, "headers": [*left, *added]}
+
+
+async def _send_not_modified(send: Any, headers: dict[str, str]) -> None:
+    await send({"type": "http.response.start", "status": 304, "headers": _raw(headers)})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
