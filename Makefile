@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := serve
-.PHONY: serve build test lint docs bench clean browser
+.PHONY: serve build test lint docs bench clean tools
 
 serve: build
 	@$(BIN)/spack-catalog serve
@@ -20,7 +20,7 @@ serve: build
 build: $(INSTALLED)
 	@$(BIN)/spack-catalog build $(SOURCES)
 
-test: lint browser
+test: lint tools
 	@$(BIN)/pytest -q
 
 lint: $(INSTALLED)
@@ -40,9 +40,10 @@ clean:
 	@rm -f catalog.db* inspect.json
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Tests in a browser are skipped where there is none.
-browser:
-	@.ci/browser
+# Tests that need a browser or nginx are skipped where there is none.
+tools:
+	@.ci/tools
+	@.ci/axe
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d: make PYTHON=python3.x ..." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'

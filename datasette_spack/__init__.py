@@ -53,27 +53,28 @@ def render_cell(
 
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
-    """Take ``?stack=e4s`` for ``?_stack=e4s`` on the pages of specs and binaries."""
+    """Say how long answers may be kept; take ``?stack=e4s`` for ``?_stack=e4s`` on tables."""
     from datasette_spack.filters import short_names
+    from datasette_spack.http_headers import with_headers
 
-    return lambda app: short_names(datasette, app)
+    return lambda app: with_headers(datasette, short_names(datasette, app))
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Any]]:
-    """Serve the file of the catalog, and the search for specs."""
+    """Serve the pages of the site, the file of the catalog, and the search for specs."""
     from datasette_spack.download import DOWNLOAD_ROUTE, download
-    from datasette_spack.find_page import FIND_ROUTE, find
+    from datasette_spack.site.routes import ROUTES
 
-    return [(DOWNLOAD_ROUTE, download), (FIND_ROUTE, find)]
+    return [*ROUTES, (DOWNLOAD_ROUTE, download)]
 
 
 @hookimpl
-def extra_css_urls(database: str | None, datasette: Any) -> list[str]:
-    """The style of the catalog's pages."""
-    if database not in ("catalog", None):
-        return []
-    return [datasette.urls.static_plugins("spack-catalog", "catalog.css")]
+def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
+    """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
+    from datasette_spack.frame import static_addresses
+
+    env.globals["site_static"] = static_addresses(datasette)
 
 
 @hookimpl
@@ -85,11 +86,9 @@ def prepare_connection(conn: Any, database: str) -> None:
         register(conn)
 
 
-@hookimpl
-def extra_template_vars(template: str, datasette: Any) -> Callable[[], Any] | None:
-    """What the home page says of the catalog."""
-    if template != "index.html":
-        return None
-    from datasette_spack.home import home_facts
+@hookimpl(specname="extra_template_vars")
+def frame_template_vars(datasette: Any) -> Callable[[], Any]:
+    """As of which tag the catalog is: in the frame of every page but Datasette's errors."""
+    from datasette_spack.frame import frame_facts
 
-    return lambda: home_facts(datasette)
+    return lambda: frame_facts(datasette)

@@ -47,8 +47,12 @@ class Browser:
 
     def shows(self, text: str) -> bool:
         """Whether the page shows the text, or comes to show it within ten seconds."""
+        return self.until("return document.body.innerText.includes(arguments[0])", text)
+
+    def until(self, script: str, *arguments: object) -> bool:
+        """Whether a piece of JavaScript returns true, or comes to return it within ten seconds."""
         end = time.monotonic() + 10
-        while text not in self.text():
+        while self.run(script, *arguments) is not True:
             if time.monotonic() > end:
                 return False
             time.sleep(0.05)
@@ -77,6 +81,36 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         """Make the window as large as this."""
         self._post("/window/rect", width=width, height=height)
+
+    def emulate(self, width: int, height: int, scheme: str) -> None:
+        """Be a screen of this size, which may be smaller than any window, light or dark."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._devtools("Emulation.setDeviceMetricsOverride", **size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._devtools("Emulation.setEmulatedMedia", features=features)
+
+    def stop_emulating(self) -> None:
+        """Be what the browser is."""
+        self._devtools("Emulation.clearDeviceMetricsOverride")
+        self._devtools("Emulation.setEmulatedMedia", features=[])
+
+    def allow_scripts(self, allowed: bool) -> None:
+        """Let pages run scripts of their own, or not."""
+        self._devtools("Emulation.setScriptExecutionDisabled", value=not allowed)
+
+    def _devtools(self, command: str, **parameters: object) -> Any:
+        return self._post("/goog/cdp/execute", cmd=command, params=parameters)
+
+    def press(self, keys: str) -> None:
+        """Press keys one after the other, wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._post("/actions", actions=[{"type": "key", "id": "keys", "actions": actions}])
+
+    def paste(self) -> None:
+        """Paste what has been copied, wherever the focus is."""
+        self._devtools(
+            "Input.dispatchKeyEvent", type="keyDown", key="v", modifiers=2, commands=["paste"]
+        )
 
     def screenshot(self, path: Path) -> None:
         """Save what is seen as a PNG file."""

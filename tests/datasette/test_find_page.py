@@ -26,7 +26,7 @@ async def test_the_page_says_what_all_have_once(site: Any) -> None:
     assert page.status_code == 200
     assert "2 binaries in" in page.text
     assert "<dt>compiler</dt><dd>gcc@12.2.0</dd>" in page.text
-    assert '<td class="col-variants">~shared</td>' in page.text
+    assert '<td class="variants"><code>~shared</code></td>' in page.text
     assert '<th scope="col">compiler</th>' not in page.text
 
 
@@ -93,13 +93,26 @@ async def test_the_empty_form(site: Any) -> None:
     page = await site.client.get("/find")
     assert page.status_code == 200
     assert '<input type="search" id="spec"' in page.text
-    assert "binaries in" not in page.text
+    assert 'id="found"' not in page.text
 
 
-async def test_the_box_on_the_home_page(site: Any) -> None:
-    page = await site.client.get("/")
-    assert 'action="/find"' in page.text
-    assert "93 packages, 684 specs and 716 binaries in 7 tags" in page.text
+@pytest.mark.parametrize(
+    ("spec", "label", "address"),
+    [
+        ("hdf55 +mpi", "hdf5", "/find?spec=hdf5+%2Bmpi"),
+        ("hdf5 os=debian12", "without os=debian12", "/find?spec=hdf5"),
+    ],
+)
+async def test_a_near_miss_leads_on(site: Any, spec: str, label: str, address: str) -> None:
+    page = await ask(site, spec)
+    assert f'<a href="{address}" rel="nofollow">{label}</a>' in page.text
+    assert 'id="found">0' not in (await site.client.get(address)).text
+
+
+async def test_a_near_miss_leads_out_of_a_stack(site: Any) -> None:
+    page = await ask(site, "hdf5~mpi", tag="v2025.07.0", stack="tutorial")
+    way = '<a href="/find?spec=hdf5~mpi&amp;tag=v2025.07.0" rel="nofollow">without tutorial</a>'
+    assert way in page.text
 
 
 async def sql(site: Any, query: str) -> Any:

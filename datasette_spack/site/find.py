@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from datasette.database import QueryInterrupted
-from datasette.utils import sqlite_timelimit
 from datasette.utils.asgi import Response
-from datasette.utils.sqlite import sqlite3
 
+from datasette_spack.site.answer import NoCatalogError, Page, answer, ask_catalog
+from etl.catalog.browse.facets import FACETS, count_values, values_of
+from etl.catalog.browse.lists import scope_names
 from etl.catalog.find import COLUMNS, Finder, Scope
 from etl.catalog.found import Found, set_apart
-from etl.catalog.near_misses import Reason, near_misses
+from etl.catalog.near_misses import NearMiss, Reason, Suggestion, near_misses
 from etl.errors import CatalogError
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
@@ -34,7 +34,6 @@ MAX_SHOWN = 200
 MAX_FACET_VALUES = 12
 
 SCOPE_FIELDS = ("tag", "stack", "runs_on", "os")
-FACETS = ("version", "compiler", "os", "target", "stacks")
 ANY = "any"
 """What stands for all tags in the address."""
 
@@ -87,59 +86,56 @@ class Answer:
 async def find(datasette: Any, request: Any) -> Response:
     """Answer a request for the page, for JSON or for CSV."""
     question = Question.of(request.args)
-    answer, error = Answer(), None
-    if question.spec:
+
+    def read(connection: Any) -> Page:
         try:
-            answer = await datasette.get_database("catalog").execute_fn(
-                lambda connection: _search(connection, question, _time_limit(datasette))
-            )
-        except CatalogError as found:
-            error = found
-        except QueryInterrupted:
-            error = CatalogError("this took too long; name a package, a tag or a stack")
-    kind = request.url_vars["format"]
-    status = 400 if error else 200
-    if kind == ".json":
-        return _json(question, answer, error, status)
-    if kind == ".csv":
-        return _csv(answer, error, status)
-    html = await datasette.render_template(
+            found = _search(connection, question) if question.spec else Answer()
+        except CatalogError as error:
+            return _page(connection, question, Answer(), error)
+        return _page(connection, question, found, None)
+
+    if request.url_vars["format"] == ".csv":
+        try:
+            page = await ask_catalog(datasette, read)
+        except (NoCatalogError, QueryInterrupted) as error:
+            return Response.text(f"{error}\n", status=503)
+        return _csv(page.more["answer"], page.more["error"], page.status)
+    return await answer(datasette, request, read)
+
+
+def _page(connection: Any, question: Question, found: Answer, error: CatalogError | None) -> Page:
+    names = scope_names(connection)
+    return Page(
         "find.html",
+        f"{question.spec} · Find binaries" if question.spec else "Find binaries",
+        "Search Spack's public build caches for binaries in Spack's own spec syntax.",
+        _facts(question, found, error),
         {
             "question": question,
-            "answer": answer,
+            "answer": found,
             "error": error,
             "underlined": _underlined(error),
-            "tags": await _names(datasette, "tags", "position DESC"),
-            "stacks": await _names(datasette, "stacks", "name"),
-            "targets": await _names(datasette, "targets", "name"),
-            "systems": await _names(datasette, "operating_systems", "name"),
+            "misses": [(miss, _ways_on(question, miss)) for miss in found.misses],
+            "names": names,
             "shown": MAX_SHOWN,
             "limit": MAX_FOUND,
         },
-        request=request,
+        status=400 if error else 200,
+        unbounded=bool(question.spec),
     )
-    return Response.html(html, status=status)
 
 
-def _search(connection: Any, question: Question, time_limit_ms: int) -> Answer:
-    """Ask the catalog, in one of Datasette's threads.
+def _search(connection: Any, question: Question) -> Answer:
+    """Ask the catalog.
 
     Raises:
         CatalogError: the question cannot be asked or answered.
-        QueryInterrupted: it took too long.
     """
     queries = parse_specs(question.spec)
     finder = Finder(connection)
-    with sqlite_timelimit(connection, time_limit_ms):
-        try:
-            scope = _scope(finder, question, queries)
-            statement = finder.binaries(queries, scope, MAX_FOUND + 1)
-            rows = finder.rows(statement)
-        except sqlite3.OperationalError as error:
-            if "interrupted" not in str(error):
-                raise
-            raise QueryInterrupted(error, question.spec, {}) from None
+    scope = _scope(finder, question, queries)
+    statement = finder.binaries(queries, scope, MAX_FOUND + 1)
+    rows = finder.rows(statement)
     if not rows:
         misses = near_misses(connection, queries[0], scope)
         return Answer(tag=scope.tag, sql=statement.text, misses=misses)
@@ -167,23 +163,19 @@ def _scope(finder: Finder, question: Question, queries: tuple[SpecQuery, ...]) -
     return replace(scope, tag=finder.newest_tag(queries, scope))
 
 
-def _values(row: Sequence[Any], facet: str) -> list[str]:
-    """What a binary has of a facet; of stacks there are several."""
-    value = row[COLUMNS.index(facet)]
-    return value.split() if facet == "stacks" else [value]
-
-
 def _has(row: Sequence[Any], kept: dict[str, str]) -> bool:
-    return all(value in _values(row, facet) for facet, value in kept.items())
+    binary = dict(zip(COLUMNS, row, strict=True))
+    return all(value in values_of(binary, facet) for facet, value in kept.items())
 
 
 def _facets(rows: Sequence[Sequence[Any]], question: Question) -> dict[str, list[FacetValue]]:
     """The facets in which the binaries differ, or of which a value is chosen."""
     facets = {}
+    binaries = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
     for facet in FACETS:
-        counts = Counter(value for row in rows for value in _values(row, facet))
+        counts = count_values(binaries, facet)
         chosen = question.kept.get(facet)
-        if len(counts) > 1 or chosen:
+        if chosen or any(count < len(binaries) for _, count in counts):
             facets[facet] = [
                 FacetValue(
                     value,
@@ -191,27 +183,45 @@ def _facets(rows: Sequence[Sequence[Any]], question: Question) -> dict[str, list
                     question.address(**{facet: None if value == chosen else value}),
                     value == chosen,
                 )
-                for value, count in counts.most_common(MAX_FACET_VALUES)
+                for value, count in counts[:MAX_FACET_VALUES]
             ]
     return facets
 
 
-def _json(question: Question, answer: Answer, error: CatalogError | None, status: int) -> Response:
+def _facts(question: Question, found: Answer, error: CatalogError | None) -> dict[str, Any]:
+    """The JSON of the page."""
     if error:
         span = error.span if isinstance(error, SpecSyntaxError) else None
         message = error.message if isinstance(error, SpecSyntaxError) else str(error)
-        return Response.json({"ok": False, "error": message, "span": span}, status=status)
-    return Response.json(
-        {
-            "ok": True,
-            "spec": question.spec,
-            "tag": answer.tag,
-            "binaries": answer.found.rows,
-            "near_misses": [str(miss) for miss in answer.misses],
-            "truncated": answer.more,
-            "sql": answer.sql,
-        }
-    )
+        return {"error": message, "span": span}
+    return {
+        "spec": question.spec,
+        "tag": found.tag,
+        "binaries": found.found.rows,
+        "near_misses": [str(miss) for miss in found.misses],
+        "truncated": found.more,
+        "sql": found.sql,
+    }
+
+
+def _ways_on(question: Question, miss: Reason) -> list[tuple[str, str]]:
+    """The questions that a near miss leads to: the spec with a place of it mended."""
+    if isinstance(miss, Suggestion):
+        return [(name, _with(question, miss.span, name)) for name in miss.near]
+    if isinstance(miss, NearMiss) and miss.span:
+        return [(f"without {miss.constraint}", _with(question, miss.span, ""))]
+    if isinstance(miss, NearMiss):
+        for name, chosen in question.scope.items():
+            if miss.constraint in (f"--{name.replace('_', '-')} {chosen}", f"{name}={chosen}"):
+                change = {name: ANY if name == "tag" else None}
+                return [(f"without {chosen}", question.address(**change))]
+    return []
+
+
+def _with(question: Question, span: tuple[int, int], text: str) -> str:
+    start, end = span
+    spec = f"{question.spec[:start]}{text}{question.spec[end:]}"
+    return question.address(spec=" ".join(spec.split()))
 
 
 def _csv(answer: Answer, error: CatalogError | None, status: int) -> Response:
@@ -230,14 +240,3 @@ def _underlined(error: CatalogError | None) -> tuple[str, str, str] | None:
         return None
     start, end = error.span
     return error.source[:start], error.source[start:end], error.source[end:]
-
-
-async def _names(datasette: Any, table: str, order: str) -> list[str]:
-    """The names to choose from, of those that have binaries."""
-    sql = f"SELECT name FROM {table} ORDER BY {order}"
-    found = await datasette.get_database("catalog").execute(sql)
-    return [row["name"] for row in found.rows]
-
-
-def _time_limit(datasette: Any) -> int:
-    return int(datasette.setting("sql_time_limit_ms"))

@@ -1,0 +1,1 @@
+"""The pages of the site: each module answers the addresses of one kind of page."""

@@ -1,0 +1,69 @@
+"""The addresses of the site's pages.  They are made of names alone, and outlive any rebuild."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from datasette.utils.asgi import BadRequest
+
+# All that may be in an address; the rest becomes %XX.
+_OF_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
+
+
+class Addresses:
+    """Makes addresses, below the path under which Datasette serves."""
+
+    def __init__(self, datasette: Any) -> None:
+        self._urls = datasette.urls
+
+    def package(self, name: str, **chosen: str | None) -> str:
+        """The page of a package, with the binaries chosen that are asked for."""
+        return self._path("package", name, **chosen)
+
+    def spec(self, hash_: str) -> str:
+        """The page of a spec."""
+        return self._path("spec", hash_)
+
+    def tag(self, name: str) -> str:
+        """The page of a tag."""
+        return self._path("tag", name)
+
+    def stack(self, name: str, **chosen: str | None) -> str:
+        """The page of a stack, in the tag that is asked for."""
+        return self._path("stack", name, **chosen)
+
+    def compare(self, old: str, new: str, **chosen: str | None) -> str:
+        """The page on what differs between two tags."""
+        return self._path("compare", old, new, **chosen)
+
+    def find(self, spec: str, **scope: str | None) -> str:
+        """The search for a spec."""
+        return self._path("find", spec=spec, **scope)
+
+    def binaries(self, tag: str, **chosen: str) -> str:
+        """The binaries of a tag as a table, those that have what is asked for."""
+        names = {f"_{name}": value for name, value in {"tag": tag, **chosen}.items()}
+        return self._path("catalog", "binaries", **names)
+
+    def sql(self, text: str) -> str:
+        """A statement in the SQL editor."""
+        return self._path("catalog", sql=text)
+
+    def _path(self, *parts: str, **arguments: str | None) -> str:
+        path = str(self._urls.path("/".join(quote(part, safe="") for part in parts)))
+        given = {name: value for name, value in arguments.items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
+
+
+def origin(datasette: Any, request: Any) -> str:
+    """What comes before the path in every address of this site, as the reader of a page calls it.
+
+    Raises:
+        BadRequest: the request names a host that cannot be one.
+    """
+    try:
+        address = datasette.absolute_url(request, "/")
+    except ValueError:
+        raise BadRequest("the Host of this request is not a host") from None
+    return quote(address, safe=_OF_ADDRESSES).removesuffix("/")

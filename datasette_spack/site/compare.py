@@ -1,0 +1,86 @@
+"""``/compare/<old>/<new>``: what differs between two tags; ``/compare``: which two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasette.utils.asgi import Response
+
+from datasette_spack.site.addresses import Addresses
+from datasette_spack.site.answer import MovedError, Page, answer, named
+from etl.catalog.browse.asking import known
+from etl.catalog.browse.overview import stack_list, tag_history
+from etl.catalog.diff import Comparison, compare
+
+COMPARE_ROUTE = r"/compare/(?P<old>[^/]+)/(?P<new>[^/]+?)(?P<format>\.json)?$"
+CHOOSE_ROUTE = r"/compare(?P<format>\.json)?$"
+
+MAX_ROWS = 100
+"""Rows of each list on the page; its SQL has them all."""
+
+SECTIONS = (
+    ("added_packages", "New packages", "package", "in {new}, and not in {old}"),
+    ("removed_packages", "Packages that went", "package", "in {old}, and not in {new}"),
+    ("upgraded", "Upgraded", "package", "whose newest version went up"),
+    ("downgraded", "Downgraded", "package", "whose newest version went down"),
+    ("new_versions", "New versions", "version", "of packages that both tags have"),
+    ("dropped_versions", "Versions that went", "version", "of packages that both tags have"),
+    ("rebuilt", "Rebuilt", "version", "with binaries that differ in nothing but their hash"),
+    ("stacks", "Stacks", "stack", "in which binaries came or went"),
+)
+"""The lists of a comparison: field, heading, what each row is, and what the list has."""
+
+
+async def compare_tags(datasette: Any, request: Any) -> Response:
+    """The page on what differs between two tags, in all stacks or in one."""
+    old, new = named(request, "old"), named(request, "new")
+    stack = request.args.get("stack") or None
+
+    def read(connection: Any) -> Page:
+        for name in (old, new):
+            known(connection, "tags", "tag", name)
+        if stack:
+            known(connection, "stacks", "stack", stack)
+        facts = compare(connection, old, new, stack=stack, limit=MAX_ROWS)
+        return Page(
+            "compare.html",
+            f"{old} → {new}",
+            _description(facts),
+            facts,
+            {
+                "sections": SECTIONS,
+                "stacks": [row["stack"] for row in stack_list(connection)],
+                "tags": tag_history(connection),
+            },
+            unbounded=True,
+        )
+
+    return await answer(datasette, request, read)
+
+
+async def choose(datasette: Any, request: Any) -> Response:
+    """The form that asks which two tags to compare; with both given, their page."""
+    old, new = request.args.get("old"), request.args.get("new")
+    site = Addresses(datasette)
+
+    def read(connection: Any) -> Page:
+        if old and new:
+            raise MovedError(site.compare(old, new, stack=request.args.get("stack")))
+        found = tag_history(connection)
+        return Page(
+            "compare_choose.html",
+            "Compare two tags",
+            "What came, what went and what was rebuilt between two tags of Spack's build caches.",
+            {"tags": found},
+            {"stacks": [row["stack"] for row in stack_list(connection)]},
+        )
+
+    return await answer(datasette, request, read)
+
+
+def _description(facts: Comparison) -> str:
+    return (
+        f"From {facts.old} to {facts.new}: {facts.binaries_added:,} binaries came,"
+        f" {facts.binaries_removed:,} went, {facts.added_packages.total:,} packages are new,"
+        f" {facts.upgraded.total:,} upgraded."
+    )

@@ -1,0 +1,49 @@
+"""``/``: one box to ask, how much there is, and what is new.  As JSON: ``/home.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasette.utils.asgi import Response
+from datasette.views.index import IndexView
+
+from datasette_spack.site.addresses import Addresses
+from datasette_spack.site.answer import DATABASE, Page, answer
+from datasette_spack.site.pictures import history_pictures, share_pictures
+from etl.catalog.browse.overview import Overview, overview
+
+HOME_ROUTE = r"/(?:home(?P<format>\.json))?$"
+
+
+async def home(datasette: Any, request: Any) -> Response:
+    """The home page; that of Datasette where it serves databases, and no catalog among them."""
+    if datasette.databases.keys() - {"_internal", "_memory", DATABASE} and (
+        DATABASE not in datasette.databases
+    ):
+        request.scope["url_route"]["kwargs"]["format"] = None
+        return await IndexView(datasette).get(request)
+    site = Addresses(datasette)
+
+    def read(connection: Any) -> Page:
+        facts = overview(connection)
+        return Page(
+            "home.html",
+            "spack-catalog",
+            _description(facts),
+            facts,
+            {
+                "history": history_pictures(site, facts.history),
+                "shares": share_pictures(site, facts.newest or "", facts.shares),
+            },
+            feed="feed.atom",
+        )
+
+    return await answer(datasette, request, read)
+
+
+def _description(facts: Overview) -> str:
+    return (
+        f"Which Spack binaries exist: {facts.counts['packages']:,} packages and"
+        f" {facts.counts['binaries']:,} binaries in {facts.counts['tags']} tags of Spack's public"
+        " build caches. Find them by package or spec, and how to install them."
+    )

@@ -1,0 +1,89 @@
+"""The pictures of the pages: facts as the charts want them, with links to the pages behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from datasette_spack.charts import Label, Part, Point, matrix, shares, timeline
+from datasette_spack.site.addresses import Addresses
+from etl.catalog.browse.shares import Shares
+
+Row = dict[str, Any]
+
+MAX_VERSIONS = 30
+MAX_TAGS = 26
+"""Rows and columns of the picture of a package; the table beside it has them all."""
+
+_TITLES = {"os": "Operating systems", "target": "Targets", "compiler": "Compilers"}
+
+
+def history_pictures(site: Addresses, tags: Sequence[Row]) -> dict[str, Markup]:
+    """Binaries and packages over time, from the oldest tag to the newest.
+
+    Snapshots alone where there are some: other tags hold other things, and would be peaks.
+    """
+    snapshots = [tag for tag in tags if tag["kind"] == "snapshot"]
+    shown = snapshots if len(snapshots) > 1 else tags
+    return {
+        f"{what.title()} over time": timeline(
+            f"{what}-over-time",
+            f"{what.title()} over time",
+            [Point(tag["tag"], tag["date"], tag[what], site.tag(tag["tag"])) for tag in shown],
+            what,
+        )
+        for what in ("binaries", "packages")
+    }
+
+
+def stack_picture(site: Addresses, stack: str, tags: Sequence[Row]) -> Markup:
+    """The binaries of a stack over time."""
+    return timeline(
+        "stack-over-time",
+        f"Binaries of {stack} over time",
+        [
+            Point(tag["tag"], tag["date"], tag["binaries"], site.stack(stack, tag=tag["tag"]))
+            for tag in reversed(tags)
+        ],
+        "binaries",
+    )
+
+
+def share_pictures(site: Addresses, tag: str, found: Sequence[Shares]) -> dict[str, Markup]:
+    """What the binaries of a tag are built for, a picture for each kind."""
+    return {
+        _TITLES[share.kind]: shares(
+            f"share-by-{share.kind}",
+            f"{_TITLES[share.kind]} in {tag}",
+            [
+                Part(value, part["binaries"], site.binaries(tag, **{share.kind: value}))
+                for part in share.parts
+                for value in (part[share.kind],)
+            ],
+            share.total,
+        )
+        for share in found
+    }
+
+
+def versions_picture(site: Addresses, package: str, history: Sequence[Row]) -> Markup:
+    """The binaries of a package by version and tag: its newest versions in the newest tags."""
+    versions = list(dict.fromkeys(row["version"] for row in history))[:MAX_VERSIONS]
+    # The rows come by version; by tag they are in order only within each.
+    order = {row["tag"]: row["position"] for row in history}
+    tags = sorted(order, key=lambda tag: -order[tag])[:MAX_TAGS]
+    rows = {version: number for number, version in enumerate(versions)}
+    columns = {tag: number for number, tag in enumerate(tags)}
+    return matrix(
+        "versions-by-tag",
+        f"Binaries of {package} by version and tag",
+        [Label(version, site.package(package, version=version)) for version in versions],
+        [Label(tag, site.package(package, tag=tag)) for tag in tags],
+        {
+            (rows[row["version"]], columns[row["tag"]]): row["binaries"]
+            for row in history
+            if row["version"] in rows and row["tag"] in columns
+        },
+    )

@@ -1,0 +1,60 @@
+"""``/spec/<hash>``: all that is known of a spec; a prefix of its hash will do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasette.utils.asgi import Response
+
+from datasette_spack.site.addresses import Addresses
+from datasette_spack.site.answer import MovedError, Page, answer, named
+from datasette_spack.site.recipes import recipe_links
+from etl.catalog.browse.asking import Listed
+from etl.catalog.browse.spec import SpecFacts, spec_facts, specs_with_prefix
+
+SPEC_ROUTE = r"/spec/(?P<hash>[^/]+?)(?P<format>\.json)?$"
+
+WHOLE = 32
+"""Letters of a whole hash."""
+
+
+async def spec(datasette: Any, request: Any) -> Response:
+    """The page of a spec, or the list of those whose hash begins as the address says."""
+    hash_ = named(request, "hash").removeprefix("/").lower()
+    site = Addresses(datasette)
+
+    def read(connection: Any) -> Page:
+        found = specs_with_prefix(connection, hash_)
+        if found.total > 1:
+            return _candidates(hash_, found, site)
+        whole = found.rows[0]["hash"]
+        if hash_ != whole:
+            raise MovedError(site.spec(whole) + (request.url_vars["format"] or ""))
+        facts = spec_facts(connection, whole)
+        return Page(
+            "spec.html",
+            _title(facts),
+            facts.text,
+            facts,
+            {"recipes": recipe_links(facts.spec["package"])},
+            unbounded=True,
+        )
+
+    return await answer(datasette, request, read)
+
+
+def _title(facts: SpecFacts) -> str:
+    row = facts.spec
+    version = f"@{row['version']}" if row["version"] else ""
+    return f"{row['package']}{version} /{row['hash'][:7]}"
+
+
+def _candidates(prefix: str, found: Listed, site: Addresses) -> Page:
+    return Page(
+        "spec_candidates.html",
+        f"{found.total:,} specs begin with /{prefix}",
+        f"{found.total:,} specs have a hash that begins with {prefix}.",
+        {"prefix": prefix, "specs": found.rows, "total": found.total, "sql": found.sql},
+        {},
+        unbounded=True,
+    )
