@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := serve
-.PHONY: serve build test lint docs bench clean tools
+.PHONY: serve build test lint docs pictures bench clean tools
 
 serve: build
 	@$(BIN)/spack-catalog serve
@@ -31,6 +31,10 @@ lint: $(INSTALLED)
 
 docs: $(INSTALLED)
 	@$(BIN)/cog -r README.md
+
+# The screenshots of the README, taken by the tests that walk through the site.
+pictures: $(INSTALLED) tools
+	@PICTURES=docs/images $(BIN)/pytest -q tests/browser/test_walks.py
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.build --scales $(SCALES)

@@ -30,6 +30,15 @@ SIZE_BUDGET = 300_000
 
 BASELINE = "/catalog.json?sql=select+1"
 
+# The spec with the most edges; where no edges are known, any.
+_BUSIEST = """
+    SELECT hash FROM specs
+    WHERE id = coalesce(
+        (SELECT {column} FROM dependencies GROUP BY {column} ORDER BY count(*) DESC LIMIT 1),
+        (SELECT id FROM specs WHERE tags > 0 LIMIT 1)
+    )
+"""
+
 # The largest of each kind.
 _NAMES = {
     "package": "SELECT name FROM packages ORDER BY binaries DESC LIMIT 1",
@@ -56,26 +65,8 @@ _NAMES = {
         WHERE package_id = (SELECT id FROM packages ORDER BY specs DESC LIMIT 1) AND tags > 0
         ORDER BY tags DESC LIMIT 1
     """,
-    "root": """
-        SELECT coalesce(
-            (
-                SELECT hash FROM specs
-                WHERE id = (SELECT parent_id FROM dependencies
-                    GROUP BY parent_id ORDER BY count(*) DESC LIMIT 1)
-            ),
-            (SELECT hash FROM specs WHERE tags > 0 LIMIT 1)
-        )
-    """,
-    "leaf": """
-        SELECT coalesce(
-            (
-                SELECT hash FROM specs
-                WHERE id = (SELECT child_id FROM dependencies
-                    GROUP BY child_id ORDER BY count(*) DESC LIMIT 1)
-            ),
-            (SELECT hash FROM specs WHERE tags > 0 LIMIT 1)
-        )
-    """,
+    "root": _BUSIEST.format(column="parent_id"),
+    "leaf": _BUSIEST.format(column="child_id"),
 }
 
 PAGES = (

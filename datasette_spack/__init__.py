@@ -1,8 +1,8 @@
 """The Datasette plugin: what a catalog can do that Datasette alone cannot.
 
-Facets and filters that know packages, stacks and variants, the download of the catalog, and the
-templates of its pages.  Only catalogs are touched; other databases in the same Datasette are as
-they were.
+The pages of the site, facets and filters that know packages, stacks and variants, and the download
+of the catalog.  Other databases in the same Datasette keep their rows, facets and addresses, and
+are shown in the same frame.
 
 The hooks import what they need when they are called, because Datasette loads its plugins while
 its own modules are still being imported.
@@ -35,8 +35,9 @@ def register_facet_classes() -> Generator[None, Any, None]:
 @hookimpl(trylast=True)
 def filters_from_request(request: Any, database: str, table: str, datasette: Any) -> Any:
     """Filter by names: ``?_package=hdf5&_stack=e4s&_variant=+mpi&_runs_on=zen4``."""
-    from datasette_spack.filters import name_filters, refuse_whole_view
+    from datasette_spack.filters import name_filters, refuse_broken_facets, refuse_whole_view
 
+    refuse_broken_facets(request)
     refuse_whole_view(datasette, request, database, table)
     return name_filters(datasette, request, database, table)
 

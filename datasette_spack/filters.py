@@ -7,6 +7,7 @@ own filters; on these two tables they may be written without it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -193,6 +194,21 @@ def refuse_whole_view(datasette: Any, request: Any, database: str, table: str) -
             f"{table} has {rows:,} rows: filter it first, for example by package,"
             " or download the whole catalog"
         )
+
+
+def refuse_broken_facets(request: Any) -> None:
+    """Refuse ``?_facet={...`` that is not JSON; Datasette would fail on it.
+
+    Raises:
+        BadRequest: names what is wrong.
+    """
+    for name in request.args:
+        for value in request.args.getlist(name) if name.startswith("_facet") else ():
+            if value.startswith("{"):
+                try:
+                    json.loads(value)
+                except (ValueError, RecursionError) as error:
+                    raise BadRequest(f"{name}={value[:100]} is not JSON: {error}") from None
 
 
 def short_names(datasette: Any, app: Any) -> Any:

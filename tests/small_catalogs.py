@@ -56,6 +56,8 @@ HOSTILE_TEXTS = (
 """What whoever fills a build cache may put wherever there is no rule for a name."""
 
 LONG_NAME = "l" + "o" * 198 + "g"
+LONG_TAG = "t" * 199
+"""The longest name of a package or a stack, and of a tag."""
 
 
 def build(target: Path, *sources: Iterable[Record]) -> Path:
@@ -92,13 +94,11 @@ def hostile_catalog(folder: Path) -> Path:
         )
         for number, it in enumerate(text, start=1)
     ]
-    names = ("evil", LONG_NAME)
     files = {
-        place_of(tag, package): page(tag, package, [*items, item(90)] if package == "evil" else [])
-        for tag in (SECOND, f"{LONG_NAME[:198]}a")
-        for package in names[:1]
+        place_of(SECOND, "evil"): page(SECOND, "evil", [*items, item(90)]),
+        place_of(LONG_TAG, "evil"): page(LONG_TAG, "evil", items),
+        place_of(SECOND, LONG_NAME): page(SECOND, LONG_NAME, [item(91)]),
     }
-    files[place_of(SECOND, LONG_NAME)] = page(SECOND, LONG_NAME, [item(91)])
     recipes = [
         Recipe("evil", f"{text[0]} {text[1]}", 'javascript:alert("homepage")', (text[1],)),
         Recipe(LONG_NAME, text[3], f"https://example.org/{text[1]}", (text[0],)),

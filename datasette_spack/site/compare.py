@@ -9,13 +9,14 @@ from datasette.utils.asgi import Response
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named
 from etl.catalog.browse.asking import known
-from etl.catalog.browse.overview import stack_list, tag_history
+from etl.catalog.browse.lists import scope_names
+from etl.catalog.browse.overview import tag_history
 from etl.catalog.diff import Comparison, compare
 
 COMPARE_ROUTE = r"/compare/(?P<old>[^/]+)/(?P<new>[^/]+?)(?P<format>\.json)?$"
 CHOOSE_ROUTE = r"/compare(?P<format>\.json)?$"
 
-MAX_ROWS = 100
+MAX_ROWS = 60
 """Rows of each list on the page; its SQL has them all."""
 
 SECTIONS = (
@@ -49,7 +50,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response:
             facts,
             {
                 "sections": SECTIONS,
-                "stacks": [row["stack"] for row in stack_list(connection)],
+                "stacks": scope_names(connection)["stacks"],
                 "tags": tag_history(connection),
             },
             unbounded=True,
@@ -72,7 +73,7 @@ async def choose(datasette: Any, request: Any) -> Response:
             "Compare two tags",
             "What came, what went and what was rebuilt between two tags of Spack's build caches.",
             {"tags": found},
-            {"stacks": [row["stack"] for row in stack_list(connection)]},
+            {"stacks": scope_names(connection)["stacks"]},
         )
 
     return await answer(datasette, request, read)

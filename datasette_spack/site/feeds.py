@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 from uuid import UUID, uuid5
-from weakref import WeakKeyDictionary
 from xml.etree.ElementTree import Element
 
 from datasette.utils.asgi import Response
 from markupsafe import Markup
 
 from datasette_spack.site.addresses import Addresses, origin
-from datasette_spack.site.answer import DATABASE, named
+from datasette_spack.site.answer import named
+from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import add, xml_answer
 from etl.catalog.browse.news import (
     Names,
@@ -39,9 +39,6 @@ _IDS = UUID("6f1b5a0e-3c0b-5d0f-9a57-2f6b7d1f0c42")
 _NO_DATE = "1970-01-01"
 """A feed must say when it changed; one that never had an entry says this."""
 
-_news: WeakKeyDictionary[Any, tuple[TagNews, ...]] = WeakKeyDictionary()
-"""What was read of each database that cannot change: forty tags of a large one take a while."""
-
 _PARAGRAPH = Markup("<p>{}</p>")
 _LIST = Markup("<p>{} ({:,}): {}</p>")
 _LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}</a></p>')
@@ -60,13 +57,7 @@ async def catalog_feed(datasette: Any, request: Any) -> Response:
             feed.tag(it)
         return feed.root
 
-    def read(connection: Any) -> tuple[TagNews, ...]:
-        database = datasette.get_database(DATABASE)
-        news = _news.get(database) or tag_news(connection)
-        if not database.is_mutable:
-            _news[database] = news
-        return news
-
+    read = remembered(datasette, tag_news)
     return await xml_answer(datasette, request, CONTENT_TYPE, read, make)
 
 

@@ -17,6 +17,7 @@ from etl.catalog.browse.facets import FACETS, count_values, values_of
 from etl.catalog.browse.lists import scope_names
 from etl.catalog.find import COLUMNS, Finder, Scope
 from etl.catalog.found import Found, set_apart
+from etl.catalog.install import install_commands
 from etl.catalog.near_misses import NearMiss, Reason, Suggestion, near_misses
 from etl.errors import CatalogError
 from etl.spack.syntax import parse_specs
@@ -73,7 +74,10 @@ class FacetValue:
 
 @dataclass
 class Answer:
-    """What was found, and where; if nothing was, ``misses`` says what is near."""
+    """What was found, and where; if nothing was, ``misses`` says what is near.
+
+    ``install`` are the commands for the first.
+    """
 
     tag: str | None = None
     found: Found = field(default_factory=lambda: set_apart(()))
@@ -81,6 +85,7 @@ class Answer:
     more: bool = False
     sql: str = ""
     misses: tuple[Reason, ...] = ()
+    install: tuple[str, ...] = ()
 
 
 async def find(datasette: Any, request: Any) -> Response:
@@ -140,12 +145,14 @@ def _search(connection: Any, question: Question) -> Answer:
         misses = near_misses(connection, queries[0], scope)
         return Answer(tag=scope.tag, sql=statement.text, misses=misses)
     kept = [row for row in rows[:MAX_FOUND] if _has(row, question.kept)]
+    found = set_apart(kept)
     return Answer(
         tag=scope.tag,
-        found=set_apart(kept),
+        found=found,
         facets=_facets(kept, question),
         more=len(rows) > MAX_FOUND,
         sql=statement.text,
+        install=tuple(install_commands(connection, found.rows[:1])),
     )
 
 
@@ -198,6 +205,7 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "spec": question.spec,
         "tag": found.tag,
         "binaries": found.found.rows,
+        "install": found.install,
         "near_misses": [str(miss) for miss in found.misses],
         "truncated": found.more,
         "sql": found.sql,

@@ -10,6 +10,7 @@ from datasette.views.index import IndexView
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import DATABASE, Page, answer
 from datasette_spack.site.pictures import history_pictures, share_pictures
+from datasette_spack.site.remembered import remembered
 from etl.catalog.browse.overview import Overview, overview
 
 HOME_ROUTE = r"/(?:home(?P<format>\.json))?$"
@@ -25,7 +26,7 @@ async def home(datasette: Any, request: Any) -> Response:
     site = Addresses(datasette)
 
     def read(connection: Any) -> Page:
-        facts = overview(connection)
+        facts = remembered(datasette, overview)(connection)
         return Page(
             "home.html",
             "spack-catalog",

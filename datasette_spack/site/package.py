@@ -16,7 +16,7 @@ from etl.catalog.variant_text import split_variants
 
 PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json)?$"
 
-MAX_SHOWN = 100
+MAX_SHOWN = 50
 """Binaries on the page; its JSON has all that were looked at."""
 
 FIELDS = ("version", "compiler", "os", "target", "runs_on", "stacks")

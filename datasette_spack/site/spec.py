@@ -20,7 +20,8 @@ WHOLE = 32
 
 async def spec(datasette: Any, request: Any) -> Response:
     """The page of a spec, or the list of those whose hash begins as the address says."""
-    hash_ = named(request, "hash").removeprefix("/").lower()
+    given = named(request, "hash")
+    hash_ = given.removeprefix("/").lower()
     site = Addresses(datasette)
 
     def read(connection: Any) -> Page:
@@ -28,7 +29,7 @@ async def spec(datasette: Any, request: Any) -> Response:
         if found.total > 1:
             return _candidates(hash_, found, site)
         whole = found.rows[0]["hash"]
-        if hash_ != whole:
+        if given != whole:
             raise MovedError(site.spec(whole) + (request.url_vars["format"] or ""))
         facts = spec_facts(connection, whole)
         return Page(

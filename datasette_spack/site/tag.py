@@ -33,6 +33,7 @@ async def tag(datasette: Any, request: Any) -> Response:
             facts,
             {
                 "shares": share_pictures(site, name, facts.shares),
+                "tags": tag_history(connection),
                 "part": part,
                 "number": page,
                 "per_page": PAGE,

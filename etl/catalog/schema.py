@@ -234,7 +234,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("specs", "variant_set_id"),
     # A tag is faceted by each of these; without its own index a facet of a tag times out.
     ("binaries", "tag_id, package_id"),
-    ("binaries", "tag_id, version_id"),
+    # With the stacks, so that the versions of a tag or a stack are compared in the index alone.
+    ("binaries", "tag_id, version_id, stack_set_id"),
     ("binaries", "tag_id, compiler_id"),
     ("binaries", "tag_id, os_id"),
     ("binaries", "tag_id, platform_id"),

@@ -38,8 +38,11 @@ _OF_SPECS = {
 }
 """The index of ``specs`` for each column that conditions are on."""
 
-_OF_A_TAG = _OF_SPECS.keys() - {"hash"}
-"""The columns for which ``binaries`` has an index within each tag."""
+_OF_A_TAG = {
+    **{column: f"tag_id, {column}" for column in _OF_SPECS.keys() - {"hash"}},
+    "version_id": "tag_id, version_id, stack_set_id",
+}
+"""The index of ``binaries`` within each tag for each column that conditions are on."""
 
 Table = Literal["specs", "binaries"]
 
@@ -135,7 +138,7 @@ def _ways(conditions: Sequence[Condition], tag_id: int | None) -> Iterator[_Way]
     for position, condition in enumerate(conditions):
         column = condition.column or ""
         if tag_id is not None and column in _OF_A_TAG:
-            index = index_name("binaries", f"tag_id, {column}")
+            index = index_name("binaries", _OF_A_TAG[column])
             test = f"binaries.tag_id = {tag_id}\nAND {condition.write(False)}"
             yield _Way("binaries", index, position, test)
         elif column in _OF_SPECS:

@@ -17,5 +17,9 @@ from etl.commands.options import catalog_option
     "--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="The port."
 )
 def serve(catalog: Path, host: str, port: int) -> None:
-    """Serve the catalog with Datasette."""
+    """Serve the catalog as a site, with Datasette below it.
+
+    A catalog that a build puts in the place of this one is taken up by itself, and no request
+    under way is disturbed.
+    """
     site.serve(catalog, host, port)

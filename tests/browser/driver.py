@@ -131,7 +131,13 @@ def browser(downloads: Path) -> Iterator[Browser]:
         port = free.getsockname()[1]
     options = {
         "binary": CHROMIUM,
-        "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        "args": [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ],
         "prefs": {"download.default_directory": str(downloads)},
     }
     capabilities = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}

@@ -93,6 +93,19 @@ def test_versions_and_tags_are_in_the_order_of_spack_and_of_time(
     assert history.total == 6
 
 
+def test_since_when_and_until_when_there_is_each_version(
+    db: sqlite3.Connection, catalog: Path
+) -> None:
+    versions = package_facts(db, "tool", Chosen()).versions
+    rows = [
+        ("develop", SECOND, SECOND, 1, 1),
+        ("1.10", FIRST, SECOND, 2, 3),
+        ("1.10-rc1", SECOND, SECOND, 1, 1),
+        ("1.9", RELEASE, FIRST, 2, 2),
+    ]
+    assert [tuple(row.values()) for row in versions.rows] == rows == run(catalog, versions.sql)
+
+
 def test_its_binaries_in_the_newest_tag_that_has_it(db: sqlite3.Connection) -> None:
     facts = package_facts(db, "tool", Chosen())
     assert hashes(facts) == [hash_of(5), hash_of(4), hash_of(3), hash_of(6)]

@@ -289,3 +289,10 @@ async def test_plain_datasette_with_the_metadata_serves_a_catalog_too(
     assert plain["rows"] == ours["rows"]
     assert plain["facet_results"] == ours["facet_results"]
     datasette.get_database("catalog").close()
+
+
+@pytest.mark.parametrize("facet", ["{", '{"a"', "{" * 5000])
+async def test_a_facet_that_is_no_json(site: Any, facet: str) -> None:
+    answer = await site.client.get("/catalog/binaries.json", params={"_facet": facet})
+    assert answer.status_code == 400
+    assert "is not JSON" in answer.json()["error"]

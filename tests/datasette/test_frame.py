@@ -101,7 +101,7 @@ async def test_where_one_is_is_marked(site: Any) -> None:
 async def test_the_footer_says_as_of_when_and_from_where(site: Any) -> None:
     page = (await site.client.get("/catalog/tags")).text
     footer = page[page.index("<footer") :]
-    assert 'As of <a href="/tag/develop">develop</a>.' in footer
+    assert 'As of <a href="/tag/develop-2025-07-20">develop-2025-07-20</a>.' in footer
     assert 'Data from <a href="https://cache.spack.io/">' in footer
     assert 'href="/catalog.db"' in footer
 
@@ -133,7 +133,7 @@ async def test_a_row_has_a_line_for_each_column(site: Any) -> None:
 
 def test_the_newest_tag_of_a_catalog(sample_catalog: Path) -> None:
     with closing(sqlite3.connect(sample_catalog)) as db:
-        assert newest_tag_name(db) == "develop"
+        assert newest_tag_name(db) == "develop-2025-07-20"
         db.execute("UPDATE tags SET binaries = 0")
         assert newest_tag_name(db) is None
 

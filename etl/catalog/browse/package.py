@@ -20,6 +20,9 @@ from etl.spack.syntax import parse_spec
 MAX_BINARIES = 5_000
 """Binaries of one package and tag that are looked at; more are said to be more."""
 
+MAX_VERSIONS = 300
+"""Versions that are listed, the newest first."""
+
 MAX_NEIGHBOURS = 60
 """Dependencies and dependents that are listed."""
 
@@ -52,6 +55,20 @@ FROM (
 CROSS JOIN versions ON versions.id = counted.version_id
 CROSS JOIN tags ON tags.id = counted.tag_id
 ORDER BY counted.version_id DESC, tags.position DESC"""
+_VERSIONS = """\
+SELECT versions.version, first.name AS first_tag, last.name AS last_tag, counted.tags,
+    counted.binaries
+FROM (
+    SELECT version_id, min(tag_id) AS first_id, max(tag_id) AS last_id,
+        count(DISTINCT tag_id) AS tags, count(*) AS binaries
+    FROM binaries
+    WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+    GROUP BY version_id
+) AS counted
+CROSS JOIN versions ON versions.id = counted.version_id
+CROSS JOIN tags AS first ON first.id = counted.first_id
+CROSS JOIN tags AS last ON last.id = counted.last_id
+ORDER BY counted.version_id DESC"""
 _DEPENDENCIES = """\
 SELECT packages.name AS package, package_dependencies.specs, package_dependencies.link
 FROM package_dependencies
@@ -92,7 +109,8 @@ class Chosen:
 class PackageFacts:
     """What a package's page says.
 
-    ``history`` counts binaries by version and tag.  ``found`` are those chosen in ``tag``, which
+    ``history`` counts binaries by version and tag; ``versions`` says since when each version is
+    there.  ``found`` are those chosen in ``tag``, which
     is None for a package that is known only as a dependency; ``choices`` are the values they have
     of each facet, ``all_choices`` those of all of the tag.  ``variants`` are their variants by
     name.  ``install`` are the commands for the first of them.
@@ -102,6 +120,7 @@ class PackageFacts:
     tag: str | None
     tags: tuple[Row, ...]
     history: Listed
+    versions: Listed
     spec: str
     found: Found
     more: bool
@@ -137,6 +156,7 @@ def package_facts(db: sqlite3.Connection, name: str, chosen: Chosen) -> PackageF
         tag=tag,
         tags=tags,
         history=package_history(db, name),
+        versions=listed(db, _VERSIONS, MAX_VERSIONS, package_1=name),
         spec=chosen.spec(name),
         found=found,
         more=len(rows) > MAX_BINARIES,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from etl.catalog.browse.asking import Row, ask
 from etl.catalog.browse.facets import variant_name
+from etl.catalog.browse.joins import SPEC_NAMES
 from etl.catalog.browse.spec_text import flag_text, flags_of
 from etl.catalog.variant_text import split_variants
 
@@ -17,11 +18,11 @@ _CANDIDATES = 400
 """Kinds of specs that are compared variant by variant: those that differ in the fewest columns."""
 
 # One of each kind: specs with the same of everything but hash are told together.
-_KINDS = """
+_KINDS = f"""
     SELECT kinds.id, kinds.alike, kinds.differences,
         specs.hash, versions.version, compilers.name AS compiler, operating_systems.name AS os,
         platforms.name AS platform, targets.name AS target, variant_sets.variants,
-        tags.name AS last_tag
+        last.name AS last_tag
     FROM (
         SELECT max(other.id) AS id, count(*) AS alike,
             (other.version_id IS NOT this.version_id) + (other.compiler_id IS NOT this.compiler_id)
@@ -37,24 +38,13 @@ _KINDS = """
         LIMIT :limit_1
     ) AS kinds
     CROSS JOIN specs ON specs.id = kinds.id
-    LEFT JOIN versions ON versions.id = specs.version_id
-    LEFT JOIN compilers ON compilers.id = specs.compiler_id
-    LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
-    LEFT JOIN platforms ON platforms.id = specs.platform_id
-    LEFT JOIN targets ON targets.id = specs.target_id
-    LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
-    LEFT JOIN tags ON tags.id = specs.last_tag_id
+{SPEC_NAMES}
 """
-_THIS = """
+_THIS = f"""
     SELECT specs.hash, versions.version, compilers.name AS compiler, operating_systems.name AS os,
         platforms.name AS platform, targets.name AS target, variant_sets.variants
     FROM specs
-    LEFT JOIN versions ON versions.id = specs.version_id
-    LEFT JOIN compilers ON compilers.id = specs.compiler_id
-    LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
-    LEFT JOIN platforms ON platforms.id = specs.platform_id
-    LEFT JOIN targets ON targets.id = specs.target_id
-    LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
+{SPEC_NAMES}
     WHERE specs.id = :spec_1
 """
 _DIRECT = """

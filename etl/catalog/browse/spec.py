@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from etl.catalog.browse.asking import Listed, NotHereError, Row, ask_one, listed
 from etl.catalog.browse.graph import Needed, needed_by_spec
+from etl.catalog.browse.joins import SPEC_NAMES
 from etl.catalog.browse.similar import Similar, similar_specs
 from etl.catalog.browse.spec_text import askable, flags_of, full_spec
 from etl.catalog.install import install_commands
@@ -20,34 +21,21 @@ MAX_DEPENDENTS = 100
 
 _PREFIX = re.compile(r"[a-z2-7]{1,32}")
 
-_SPEC = """
+_SPEC = f"""
     SELECT specs.id, specs.hash, packages.name AS package, versions.version,
         compilers.name AS compiler, operating_systems.name AS os, platforms.name AS platform,
         targets.name AS target, variant_sets.variants, specs.size, specs.tags,
         first.name AS first_tag, first.date AS since, last.name AS last_tag, specs.namespace,
         specs.package_hash, specs.external, specs.build_spec, specs.format, packages.description
     FROM specs
-    LEFT JOIN packages ON packages.id = specs.package_id
-    LEFT JOIN versions ON versions.id = specs.version_id
-    LEFT JOIN compilers ON compilers.id = specs.compiler_id
-    LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
-    LEFT JOIN platforms ON platforms.id = specs.platform_id
-    LEFT JOIN targets ON targets.id = specs.target_id
-    LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
-    LEFT JOIN tags AS first ON first.id = specs.first_tag_id
-    LEFT JOIN tags AS last ON last.id = specs.last_tag_id
+{SPEC_NAMES}
     WHERE specs.hash = :hash_1
 """
-_CANDIDATES = """\
+_CANDIDATES = f"""\
 SELECT specs.hash, packages.name AS package, versions.version, compilers.name AS compiler,
     operating_systems.name AS os, targets.name AS target, last.name AS last_tag
 FROM specs
-LEFT JOIN packages ON packages.id = specs.package_id
-LEFT JOIN versions ON versions.id = specs.version_id
-LEFT JOIN compilers ON compilers.id = specs.compiler_id
-LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
-LEFT JOIN targets ON targets.id = specs.target_id
-LEFT JOIN tags AS last ON last.id = specs.last_tag_id
+{SPEC_NAMES}
 WHERE specs.hash >= :hash_1 AND specs.hash < :hash_2
 ORDER BY specs.hash"""
 _COUNT = "SELECT count(*) FROM specs WHERE hash >= :hash_1 AND hash < :hash_2"
