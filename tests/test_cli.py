@@ -237,3 +237,15 @@ def test_pages_that_do_not_come_back_are_told(run: Run, tmp_path: Path) -> None:
     done = run("check", tmp_path / "missing", "--catalog", catalog, "--no-progress")
     assert done.code != 0
     assert str(tmp_path / "missing") in done.err
+
+
+def test_a_build_cache_with_nothing_in_it(run: Run, tmp_path: Path) -> None:
+    index = tmp_path / "caches" / "v1.0.0" / "root" / "index.json"
+    index.parent.mkdir(parents=True)
+    index.write_text('{"database": {"version": "8", "installs": {}}}')
+    target = tmp_path / "a.db"
+    outcome = run("build", tmp_path / "caches", "--catalog", target, "--no-progress")
+    assert outcome.code == 0
+    assert ": 1 sources, 0 tags, 0 packages, 0 specs, 0 binaries, 0 problems" in outcome.out
+    assert run("check", "--catalog", target, "--no-progress").code == 0
+    assert run("find", "zlib", "--catalog", target).code == 1

@@ -176,6 +176,7 @@ def _not_here(error: NotHereError) -> Page:
         f"No {error.kind} {name}",
         f"This catalog has no {error.kind} {called}{name}.",
         {"error": str(error), "kind": error.kind, "name": error.name, "near": error.near},
+        {"near_kind": error.kind.rpartition(" ")[2]},  # "tag" of "hdf5 in the tag"
         status=404,
     )
 

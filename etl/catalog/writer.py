@@ -229,8 +229,9 @@ def _summarize(db: sqlite3.Connection, problems: tuple[Problem, ...]) -> Summary
     counts = db.execute(
         """
         SELECT (SELECT count(*) FROM sources), (SELECT count(*) FROM tags WHERE binaries > 0),
-            (SELECT count(*) FROM packages WHERE binaries > 0), (SELECT sum(specs) FROM packages),
-            (SELECT sum(binaries) FROM packages)
+            (SELECT count(*) FROM packages WHERE binaries > 0),
+            (SELECT ifnull(sum(specs), 0) FROM packages),
+            (SELECT ifnull(sum(binaries), 0) FROM packages)
         """
     ).fetchone()
     sources, tags, packages, specs, binaries = counts

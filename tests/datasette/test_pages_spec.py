@@ -76,7 +76,6 @@ async def test_the_whole_spec_can_be_copied(site: Any) -> None:
     assert MPI in whole
 
 
-@pytest.mark.xfail(reason="the hash stands behind the compiler, and so is the compiler's")
 async def test_what_is_copied_is_this_spec(site: Any, sample_catalog: Path) -> None:
     whole = (await get(site, f"/spec/{MPI}")).by_id("spec").raw
     with open_catalog(sample_catalog) as db:

@@ -69,6 +69,7 @@ CROSS JOIN versions ON versions.id = counted.version_id
 CROSS JOIN tags AS first ON first.id = counted.first_id
 CROSS JOIN tags AS last ON last.id = counted.last_id
 ORDER BY counted.version_id DESC"""
+_DESCRIBED = "SELECT 1 FROM tags WHERE name = :tag_1 AND described > 0"
 _DEPENDENCIES = """\
 SELECT packages.name AS package, package_dependencies.specs, package_dependencies.link
 FROM package_dependencies
@@ -113,7 +114,8 @@ class PackageFacts:
     there.  ``found`` are those chosen in ``tag``, which
     is None for a package that is known only as a dependency; ``choices`` are the values they have
     of each facet, ``all_choices`` those of all of the tag.  ``variants`` are their variants by
-    name.  ``install`` are the commands for the first of them.
+    name.  ``described`` is whether a source of the tag tells dependencies.  ``install`` are the
+    commands for the first of them.
     """
 
     package: Row
@@ -130,6 +132,7 @@ class PackageFacts:
     install: tuple[str, ...]
     dependencies: Listed
     dependents: Listed
+    described: bool
     sql: str
 
 
@@ -166,6 +169,7 @@ def package_facts(db: sqlite3.Connection, name: str, chosen: Chosen) -> PackageF
         install=tuple(install_commands(db, found.rows[:1])),
         dependencies=listed(db, _DEPENDENCIES, MAX_NEIGHBOURS, package_1=name),
         dependents=listed(db, _DEPENDENTS, MAX_NEIGHBOURS, package_1=name),
+        described=bool(ask(db, _DESCRIBED, tag_1=tag)),
         sql=sql,
     )
 

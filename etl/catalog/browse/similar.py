@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from etl.catalog.browse.asking import Row, ask
@@ -127,15 +128,25 @@ def _flag_differences(db: sqlite3.Connection, here: int, there: int) -> Iterator
 
 def _inner_differences(db: sqlite3.Connection, here: int, there: int) -> Iterator[Difference]:
     """What two specs that look the same are built from: dependencies, where they are known."""
-    mine, other = (
-        {row["package"]: row for row in ask(db, _DIRECT, spec_1=id_)} for id_ in (here, there)
-    )
+    mine, other = (_needs(db, spec) for spec in (here, there))
     for package in sorted(mine.keys() | other.keys()):
-        a, b = mine.get(package), other.get(package)
-        if a and b and a["hash"] == b["hash"]:
+        gone = mine.get(package, {}).items() - other.get(package, {}).items()
+        come = other.get(package, {}).items() - mine.get(package, {}).items()
+        if not gone and not come:
             continue
-        if a and b and a["version"] == b["version"]:
-            yield Difference(f"^{package}", f"/{a['hash'][:7]}", f"/{b['hash'][:7]}")
-        else:
-            versions = [row["version"] if row else None for row in (a, b)]
-            yield Difference(f"^{package}", *versions)
+        # Where the versions are the same, only the hashes tell them apart.
+        same = {version for _, version in gone} == {version for _, version in come}
+        yield Difference(f"^{package}", _told(gone, same), _told(come, same))
+
+
+def _needs(db: sqlite3.Connection, spec_id: int) -> dict[str, dict[str, str]]:
+    """The direct dependencies of a spec: the version of each by hash, by package."""
+    needs: dict[str, dict[str, str]] = {}
+    for row in ask(db, _DIRECT, spec_1=spec_id):
+        needs.setdefault(row["package"], {})[row["hash"]] = row["version"] or ""
+    return needs
+
+
+def _told(specs: AbstractSet[tuple[str, str]], by_hash: bool) -> str | None:
+    words = {f"/{hash_[:7]}" if by_hash or not version else version for hash_, version in specs}
+    return " ".join(sorted(words)) or None

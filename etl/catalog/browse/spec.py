@@ -67,6 +67,7 @@ class SpecFacts:
 
     spec: Row
     text: str
+    text_with_hash: str
     variants: tuple[Row, ...]
     flags: tuple[Row, ...]
     places: Listed
@@ -108,6 +109,7 @@ def spec_facts(db: sqlite3.Connection, hash_: str) -> SpecFacts:
     return SpecFacts(
         spec=spec,
         text=full_spec(spec, flags),
+        text_with_hash=full_spec(spec, flags, hash_),
         variants=tuple(_variant(text) for text in split_variants(spec["variants"] or "")),
         flags=flags,
         places=places,

@@ -19,11 +19,12 @@ _FLAGS = """
 """
 
 
-def full_spec(spec: Row, flags: Iterable[Row] = ()) -> str:
+def full_spec(spec: Row, flags: Iterable[Row] = (), hash_: str | None = None) -> str:
     """The spec with all that is known of it: ``zlib@1.3.1+shared build_system=makefile …``.
 
     Asking a catalog for this text finds the spec.  The order is that of Spack's display format
-    (``lib/spack/spack/spec.py``, 1.1): flags, variants, architecture, then the compiler.
+    (``lib/spack/spack/spec.py``, 1.1): flags, variants, architecture, the hash where it is wanted,
+    then the compiler.
     """
     name = f"{spec['package']}@{spec['version']}" if spec["version"] else str(spec["package"])
     words = [name, *(flag_text(flag) for flag in flags)]
@@ -33,6 +34,7 @@ def full_spec(spec: Row, flags: Iterable[Row] = ()) -> str:
     words = [name + switches] if len(words) == 1 else [*words, switches]
     words += [variant for variant in variants if variant[:1] not in ("+", "~")]
     words += [f"{it}={spec[it]}" for it in ("platform", "os", "target") if spec[it]]
+    words += [f"/{hash_}"] if hash_ else []  # behind the compiler it would be the compiler's
     if spec["compiler"] and spec["compiler"] != "none":
         words.append(f"%{spec['compiler']}")
     return " ".join(word for word in words if word)
