@@ -69,6 +69,9 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
     catalog = _Catalog(datasette)
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":  # the server tells that it begins, and that it ends
+            await app(scope, receive, send)
+            return
         path = inner_path(datasette, scope)
         if scope["method"] not in ("GET", "HEAD") or not datasette.cache_headers:
             await app(scope, receive, send)

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from etl.cli import main
 
 CHECKOUT = Path(__file__).parents[1]
 DOCUMENT = (CHECKOUT / "docs" / "deploying.md").read_text()
+DATASETTE = [sys.executable, "-m", "datasette"]
 SHOWN = {"nginx.conf": "nginx", "Dockerfile": "dockerfile", "spack-catalog.service": "ini"}
 DOCKERFILE = (CHECKOUT / "deploy" / "Dockerfile").read_text()
 
@@ -76,7 +78,7 @@ def test_publish_has_the_options() -> None:
     )
     words = shlex.split(command.replace("\\\n", ""))
     shown = subprocess.run(
-        ["datasette", "publish", "cloudrun", "--help"],
+        [*DATASETTE, "publish", "cloudrun", "--help"],
         capture_output=True, text=True, check=True, timeout=60,
     ).stdout  # fmt: skip
     options = [word for word in words if word.startswith("--") and " " not in word]
@@ -84,6 +86,6 @@ def test_publish_has_the_options() -> None:
     (extra,) = (word for word in words if word.startswith("--setting"))
     settings = re.findall(r"--setting (\w+) (\S+)", extra)
     known = subprocess.run(
-        ["datasette", "--help-settings"], capture_output=True, text=True, check=True, timeout=60
+        [*DATASETTE, "--help-settings"], capture_output=True, text=True, check=True, timeout=60
     ).stdout
     assert [name for name, _ in settings if name not in known] == []
