@@ -50,6 +50,8 @@ def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
         [], metadata=packaged_json("metadata.json"), settings=settings, cors=True, secret=secret
     )
     datasette.remove_database("_memory")
+    # A program that runs does not change when its files do: an update would mix old and new.
+    datasette.jinja_env.auto_reload = False
     with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
         database = ServedCatalog(datasette, catalog, settings["num_sql_threads"])
         try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -44,10 +47,20 @@ class Group(click.Group):
             if error.errno == errno.EPIPE:  # click leaves quietly when nobody reads on
                 raise
             message, code = f"{error.filename or 'output'}: {error.strerror}", 3
+            if error.filename is None:
+                _give_up_output()
         except KeyboardInterrupt:
             message, code = "interrupted", 3
         click.echo(f"spack-catalog: {message}", err=True)
         raise click.exceptions.Exit(code)
+
+
+def _give_up_output() -> None:
+    """Send to nowhere what is still to be written, which Python would try, and fail at, again."""
+    with suppress(OSError, ValueError):  # it is no file, in tests
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -84,10 +84,14 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_output_that_nobody_takes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_nobody_takes(tmp_path: Path, unbuffered: str) -> None:
     arguments = ("build", SEED, "--catalog", tmp_path / "a.db", "--no-progress")
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
-        done = start(*arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        done = start(
+            *arguments, capture_output=False, stdout=full, stderr=subprocess.PIPE, env=environment
+        )
     assert (done.returncode, done.stderr) == (
         3,
         b"spack-catalog: output: No space left on device\n",
