@@ -60,6 +60,7 @@ OUR_POLICY: Final = _policy(_FROM_HERE)
 DATASETTE_POLICY: Final = _policy(_INLINE_TOO)
 """The one of Datasette's pages."""
 
+_POLICY = b"content-security-policy"
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
@@ -84,17 +85,18 @@ def with_headers(datasette: Any, app: Any) -> Any:
             await app(scope, receive, send)
             return
         catalog = datasette.databases.get("catalog")
-        ours = is_our_page(inner_path(datasette, scope))
-        if not (isinstance(catalog, CatalogDatabase) or (catalog and ours)):
+        path = inner_path(datasette, scope)
+        ours = is_our_page(path) and not (_is_home(path) and _has_others_only(datasette))
+        if not (isinstance(catalog, CatalogDatabase) or ours):
             await app(scope, receive, send)
             return
-        headers = (
-            (b"content-security-policy", OUR_POLICY if ours else DATASETTE_POLICY),
-            *_ALWAYS,
-        )
+        first = path.split("/", 2)[1] if path.startswith("/") else ""
+        nowhere = first.partition(".")[0] not in {"-", *datasette.databases}
 
         async def sending(message: Any) -> None:
             if message["type"] == "http.response.start":
+                inline = not (ours or (nowhere and message["status"] == 404))
+                headers = ((_POLICY, DATASETTE_POLICY if inline else OUR_POLICY), *_ALWAYS)
                 said = {name.lower() for name, _ in message["headers"]}
                 more = [(name, value) for name, value in headers if name not in said]
                 message = {**message, "headers": [*message["headers"], *more]}
@@ -103,3 +105,13 @@ def with_headers(datasette: Any, app: Any) -> Any:
         await app(scope, receive, sending)
 
     return wrapped
+
+
+def _is_home(path: str) -> bool:
+    return path in ("/", "/.json", "/home.json")
+
+
+def _has_others_only(datasette: Any) -> bool:
+    """Whether there is no catalog, but other databases: then Datasette's home is shown."""
+    names = datasette.databases.keys() - {"_internal", "_memory"}
+    return bool(names) and "catalog" not in names

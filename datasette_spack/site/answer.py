@@ -135,7 +135,7 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
         "facts": page.facts,
         "site": Addresses(datasette),
         "page_url": origin(datasette, request) + request.full_path,
-        "json_url": _json_address(request) if page.status == 200 else None,
+        "json_url": _json_address(datasette, request) if page.status == 200 else None,
         **page.more,
     }
     html = await datasette.render_template(page.template, variables, request=request)
@@ -153,8 +153,9 @@ def page_number(request: Any) -> int:
     return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 6 else 1
 
 
-def _json_address(request: Any) -> str:
-    path = request.path if request.path != "/" else "/home"
+def _json_address(datasette: Any, request: Any) -> str:
+    home = datasette.urls.instance()
+    path = request.path if request.path not in ("/", home) else f"{home}home"
     query = request.query_string
     return f"{path}.json?{query}" if query else f"{path}.json"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from datasette.utils.asgi import Response
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named
 from etl.catalog.browse.asking import known
@@ -73,15 +74,20 @@ async def choose(datasette: Any, request: Any) -> Response:
             "Compare two tags",
             "What came, what went and what was rebuilt between two tags of Spack's build caches.",
             {"tags": found},
-            {"stacks": scope_names(connection)["stacks"]},
+            {
+                "stacks": scope_names(connection)["stacks"],
+                "chosen": {"old": old, "new": new, "stack": request.args.get("stack")},
+            },
         )
 
     return await answer(datasette, request, read)
 
 
 def _description(facts: Comparison) -> str:
+    binaries = counted(facts.binaries_added, "binaries")
+    new = counted(facts.added_packages.total, "new packages")
     return (
-        f"From {facts.old} to {facts.new}: {facts.binaries_added:,} binaries came,"
-        f" {facts.binaries_removed:,} went, {facts.added_packages.total:,} packages are new,"
+        f"From {facts.old} to {facts.new}: {binaries} came,"
+        f" {facts.binaries_removed:,} went; {new},"
         f" {facts.upgraded.total:,} upgraded."
     )

@@ -46,20 +46,24 @@ class Question:
     spec: str
     scope: dict[str, str]
     kept: dict[str, str]
+    path: str
+    """Where the page is."""
 
     @classmethod
-    def of(cls, arguments: Any) -> Question:
+    def of(cls, arguments: Any, path: str) -> Question:
         """The question in the arguments of an address."""
 
         def given(names: tuple[str, ...]) -> dict[str, str]:
             return {name: value for name in names if (value := arguments.get(name, "").strip())}
 
-        return cls(arguments.get("spec", "").strip(), given(SCOPE_FIELDS), given(FACETS))
+        spec = arguments.get("spec", "").strip()
+        return cls(spec, given(SCOPE_FIELDS), given(FACETS), path)
 
-    def address(self, path: str = "/find", /, **changes: str | None) -> str:
+    def address(self, path: str | None = None, /, **changes: str | None) -> str:
         """The address that asks this with some arguments changed, or left out where None."""
         arguments = {"spec": self.spec, **self.scope, **self.kept, **changes}
-        return f"{path}?{urlencode({name: value for name, value in arguments.items() if value})}"
+        query = urlencode({name: value for name, value in arguments.items() if value})
+        return f"{path or self.path}?{query}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Answer:
 
 async def find(datasette: Any, request: Any) -> Response:
     """Answer a request for the page, for JSON or for CSV."""
-    question = Question.of(request.args)
+    question = Question.of(request.args, str(datasette.urls.path("find")))
 
     def read(connection: Any) -> Page:
         try:

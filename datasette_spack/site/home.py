@@ -7,6 +7,7 @@ from typing import Any
 from datasette.utils.asgi import Response
 from datasette.views.index import IndexView
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import DATABASE, Page, answer
 from datasette_spack.site.pictures import history_pictures, share_pictures
@@ -43,8 +44,10 @@ async def home(datasette: Any, request: Any) -> Response:
 
 
 def _description(facts: Overview) -> str:
+    counts = facts.counts
     return (
-        f"Which Spack binaries exist: {facts.counts['packages']:,} packages and"
-        f" {facts.counts['binaries']:,} binaries in {facts.counts['tags']} tags of Spack's public"
-        " build caches. Find them by package or spec, and how to install them."
+        f"Which Spack binaries exist: {counted(counts['packages'], 'packages')} and"
+        f" {counted(counts['binaries'], 'binaries')} in"
+        f" {counted(counts['tags'], 'tags')} of Spack's public build caches."
+        " Find them by package or spec, and how to install them."
     )

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from datasette.utils.asgi import Response
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named
 from datasette_spack.site.pictures import versions_picture
@@ -85,7 +86,8 @@ def _description(facts: PackageFacts) -> str:
     if facts.tag is None:
         return f"{row['package']}: no binary, known only as a dependency of others."
     text = (
-        f"{row['package']}: {row['specs']:,} specs of {row['versions']} versions up to"
-        f" {row['newest_version']}, in {row['tags']} tags, last in {row['last_tag']}."
+        f"{row['package']}: {counted(row['specs'], 'specs')} of"
+        f" {counted(row['versions'], 'versions')} up to {row['newest_version']},"
+        f" in {counted(row['tags'], 'tags')}, last in {row['last_tag']}."
     )
     return f"{text} {row['description']}" if row["description"] else text

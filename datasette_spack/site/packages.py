@@ -6,6 +6,7 @@ from typing import Any
 
 from datasette.utils.asgi import Response
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.answer import Page, answer, page_number
 from etl.catalog.browse.lists import PAGE, package_list
 
@@ -22,7 +23,7 @@ async def packages(datasette: Any, request: Any) -> Response:
         return Page(
             "packages.html",
             "Packages",
-            f"{found.total:,} packages that have binaries in Spack's build caches.",
+            f"{counted(found.total, 'packages')} with binaries in Spack's build caches.",
             {"packages": found.rows, "total": found.total, "sql": found.sql},
             {
                 "part": part,

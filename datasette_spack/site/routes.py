@@ -1,8 +1,11 @@
-"""Which function answers which address of the site."""
+"""Which function answers which address of the site; all of them can only be read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from datasette.utils.asgi import Response
 
 from datasette_spack.site import (
     compare,
@@ -13,12 +16,32 @@ from datasette_spack.site import (
     package,
     packages,
     search,
+    shortened,
     spec,
     stack,
     tag,
 )
+from datasette_spack.site.answer import Page, shown
 
-ROUTES: tuple[tuple[str, Any], ...] = (
+_NOT_SO = "This address can only be read, with GET or HEAD."
+
+
+def _only_read(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view that is asked only by those who want to read."""
+
+    async def reading(datasette: Any, request: Any) -> Response:
+        if request.method in ("GET", "HEAD"):
+            response: Response = await view(datasette, request)
+            return response
+        page = Page("error_page.html", "Only to be read", _NOT_SO, {"error": _NOT_SO}, status=405)
+        response = await shown(datasette, request, page)
+        response.headers["allow"] = "GET, HEAD"
+        return response
+
+    return reading
+
+
+_VIEWS: tuple[tuple[str, Any], ...] = (
     (home.HOME_ROUTE, home.home),
     (find.FIND_ROUTE, find.find),
     (packages.PACKAGES_ROUTE, packages.packages),
@@ -36,5 +59,9 @@ ROUTES: tuple[tuple[str, Any], ...] = (
     (feeds.PACKAGE_FEED_ROUTE, feeds.package_feed),
     (crawlers.ROBOTS_ROUTE, crawlers.robots),
     (crawlers.SITEMAP_ROUTE, crawlers.sitemap),
+    (shortened.LISTED_ROUTE, shortened.listed),
+    (shortened.COMPARED_ROUTE, shortened.compared),
 )
+
+ROUTES = tuple((route, _only_read(view)) for route, view in _VIEWS)
 """Regular expressions over the path as it was sent, and functions of Datasette and a request."""

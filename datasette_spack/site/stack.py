@@ -6,6 +6,7 @@ from typing import Any
 
 from datasette.utils.asgi import Response
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import stack_picture
@@ -28,7 +29,7 @@ async def stack(datasette: Any, request: Any) -> Response:
         return Page(
             "stack.html",
             f"Stack {name}",
-            f"The packages of Spack's CI stack {name}, in {len(facts.tags)} tags.",
+            f"The packages of Spack's CI stack {name}, in {counted(len(facts.tags), 'tags')}.",
             facts,
             {
                 "picture": stack_picture(site, name, facts.tags),
@@ -50,7 +51,7 @@ async def stacks(datasette: Any, request: Any) -> Response:
         return Page(
             "stacks.html",
             "Stacks",
-            f"The {len(found)} CI stacks whose build caches are in this catalog.",
+            f"{counted(len(found), 'CI stacks')} of Spack with binaries in this catalog.",
             {"stacks": found},
             {},
         )

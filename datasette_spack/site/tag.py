@@ -6,13 +6,14 @@ from typing import Any
 
 from datasette.utils.asgi import Response
 
+from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import history_pictures, share_pictures
 from etl.catalog.browse.overview import tag_history
 from etl.catalog.browse.tag import PAGE, tag_facts
 
-TAG_ROUTE = r"/tag/(?P<tag>.+?)(?P<format>\.json)?$"
+TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json)?$"
 TAGS_ROUTE = r"/tags(?P<format>\.json)?$"
 
 
@@ -28,8 +29,9 @@ async def tag(datasette: Any, request: Any) -> Response:
         return Page(
             "tag.html",
             name,
-            f"{row['binaries']:,} binaries of {row['packages']:,} packages in Spack's build"
-            f" caches of {name}{', ' + row['date'] if row['date'] else ''}.",
+            f"{counted(row['binaries'], 'binaries')} of"
+            f" {counted(row['packages'], 'packages')} in Spack's build caches of"
+            f" {name}{', ' + row['date'] if row['date'] else ''}.",
             facts,
             {
                 "shares": share_pictures(site, name, facts.shares),
@@ -53,9 +55,14 @@ async def tags(datasette: Any, request: Any) -> Response:
         return Page(
             "tags.html",
             "Tags",
-            f"The {len(found)} releases and snapshots of Spack that have binaries.",
+            _tags_description(len(found)),
             {"tags": found},
             {"history": history_pictures(site, found[::-1])},
         )
 
     return await answer(datasette, request, read)
+
+
+def _tags_description(tags: int) -> str:
+    kinds = "release or snapshot" if tags == 1 else "releases and snapshots"
+    return f"The {tags:,} {kinds} of Spack with binaries in Spack's build caches."

@@ -22,8 +22,6 @@ PAGES = [
     "/catalog/specs/1",
     "/catalog/find_binaries",
     "/catalog?sql=select+1",
-    "/catalog/nope",
-    "/nope/nope",
     "/-/metadata",
 ]
 """Pages of Datasette."""
@@ -41,8 +39,12 @@ OURS = [
     "/compare/develop-2024-11-17/develop-2025-07-20",
     "/find?spec=hdf5",
     "/find?spec=hdf5@@",
+    "/catalog/nope",
+    "/nope",
+    "/nope/nope",
+    "/find/nope",
 ]
-"""Pages of the site: only our own style, and nothing inline."""
+"""Pages of the site, and errors: only our own style, and nothing inline."""
 
 
 @pytest.mark.parametrize("path", [*PAGES, *OURS])
@@ -91,6 +93,14 @@ async def test_no_page_asks_another_host_for_anything(site: Any) -> None:
     for name in ("site.css", "datasette.css", "charts.css", "site.js"):
         content = (files("datasette_spack") / "static" / name).read_text("utf-8")
         assert not re.search(r"url\(|@import|https?://", content), name
+
+
+@pytest.mark.parametrize("path", ["/nope", "/nope/nope", "/find/nope", "/compare/a/b/c"])
+async def test_an_address_that_nobody_knows(site: Any, path: str) -> None:
+    response = await site.client.get(path)
+    assert response.status_code == 404
+    assert "There is no page at this address." in response.text
+    assert "Database not found" not in response.text
 
 
 async def test_where_one_is_is_marked(site: Any) -> None:

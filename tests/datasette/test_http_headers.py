@@ -151,11 +151,20 @@ async def test_an_answer_to_somebody_is_for_nobody_else(site: Any, headers: dict
     assert "etag" not in response.headers
 
 
-async def test_a_post_is_answered_each_time(site: Any) -> None:
-    tag = await tag_of(site, "/find")
-    response = await site.client.post("/find", headers={"If-None-Match": tag})
-    assert response.status_code != 304
-    assert "etag" not in response.headers
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_pages_can_only_be_read(site: Any, method: str) -> None:
+    for path in ("/find", "/", "/feed.atom", "/robots.txt", "/search?q=hdf5", "/tag/nope"):
+        tags = {"If-None-Match": "*"}
+        response = await site.client.request(method, path, headers=tags)
+        assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD"), path
+        assert "This address can only be read, with GET or HEAD." in response.text
+        assert "etag" not in response.headers
+    response = await site.client.request(method, "/tags.json")
+    assert response.status_code == 405
+    assert response.json() == {
+        "ok": False,
+        "error": "This address can only be read, with GET or HEAD.",
+    }
 
 
 async def test_an_answer_that_was_cut_short_is_not_kept_for_long(
@@ -191,7 +200,7 @@ async def test_static_files_are_kept_for_ever_under_the_address_of_their_content
 
 
 @pytest.mark.parametrize(
-    "path", [*OURS, "/find?spec=@@", "/package/no~2Fsuch", "/tag/x", "/spec/x"]
+    "path", [*OURS, "/find?spec=@@", "/package/no~2Fsuch", "/tag/x", "/spec/x", "/nothing"]
 )
 async def test_our_pages_allow_nothing_inline(site: Any, path: str) -> None:
     response = await site.client.get(path)
@@ -202,7 +211,7 @@ async def test_our_pages_allow_nothing_inline(site: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*DATASETTES, "/nothing", "/catalog/nothing", "/-/static/app.css", "/catalog.db"]
+    "path", [*DATASETTES, "/catalog/nothing", "/-/nothing", "/-/static/app.css", "/catalog.db"]
 )
 async def test_datasettes_pages_allow_what_they_need(site: Any, path: str) -> None:
     response = await site.client.get(path)
@@ -276,6 +285,39 @@ async def test_other_databases_are_left_alone(sample_catalog: Path, tmp_path: Pa
     alone = Datasette([], immutables=[str(other)])
     headers = (await alone.client.get("/other/things.json")).headers
     assert not {"etag", "content-security-policy", "x-content-type-options"} & set(headers)
+
+
+async def test_our_pages_say_so_where_there_is_no_catalog() -> None:
+    for path in ("/", "/packages", "/package/hdf5"):
+        response = await Datasette([]).client.get(path)
+        assert response.status_code == 503
+        assert response.headers["content-security-policy"] == OUR_POLICY.decode()
+
+
+async def test_the_home_of_other_databases_is_as_it_was(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE something (it)")
+    site = Datasette([str(tmp_path / "other.db")])
+    for path in ("/", "/other", "/nothing"):
+        assert "content-security-policy" not in (await site.client.get(path)).headers
+    for path in ("/packages", "/find"):
+        policy = (await site.client.get(path)).headers["content-security-policy"]
+        assert policy == OUR_POLICY.decode()
+
+
+async def test_the_server_of_somebodys_datasette_starts(sample_catalog: Path) -> None:
+    told, said = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], []
+
+    async def receive() -> Any:
+        return told.pop(0)
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    for site in (Datasette([]), Datasette([], immutables=[str(sample_catalog)])):
+        told[:], said[:] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}], []
+        await site.app()({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+        assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_no_tags_where_datasette_is_told_to_send_none(sample_catalog: Path) -> None:

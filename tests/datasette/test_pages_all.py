@@ -280,3 +280,24 @@ async def test_json_is_valid_to_the_letter(site: Any) -> None:
 
     facts = json.loads(text, parse_constant=no_constant)
     assert len(facts["found"]["rows"]) == 16
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/tag/develop", "2 binaries of 1 package in Spack's build caches of develop."),
+        (
+            "/package/python-venv",
+            "python-venv: 19 specs of 1 version up to 1.0, in 3 tags, last in develop-2025-07-20.",
+        ),
+        ("/packages?q=hdf5", "1 package with binaries in Spack's build caches."),
+        (
+            "/compare/develop/v0.20.1",
+            "From develop to v0.20.1: 7 binaries came, 2 went; 1 new package, 0 upgraded.",
+        ),
+    ],
+)
+async def test_one_is_not_many(site: Any, path: str, says: str) -> None:
+    page = parse((await site.client.get(path)).text)
+    found = [it for it in page.walk() if it.attributes.get("name") == "description"]
+    assert found[0].attributes["content"].startswith(says)

@@ -88,7 +88,15 @@ async def test_json_is_for_other_sites_only_where_that_is_wanted(sample_catalog:
 
 async def test_below_a_path(sample_catalog: Path) -> None:
     datasette = Datasette([str(sample_catalog)], settings={"base_url": "/spack/"})
-    for path in ("/", "/package/hdf5", "/tag/develop", "/compare/v0.20.1/develop"):
+    for path in (
+        "/",
+        "/package/hdf5",
+        "/tag/develop",
+        "/compare/v0.20.1/develop",
+        "/find?spec=zlib-ng",
+        "/find?spec=zlib-gn",
+        "/nope",
+    ):
         page = parse((await datasette.client.get(path)).text)
         inside = [
             it.attributes[name]
@@ -98,6 +106,9 @@ async def test_below_a_path(sample_catalog: Path) -> None:
         ]
         assert inside
         assert [it for it in inside if not it.startswith("/spack/")] == []
+    home = parse((await datasette.client.get("/")).text)
+    json = [it for it in home.walk() if it.attributes.get("type") == "application/json"]
+    assert [it.attributes["href"] for it in json] == ["/spack/home.json"]
 
 
 async def test_an_empty_catalog(tmp_path: Path) -> None:
