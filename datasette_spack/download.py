@@ -28,6 +28,8 @@ async def download(datasette: Any, request: Any, send: Any) -> Any:
     file, and sends it in blocks of 4 KB.  It is still asked whether the download is allowed, and
     is left to send what is not a :class:`CatalogDatabase`.
     """
+    if request.method not in ("GET", "HEAD"):
+        return Response.text("Method not allowed\n", 405, {"allow": "GET, HEAD"})
     response = await DatabaseDownload(datasette).get(request)
     database = datasette.get_database("catalog")
     if not isinstance(database, CatalogDatabase):

@@ -33,7 +33,8 @@ class Page:
 
     ``facts`` is a dataclass or a dictionary, and all of the JSON; ``more`` is what only the
     template needs.  ``feed`` is the path of the page's Atom feed.  ``unbounded`` pages are so
-    many that crawlers are asked to stay away.
+    many that crawlers are asked to stay away.  ``query`` is what of the address's query makes it
+    another page, with its question mark.
     """
 
     template: str
@@ -44,6 +45,7 @@ class Page:
     status: int = 200
     feed: str | None = None
     unbounded: bool = False
+    query: str = ""
 
 
 PATIENCE = 5
@@ -134,7 +136,7 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
         "page": page,
         "facts": page.facts,
         "site": Addresses(datasette),
-        "page_url": origin(datasette, request) + request.full_path,
+        "page_url": f"{origin(datasette, request)}{request.path}{page.query}",
         "json_url": _json_address(datasette, request) if page.status == 200 else None,
         **page.more,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from datasette.utils.asgi import Response
 
@@ -55,6 +56,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response:
                 "tags": tag_history(connection),
             },
             unbounded=True,
+            query=f"?{urlencode({'stack': stack})}" if stack else "",
         )
 
     return await answer(datasette, request, read)

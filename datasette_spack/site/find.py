@@ -63,7 +63,7 @@ class Question:
         """The address that asks this with some arguments changed, or left out where None."""
         arguments = {"spec": self.spec, **self.scope, **self.kept, **changes}
         query = urlencode({name: value for name, value in arguments.items() if value})
-        return f"{path or self.path}?{query}"
+        return f"{self.path if path is None else path}?{query}"
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ def _page(connection: Any, question: Question, found: Answer, error: CatalogErro
         },
         status=400 if error else 200,
         unbounded=bool(question.spec),
+        query=question.address("") if question.spec else "",
     )
 
 

@@ -163,3 +163,18 @@ async def test_a_query_of_ones_own_can_be_edited(site: Any) -> None:
     assert ">select count(*) from tags</textarea>" in page
     assert "1 row." in page
     assert "no such table: x" in (await site.client.get("/catalog?sql=select+*+from+x")).text
+
+
+async def test_the_download_can_only_be_read(site: Any) -> None:
+    refused = await site.client.post("/catalog.db")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
+async def test_what_a_query_does_not_change_has_one_address(site: Any) -> None:
+    for asked, address in (
+        ("/?utm=1", "http://localhost/"),
+        ("/package/hdf5?tag=v2025.07.0", "http://localhost/package/hdf5"),
+        ("/find?utm=1&spec=hdf5+%2Bmpi", "http://localhost/find?spec=hdf5+%2Bmpi"),
+    ):
+        page = (await site.client.get(asked)).text
+        assert f'<link rel="canonical" href="{address}">' in page

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from etl.catalog.browse.asking import Row, ask
+from etl.catalog.browse.newest import newest_tag_name
 from etl.catalog.browse.shares import Shares, shares_of_tag
 from etl.catalog.diff import PackageChanges, package_changes, previous_tag
 
@@ -44,7 +45,10 @@ class TagChanges:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is here: ``history`` has every tag in time, ``recent`` the newest with its changes."""
+    """What is here: ``history`` has every tag in time, ``recent`` the last with their changes.
+
+    ``newest`` is the tag as of which all this is, and of which the ``shares`` are.
+    """
 
     counts: Row
     newest: str | None
@@ -57,7 +61,7 @@ class Overview:
 def overview(db: sqlite3.Connection) -> Overview:
     """The facts of the home page."""
     tags = tag_history(db)
-    newest = tags[0]["tag"] if tags else None
+    newest = newest_tag_name(db)
     return Overview(
         counts=ask(db, _COUNTS)[0],
         newest=newest,

@@ -6,17 +6,16 @@ import sqlite3
 from dataclasses import dataclass
 
 from etl.catalog.browse.asking import Listed, NotHereError, Row, ask, known, like, listed
+from etl.catalog.sql_text import inline
 
 PAGE = 200
 """Packages on one page of a list."""
 
-_TAGS = """
-    SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries, mirrors.url
-    FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
-    WHERE mirrors.stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
-        AND mirrors.binaries > 0
-    ORDER BY tags.position DESC
-"""
+_TAGS = """\
+SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries, mirrors.url
+FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
+WHERE mirrors.stack_id = (SELECT id FROM stacks WHERE name = :stack_1) AND mirrors.binaries > 0
+ORDER BY tags.position DESC"""
 _COUNTED = """\
 SELECT package_id, max(version_id) AS version_id, count(*) AS binaries
 FROM binaries
@@ -61,6 +60,7 @@ class StackFacts:
     stack: str
     tag: str | None
     tags: tuple[Row, ...]
+    tags_sql: str
     others: tuple[str, ...]
     other: str | None
     packages: Listed
@@ -98,6 +98,7 @@ def stack_facts(
         stack=name,
         tag=tag,
         tags=tags,
+        tags_sql=inline(_TAGS, {"stack_1": name}),
         others=tuple(row["name"] for row in ask(db, _STACKS) if row["name"] != name),
         other=other,
         packages=listed(db, sql, PAGE, (page - 1) * PAGE, **values),
