@@ -10,6 +10,7 @@ from datasette.utils.asgi import Response
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named
+from datasette_spack.site.remembered import remembered
 from etl.catalog.browse.asking import known
 from etl.catalog.browse.lists import scope_names
 from etl.catalog.browse.overview import tag_history
@@ -44,7 +45,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response:
             known(connection, "tags", "tag", name)
         if stack:
             known(connection, "stacks", "stack", stack)
-        facts = compare(connection, old, new, stack=stack, limit=MAX_ROWS)
+        facts = remembered(datasette, _compare, old, new, stack)(connection)
         return Page(
             "compare.html",
             f"{old} → {new}",
@@ -83,6 +84,10 @@ async def choose(datasette: Any, request: Any) -> Response:
         )
 
     return await answer(datasette, request, read)
+
+
+def _compare(connection: Any, old: str, new: str, stack: str | None) -> Comparison:
+    return compare(connection, old, new, stack=stack, limit=MAX_ROWS)
 
 
 def _description(facts: Comparison) -> str:

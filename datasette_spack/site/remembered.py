@@ -1,8 +1,10 @@
-"""Facts that are read once: those of the pages that everybody asks for, of a catalog as it is."""
+"""Facts that are read once, of a catalog as it is: what takes long, or what everybody asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -10,11 +12,17 @@ from datasette_spack.site.answer import DATABASE
 
 Facts = TypeVar("Facts")
 
-_read: WeakKeyDictionary[Any, dict[Callable[[Any], Any], Any]] = WeakKeyDictionary()
+MOST = 64
+"""Answers that are kept for a catalog; of more, those that were asked for last."""
+
+_answers: WeakKeyDictionary[Any, OrderedDict[Hashable, Any]] = WeakKeyDictionary()
+_lock = Lock()
 
 
-def remembered(datasette: Any, read: Callable[[Any], Facts]) -> Callable[[Any], Facts]:
-    """``read``, which is called only once for each database that cannot change.
+def remembered(
+    datasette: Any, read: Callable[..., Facts], *about: Hashable
+) -> Callable[[Any], Facts]:
+    """``read(connection, *about)``, which is called only once for a database that cannot change.
 
     It is a function of a module, by which it is known.
     """
@@ -22,11 +30,19 @@ def remembered(datasette: Any, read: Callable[[Any], Facts]) -> Callable[[Any], 
     def once(connection: Any) -> Facts:
         database = datasette.get_database(DATABASE)
         if database.is_mutable:
-            return read(connection)
-        known = _read.setdefault(database, {})
-        if read not in known:
-            known[read] = read(connection)
-        facts: Facts = known[read]
+            return read(connection, *about)
+        asked = (read, about)
+        with _lock:
+            known = _answers.setdefault(database, OrderedDict())
+            if asked in known:
+                known.move_to_end(asked)
+                facts: Facts = known[asked]
+                return facts
+        facts = read(connection, *about)
+        with _lock:
+            known[asked] = facts
+            if len(known) > MOST:
+                known.popitem(last=False)
         return facts
 
     return once
