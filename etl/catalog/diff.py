@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
+from etl.catalog.browse.asking import Listed, ask
 from etl.catalog.diff_sql import VERSION_SECTIONS, Side, Sides
 from etl.catalog.find import Statement
 from etl.catalog.found import Row
@@ -54,18 +55,6 @@ _CHANGES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One list of a comparison.
-
-    ``rows`` are the first of ``total``; ``sql`` lists them all, as it is, in any SQLite.
-    """
-
-    rows: tuple[Row, ...]
-    total: int
-    sql: str
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs between two tags, in one stack or of one package where that was asked for.
 
@@ -90,14 +79,14 @@ class Comparison:
     new: str
     stack: str | None
     package: str | None
-    added_packages: Section
-    removed_packages: Section
-    upgraded: Section
-    downgraded: Section
-    new_versions: Section
-    dropped_versions: Section
-    rebuilt: Section
-    stacks: Section
+    added_packages: Listed
+    removed_packages: Listed
+    upgraded: Listed
+    downgraded: Listed
+    new_versions: Listed
+    dropped_versions: Listed
+    rebuilt: Listed
+    stacks: Listed
     binaries_added: int
     binaries_removed: int
     binaries_kept: int
@@ -151,7 +140,7 @@ def compare(
         stack,
         package,
         **{
-            name: Section(tuple(rows[:limit]), len(rows), sides.statement(name).text)
+            name: Listed(tuple(rows[:limit]), sides.statement(name).text, len(rows))
             for name, rows in lists.items()
         },
         binaries_added=0 if same else sum(row["new"] for row in versions) - kept,
@@ -251,6 +240,4 @@ def _compare_versions(
 
 
 def _rows(db: sqlite3.Connection, statement: Statement) -> tuple[Row, ...]:
-    cursor = db.execute(statement.sql, statement.values)
-    columns = [column[0] for column in cursor.description]
-    return tuple(dict(zip(columns, row, strict=True)) for row in cursor)
+    return ask(db, statement.sql, **statement.values)

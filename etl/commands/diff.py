@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from etl.catalog.diff import Comparison, Section, compare
+from etl.catalog.browse.asking import Listed
+from etl.catalog.diff import Comparison, compare
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
 from etl.text import printable
@@ -73,7 +74,7 @@ def diff(
 def _json(found: Comparison) -> str:
     values = {field.name: getattr(found, field.name) for field in fields(found)}
     return json.dumps(
-        {name: it.rows if isinstance(it, Section) else it for name, it in values.items()}, indent=2
+        {name: it.rows if isinstance(it, Listed) else it for name, it in values.items()}, indent=2
     )
 
 
@@ -119,7 +120,7 @@ def _number(binaries: int) -> str:
     return f"{binaries:,} {'binary' if binaries == 1 else 'binaries'}"
 
 
-def _table(section: Section) -> Iterator[str]:
+def _table(section: Listed) -> Iterator[str]:
     """Aligned lines, numbers to the right; lists of versions are left to JSON."""
     columns = [it for it in section.rows[0] if it not in ("old_versions", "new_versions")]
     lines = [[it.replace("_", " ") for it in columns]]
