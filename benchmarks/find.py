@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 from benchmarks.processes import CHECKOUT
-from etl.catalog.find import Finder, Scope, UnanswerableError
 from etl.catalog.reader import open_catalog
+from etl.query.find import Finder, Scope, UnanswerableError
 from etl.spack.syntax import parse_spec
 
 QUERIES = CHECKOUT.parent / "shared" / "data" / "conformance" / "spec_queries.json"

@@ -11,7 +11,7 @@ from typing import Any
 from datasette.utils.sqlite import sqlite3
 
 from datasette_spack.database import is_catalog
-from etl.catalog.browse.newest import newest_tag_name
+from etl.browse.newest import newest_tag_name
 
 
 async def frame_facts(datasette: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from etl.catalog.find import Finder, Statement
 from etl.page_format.names import is_hash
+from etl.query.find import Finder, Statement
 from etl.spack.syntax import parse_spec
 from etl.spack.tree import Word
 

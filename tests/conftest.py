@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from etl.catalog.intake import Reading
-from etl.catalog.writer import build_catalog
 from etl.cli import main
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
 
 if TYPE_CHECKING:
     from tests.running import Outcome, Run

@@ -13,12 +13,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from etl.catalog.intake import Reading
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
-from etl.catalog.writer import Summary, build_catalog
 from etl.sources.pages import read_pages
 from etl.sources.selection import EVERYTHING, Selection
+from etl.writer.build import Summary, build_catalog
+from etl.writer.intake import Reading
 
 Era = Literal["tarballs", "exact", "today"]
 Item = dict[str, Any]

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from etl.catalog.intake import Reading
-from etl.catalog.writer import build_catalog
 from etl.records import Recipe, Record
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
 from tests.sites import Item, hash_of, item, page, place_of, write_site
 
 RELEASE = "releases/v0.18"

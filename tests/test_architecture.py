@@ -1,4 +1,4 @@
-"""Which part may know which: imports run one way, and only the catalog knows tables and SQLite."""
+"""The floor plan as a table: imports run one way, and only some rooms know tables and SQLite."""
 
 from __future__ import annotations
 
@@ -19,21 +19,28 @@ MODULES = {
     for path in sorted((CHECKOUT / package).rglob("*.py"))
 }
 
-LAYERS = (
-    ("etl.errors", "etl.records", "etl.text"),
-    ("etl.spack",),
-    ("etl.page_format",),
-    ("etl.sources", "etl.progress"),
-    ("etl.catalog",),
-    ("datasette_spack",),
-    ("etl.commands",),
-    ("etl.cli",),
+FLOORS = (
+    # floor                                           what stands on it
+    ("ground", ("etl.errors", "etl.records", "etl.text")),
+    ("language", ("etl.spack",)),
+    ("page format", ("etl.page_format",)),
+    ("sources", ("etl.sources", "etl.progress")),
+    ("catalog", ("etl.catalog",)),
+    ("writer and query", ("etl.writer", "etl.query")),
+    ("comparisons", ("etl.compare",)),
+    ("facts of pages", ("etl.browse",)),
+    ("site", ("datasette_spack",)),
+    ("commands", ("etl.commands",)),
+    ("entry", ("etl.cli",)),
 )
-"""From the ground up: a part imports from parts below it, and from itself."""
+"""The floor plan, from the ground up: a room imports from floors below it, and from itself."""
+
+KNOW_TABLES = ("etl.catalog", "etl.writer", "etl.query", "etl.compare", "etl.browse")
+"""The rooms whose SQL may name tables."""
 
 ONLY_IN = {
-    "sqlite3": ("etl.catalog", "etl.commands", "datasette_spack"),
-    "sqlite_utils": ("etl.catalog", "datasette_spack"),
+    "sqlite3": (*KNOW_TABLES, "etl.commands", "datasette_spack"),
+    "sqlite_utils": ("etl.writer", "datasette_spack"),
     "datasette": ("datasette_spack",),
     "click": ("etl.cli", "etl.commands", "etl.progress"),
     "yaml": ("etl.page_format",),
@@ -71,26 +78,26 @@ def _is_in(module: str, part: str) -> bool:
     return module == part or module.startswith(f"{part}.")
 
 
-def _layer(module: str) -> tuple[int, str] | None:
-    for number, parts in enumerate(LAYERS):
+def _floor(module: str) -> tuple[int, str] | None:
+    for number, (_, parts) in enumerate(FLOORS):
         for part in parts:
             if _is_in(module, part):
                 return number, part
     return None
 
 
-def test_every_module_has_its_layer() -> None:
-    assert [module for module in MODULES if module != "etl" and _layer(module) is None] == []
+def test_every_module_has_its_floor() -> None:
+    assert [module for module in MODULES if module != "etl" and _floor(module) is None] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_one_way(module: str) -> None:
-    mine = _layer(module)
+    mine = _floor(module)
     if mine is None:
         assert _imported_modules(module) == set()
         return
     for imported in _imported_modules(module):
-        theirs = _layer(imported)
+        theirs = _floor(imported)
         assert theirs is not None, f"{module} imports {imported}"
         assert theirs[0] < mine[0] or theirs[1] == mine[1], f"{module} imports {imported}"
 
@@ -134,7 +141,7 @@ _SQL = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|VIEW)\s+(\w+)")
 
 
 @pytest.mark.parametrize("module", [it for it in MODULES if _is_in(it, "etl")])
-def test_only_the_catalog_knows_the_tables(module: str) -> None:
+def test_only_rooms_from_the_catalog_up_know_the_tables(module: str) -> None:
     named = {
         table
         for node in ast.walk(_tree(module))
@@ -142,7 +149,7 @@ def test_only_the_catalog_knows_the_tables(module: str) -> None:
         for table in _SQL.findall(node.value)
         if table in TABLES.keys() | VIEWS.keys()
     }
-    assert not named or _is_in(module, "etl.catalog")
+    assert not named or any(_is_in(module, room) for room in KNOW_TABLES)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -151,3 +158,28 @@ def test_a_module_can_be_read_from_top_to_bottom(module: str) -> None:
     longest = 400 if module == "etl.catalog.schema" else 350  # the schema is data
     assert text.count("\n") < longest
     assert not text.strip() or ast.get_docstring(_tree(module)), "no docstring"
+
+
+ROOMS = sorted(
+    part for _, parts in FLOORS for part in parts if (CHECKOUT / part.replace(".", "/")).is_dir()
+)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_says_what_comes_in_and_goes_out(room: str) -> None:
+    said = ast.get_docstring(_tree(room)) or ""
+    assert len(re.findall(r"[.:](?:\s|$)", said)) >= 3, "what comes in, what goes out, who may call"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_architecture_page_names_every_room(room: str) -> None:
+    page = (CHECKOUT / "docs" / "architecture.md").read_text("utf-8")
+    assert f"`{room.replace('.', '/')}/`" in page
+
+
+def test_tests_mirror_the_rooms() -> None:
+    folders = {
+        "datasette" if room == "datasette_spack" else room.removeprefix("etl.") for room in ROOMS
+    }
+    missing = [it for it in sorted(folders) if not (CHECKOUT / "tests" / it).is_dir()]
+    assert missing == []

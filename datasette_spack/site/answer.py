@@ -17,7 +17,7 @@ from datasette.utils.sqlite import sqlite3
 
 from datasette_spack.database import is_catalog
 from datasette_spack.site.addresses import Addresses, origin
-from etl.catalog.browse.asking import NotHereError
+from etl.catalog.asking import NotHereError
 from etl.errors import CatalogError
 from etl.spack.tokens import SpecSyntaxError
 

@@ -11,10 +11,10 @@ from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named
 from datasette_spack.site.remembered import remembered
-from etl.catalog.browse.asking import known
-from etl.catalog.browse.lists import scope_names
-from etl.catalog.browse.overview import tag_history
-from etl.catalog.diff import Comparison, compare
+from etl.browse.lists import scope_names
+from etl.browse.overview import tag_history
+from etl.catalog.asking import known
+from etl.compare.diff import Comparison, compare
 
 COMPARE_ROUTE = r"/compare/(?P<old>[^/]+)/(?P<new>[^/]+?)(?P<format>\.json)?$"
 CHOOSE_ROUTE = r"/compare(?P<format>\.json)?$"

@@ -13,8 +13,8 @@ from datasette.utils.asgi import Response
 from datasette_spack.site.addresses import origin
 from datasette_spack.site.answer import NoCatalogError, ask_catalog
 from datasette_spack.site.xml_page import add, xml_answer
-from etl.catalog.browse.asking import NotHereError
-from etl.catalog.browse.places import Place, places
+from etl.browse.places import Place, places
+from etl.catalog.asking import NotHereError
 
 ROBOTS_ROUTE = r"/robots\.txt$"
 SITEMAP_ROUTE = r"/sitemap(?:-(?P<part>[1-9][0-9]{0,3}))?\.xml$"

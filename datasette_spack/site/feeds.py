@@ -18,7 +18,7 @@ from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import named
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import add, xml_answer
-from etl.catalog.browse.news import (
+from etl.browse.news import (
     Names,
     PackageEvent,
     PackageNews,

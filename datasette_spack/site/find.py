@@ -13,13 +13,13 @@ from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Response
 
 from datasette_spack.site.answer import NoCatalogError, Page, answer, ask_catalog
-from etl.catalog.browse.facets import FACETS, count_values, values_of
-from etl.catalog.browse.lists import scope_names
-from etl.catalog.find import COLUMNS, Finder, Scope
-from etl.catalog.found import Found, set_apart
-from etl.catalog.install import install_commands
-from etl.catalog.near_misses import NearMiss, Reason, Suggestion, near_misses
+from etl.browse.facets import FACETS, count_values, values_of
+from etl.browse.lists import scope_names
 from etl.errors import CatalogError
+from etl.query.find import COLUMNS, Finder, Scope
+from etl.query.found import Found, set_apart
+from etl.query.install import install_commands
+from etl.query.near_misses import NearMiss, Reason, Suggestion, near_misses
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
 from etl.spack.tree import SpecQuery

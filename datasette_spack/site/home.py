@@ -12,7 +12,7 @@ from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import DATABASE, Page, answer
 from datasette_spack.site.pictures import history_pictures, share_pictures
 from datasette_spack.site.remembered import remembered
-from etl.catalog.browse.overview import Overview, overview
+from etl.browse.overview import Overview, overview
 
 HOME_ROUTE = r"/(?:home(?P<format>\.json))?$"
 

@@ -12,7 +12,7 @@ from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named
 from datasette_spack.site.pictures import versions_picture
 from datasette_spack.site.recipes import recipe_links
-from etl.catalog.browse.package import Chosen, PackageFacts, package_facts
+from etl.browse.package import Chosen, PackageFacts, package_facts
 from etl.catalog.variant_text import split_variants
 
 PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json)?$"

@@ -8,7 +8,7 @@ from datasette.utils.asgi import Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.answer import Page, answer, page_number
-from etl.catalog.browse.lists import PAGE, package_list
+from etl.browse.lists import PAGE, package_list
 
 PACKAGES_ROUTE = r"/packages(?P<format>\.json)?$"
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from datasette_spack.charts import Label, Part, Point, matrix, shares, timeline
 from datasette_spack.site.addresses import Addresses
-from etl.catalog.browse.shares import Shares
+from etl.browse.shares import Shares
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ from datasette.utils.asgi import Response
 
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer
-from etl.catalog.browse.suggestions import meaning, suggestions
+from etl.browse.suggestions import meaning, suggestions
 
 SEARCH_ROUTE = r"/search$"
 SUGGEST_ROUTE = r"/suggest(?P<format>\.json)$"

@@ -9,8 +9,8 @@ from datasette.utils.asgi import Response
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named
 from datasette_spack.site.recipes import recipe_links
-from etl.catalog.browse.asking import Listed
-from etl.catalog.browse.spec import SpecFacts, spec_facts, specs_with_prefix
+from etl.browse.spec import SpecFacts, spec_facts, specs_with_prefix
+from etl.catalog.asking import Listed
 
 SPEC_ROUTE = r"/spec/(?P<hash>[^/]+?)(?P<format>\.json)?$"
 

@@ -10,8 +10,8 @@ from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import stack_picture
-from etl.catalog.browse.overview import stack_list
-from etl.catalog.browse.stack import PAGE, stack_facts
+from etl.browse.overview import stack_list
+from etl.browse.stack import PAGE, stack_facts
 
 STACK_ROUTE = r"/stack/(?P<stack>[^/]+?)(?P<format>\.json)?$"
 STACKS_ROUTE = r"/stacks(?P<format>\.json)?$"

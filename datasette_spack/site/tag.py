@@ -10,8 +10,8 @@ from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import history_pictures, share_pictures
-from etl.catalog.browse.overview import tag_history
-from etl.catalog.browse.tag import PAGE, tag_facts
+from etl.browse.overview import tag_history
+from etl.browse.tag import PAGE, tag_facts
 
 TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json)?$"
 TAGS_ROUTE = r"/tags(?P<format>\.json)?$"

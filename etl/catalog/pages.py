@@ -53,7 +53,7 @@ _BINARIES = """
 """
 
 _DAMAGED = (zlib.error, LookupError, TypeError, ValueError)
-"""What comes of values in a catalog that :mod:`etl.catalog.writer` has not written."""
+"""What comes of values in a catalog that :mod:`etl.writer.build` has not written."""
 
 
 @dataclass(frozen=True, slots=True)

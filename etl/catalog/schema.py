@@ -7,7 +7,7 @@ in ``metadata.json``, and a test keeps the two together.
 
 from __future__ import annotations
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Recorded in ``catalog_info``; it changes when a table changes in a way that readers notice."""
 
 TABLES: dict[str, str] = {
@@ -198,11 +198,6 @@ TABLES: dict[str, str] = {
     """,
     "catalog_info": "key TEXT PRIMARY KEY, value TEXT NOT NULL",
 }
-
-LINK_TABLES = frozenset(
-    {"target_ancestors", "variant_set_members", "stack_set_members", "virtual_lists"}
-)
-"""Tables that are nothing but their key, and are stored as that (``WITHOUT ROWID``)."""
 
 HASHES = ("specs", "hash")
 """The index by which one hash is one spec; it is made first, since edges are joined by it."""

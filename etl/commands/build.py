@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from etl.catalog.intake import Reading
-from etl.catalog.writer import Summary, build_catalog
 from etl.commands.options import catalog_option, progress_option, selection_options
 from etl.progress import Progress, silently
 from etl.sources.download.fetch import Fetcher
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
 from etl.text import printable
+from etl.writer.build import Summary, build_catalog
+from etl.writer.intake import Reading
 
 _PROBLEMS_SHOWN = 20
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from etl.catalog.browse.asking import Listed
-from etl.catalog.diff import Comparison, compare
+from etl.catalog.asking import Listed
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.compare.diff import Comparison, compare
 from etl.text import printable
 
 FORMATS = ("text", "json", "csv")

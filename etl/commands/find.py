@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from etl.catalog.explain import explain
-from etl.catalog.find import COLUMNS, Finder, Scope
-from etl.catalog.found import Found, set_apart
-from etl.catalog.install import install_commands
-from etl.catalog.near_misses import near_misses
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.query.explain import explain
+from etl.query.find import COLUMNS, Finder, Scope
+from etl.query.found import Found, set_apart
+from etl.query.install import install_commands
+from etl.query.near_misses import near_misses
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
 

@@ -307,8 +307,8 @@ async def test_no_dated_tag(tmp_path: Path, serving: Callable[[Path], Any]) -> N
 
 
 async def test_at_most_so_many_entries(news: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl.catalog.browse.news.MAX_TAGS", 2)
-    monkeypatch.setattr("etl.catalog.browse.news.MAX_EVENTS", 3)
+    monkeypatch.setattr("etl.browse.news.MAX_TAGS", 2)
+    monkeypatch.setattr("etl.browse.news.MAX_EVENTS", 3)
     assert [text(it, "title") for it in entries(await feed_of(news, "/feed.atom"))] == [
         "Tag develop-2025-01-19",
         "Tag develop-2025-01-12",

@@ -14,7 +14,7 @@ import pytest
 from datasette.app import Datasette
 
 from datasette_spack.frame import frame_facts
-from etl.catalog.browse.newest import newest_tag_name
+from etl.browse.newest import newest_tag_name
 
 PAGES = [
     "/catalog",

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from datasette_spack.serve import datasette_for
-from etl.catalog.find import Finder
 from etl.catalog.reader import open_catalog
+from etl.query.find import Finder
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.spack.syntax import parse_spec
 from tests.html_tree import Element, main_of

@@ -249,7 +249,7 @@ async def test_packages(history: Any) -> None:
 
 
 async def test_long_lists_have_pages(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("etl.catalog.browse.lists", "datasette_spack.site.packages"):
+    for module in ("etl.browse.lists", "datasette_spack.site.packages"):
         monkeypatch.setattr(f"{module}.PAGE", 30)
     names: list[str] = []
     path = "/packages?q=l"

@@ -1,0 +1,91 @@
+"""The home page: how much there is, what is new, and what it is built for."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from etl.browse.newest import newest_tag_name
+from etl.browse.shares import Shares, shares_of_tag
+from etl.catalog.asking import Row, ask
+from etl.compare.diff import PackageChanges, package_changes, previous_tag
+
+RECENT = 6
+"""Tags whose changes are told."""
+
+_COUNTS = """
+    SELECT (SELECT count(*) FROM tags WHERE binaries > 0) AS tags,
+        (SELECT count(*) FROM packages WHERE binaries > 0) AS packages,
+        (SELECT ifnull(sum(specs), 0) FROM packages) AS specs,
+        (SELECT ifnull(sum(binaries), 0) FROM tags) AS binaries
+"""
+_TAGS = """
+    SELECT name AS tag, kind, date, packages, binaries FROM tags
+    WHERE binaries > 0 ORDER BY position DESC
+"""
+_STACKS = """
+    SELECT stacks.name AS stack, max(mirrors.tag_id) AS tag_id, mirrors.binaries,
+        tags.name AS tag, count(*) AS tags
+    FROM mirrors
+    CROSS JOIN stacks ON stacks.id = mirrors.stack_id
+    CROSS JOIN tags ON tags.id = mirrors.tag_id
+    WHERE mirrors.binaries > 0
+    GROUP BY mirrors.stack_id ORDER BY stacks.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TagChanges:
+    """A tag, and what changed since the one before it; None for the first of its kind."""
+
+    tag: Row
+    previous: str | None
+    changes: PackageChanges | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What is here: ``history`` has every tag in time, ``recent`` the last with their changes.
+
+    ``newest`` is the tag as of which all this is, and of which the ``shares`` are.
+    """
+
+    counts: Row
+    newest: str | None
+    recent: tuple[TagChanges, ...]
+    history: tuple[Row, ...]
+    stacks: tuple[Row, ...]
+    shares: tuple[Shares, ...]
+
+
+def overview(db: sqlite3.Connection) -> Overview:
+    """The facts of the home page."""
+    tags = tag_history(db)
+    newest = newest_tag_name(db)
+    return Overview(
+        counts=ask(db, _COUNTS)[0],
+        newest=newest,
+        recent=tuple(_changes(db, tag) for tag in tags[:RECENT]),
+        history=tags[::-1],
+        stacks=stack_list(db),
+        shares=shares_of_tag(db, newest) if newest else (),
+    )
+
+
+def tag_history(db: sqlite3.Connection) -> tuple[Row, ...]:
+    """Every tag that has binaries, the newest first: tag, kind, date, packages, binaries."""
+    return ask(db, _TAGS)
+
+
+def stack_list(db: sqlite3.Connection) -> tuple[Row, ...]:
+    """Every stack: its newest tag with the binaries there, and in how many tags it is."""
+    return tuple(
+        {name: value for name, value in row.items() if name != "tag_id"} for row in ask(db, _STACKS)
+    )
+
+
+def _changes(db: sqlite3.Connection, tag: Row) -> TagChanges:
+    previous = previous_tag(db, tag["tag"])
+    return TagChanges(
+        tag, previous, package_changes(db, previous, tag["tag"]) if previous else None
+    )

@@ -1,0 +1,64 @@
+"""The page of a tag: what it has, and what changed since the one before it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from etl.browse.shares import Shares, shares_of_tag
+from etl.catalog.asking import Listed, Row, ask_one, known, like, listed
+from etl.compare.diff import PackageChanges, package_changes, previous_tag
+
+PAGE = 200
+"""Packages on one page of a list."""
+
+_TAG = """
+    SELECT name AS tag, kind, date, packages, binaries, described FROM tags WHERE name = :tag_1
+"""
+_STACKS = """\
+SELECT stacks.name AS stack, mirrors.binaries, mirrors.url
+FROM mirrors
+CROSS JOIN stacks ON stacks.id = mirrors.stack_id
+WHERE mirrors.tag_id = (SELECT id FROM tags WHERE name = :tag_1)
+ORDER BY mirrors.binaries DESC, stacks.name"""
+_PACKAGES = """\
+SELECT packages.name AS package, versions.version AS newest_version, package_tags.versions,
+    package_tags.binaries
+FROM package_tags
+CROSS JOIN packages ON packages.id = package_tags.package_id
+CROSS JOIN versions ON versions.id = package_tags.newest_version_id
+WHERE package_tags.tag_id = (SELECT id FROM tags WHERE name = :tag_1)
+    AND packages.name LIKE :name_1 ESCAPE '\\'
+ORDER BY packages.name"""
+
+
+@dataclass(frozen=True, slots=True)
+class TagFacts:
+    """What a tag's page says; ``previous`` is the tag it is compared with, if there is one."""
+
+    tag: Row
+    previous: str | None
+    changes: PackageChanges | None
+    stacks: Listed
+    shares: tuple[Shares, ...]
+    packages: Listed
+
+
+def tag_facts(db: sqlite3.Connection, name: str, part: str = "", page: int = 1) -> TagFacts:
+    """The facts of a tag, with one page of its packages, those that have ``part`` in their name.
+
+    Raises:
+        NotHereError: there is no such tag.
+    """
+    known(db, "tags", "tag", name)
+    tag = ask_one(db, _TAG, tag_1=name)
+    assert tag is not None
+    previous = previous_tag(db, name)
+    return TagFacts(
+        tag=tag,
+        previous=previous,
+        changes=package_changes(db, previous, name) if previous else None,
+        stacks=listed(db, _STACKS, 1_000, tag_1=name),
+        shares=shares_of_tag(db, name),
+        packages=listed(db, _PACKAGES, PAGE, (page - 1) * PAGE, tag_1=name, name_1=like(part)),
+    )

@@ -1,0 +1,113 @@
+"""A spec query becomes one SQL statement over the catalog: exactly what Spack says satisfies it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from etl.catalog.sql_text import Parameters, Value, block, inline
+from etl.query.search import Scope, Search
+from etl.query.unanswerable import UnanswerableError
+from etl.spack.tree import SpecQuery
+
+__all__ = ["COLUMNS", "MAX_ROWS", "Finder", "Scope", "Statement", "UnanswerableError"]
+
+MAX_ROWS = 1000
+"""How many binaries one search gives at most, unless more are asked for."""
+
+COLUMNS = (
+    "tag", "package", "version", "hash", "compiler", "os", "platform", "target",
+    "variants", "stacks", "size",
+)  # fmt: skip
+"""The columns of a result, as in the view ``binary_list``."""
+
+# CROSS keeps SQLite from beginning with products of the small tables.
+_NAMES = """\
+SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
+    compilers.name AS compiler, operating_systems.name AS os, platforms.name AS platform,
+    targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size
+FROM found
+CROSS JOIN binaries ON binaries.id = found.id
+CROSS JOIN specs ON specs.id = binaries.spec_id
+CROSS JOIN tags ON tags.id = binaries.tag_id
+CROSS JOIN packages ON packages.id = binaries.package_id
+CROSS JOIN versions ON versions.id = binaries.version_id
+CROSS JOIN compilers ON compilers.id = binaries.compiler_id
+CROSS JOIN operating_systems ON operating_systems.id = binaries.os_id
+CROSS JOIN platforms ON platforms.id = binaries.platform_id
+CROSS JOIN targets ON targets.id = binaries.target_id
+CROSS JOIN variant_sets ON variant_sets.id = specs.variant_set_id
+CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
+ORDER BY packages.name, binaries.version_id DESC, binaries.spec_id DESC"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement and its values; ``text`` is it with the values written in."""
+
+    sql: str
+    values: dict[str, Value]
+
+    @property
+    def text(self) -> str:
+        """The statement as it runs in any SQLite, with nothing to fill in."""
+        return inline(self.sql, self.values)
+
+
+class Finder:
+    """Finds the binaries of a catalog that satisfy a spec.
+
+    Its methods raise an :class:`UnanswerableError` for a query that the catalog cannot answer as
+    Spack would, and a :class:`~etl.errors.UsageError` for a scope that names what is not there.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._search = Search(db)
+
+    def rows(self, statement: Statement) -> list[tuple[Value, ...]]:
+        """What a statement gives."""
+        return self._db.execute(statement.sql, statement.values).fetchall()
+
+    def binaries(
+        self, queries: Sequence[SpecQuery], scope: Scope, limit: int = MAX_ROWS
+    ) -> Statement:
+        """The statement that lists the binaries by package, newest versions first.
+
+        In all tags, each spec is listed once, with the newest tag that has it.
+        """
+        parameters = Parameters()
+        rows = self._search.binaries(queries, scope, parameters, limit)
+        found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\nLIMIT {limit}"
+        return Statement(f"{block('WITH found AS (', found)}\n{_NAMES}", parameters.values)
+
+    def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int) -> int:
+        """How many binaries there are; ``most`` if there are more."""
+        parameters = Parameters()
+        rows = self._search.binaries(queries, scope, parameters, most)
+        sql = f"SELECT count(*) FROM (SELECT 1 {rows.sql} LIMIT {most})"
+        (count,) = self._db.execute(sql, parameters.values).fetchone()
+        return int(count)
+
+    def newest_tag(self, queries: Sequence[SpecQuery], scope: Scope) -> str | None:
+        """The newest tag that has a binary for any of the queries; None if none has."""
+        # Most often it is the newest of all, and looking there first costs little.
+        newest = "SELECT name FROM tags WHERE binaries > 0 ORDER BY id DESC LIMIT 1"
+        for (tag,) in self._db.execute(newest).fetchall():
+            with suppress(UnanswerableError):  # about this tag; an older one may tell more
+                if self.count(queries, replace(scope, tag=tag), 1):
+                    return str(tag)
+        parameters = Parameters()
+        rows = self._search.binaries(queries, replace(scope, tag=None), parameters)
+        last = f"SELECT max(binaries.tag_id)\n{rows.sql}"
+        sql = block("SELECT name FROM tags WHERE id = (", last)
+        found = self._db.execute(sql, parameters.values).fetchone()
+        return found[0] if found else None
+
+    def specs(self, queries: Sequence[SpecQuery]) -> Statement:
+        """The statement that lists the hashes of all specs, binaries or not."""
+        parameters = Parameters()
+        rows = self._search.specs(queries, parameters)
+        return Statement(f"SELECT specs.hash\n{rows.sql}", parameters.values)

@@ -1,0 +1,249 @@
+"""Nothing found?  Which single constraint is in the way, and what there is instead."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from etl.catalog.variant_text import split_variants
+from etl.query.find import COLUMNS, Finder, Scope
+from etl.spack.tokens import Span
+from etl.spack.tree import Node, SpecQuery
+from etl.spack.variants import parse_variant
+
+MAX_COUNTED = 1_000
+"""Binaries that are looked at for each constraint; more are not counted."""
+
+MAX_INSTEAD = 5
+"""Values that are named instead of one that leads nowhere."""
+
+PATIENCE = 0.3
+"""Seconds in which near misses are looked for, all in all."""
+
+_OPTIONS = {"stack": "stacks", "os": "os", "runs_on": "target", "tag": "tag"}
+"""The parts of a scope, and the column in which a binary tells its own."""
+
+Values = Callable[[dict[str, str]], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """One constraint that, when dropped, leads somewhere.
+
+    ``constraint`` is it as written, and ``span`` its place in the query (None for an option).
+    ``without`` is how many binaries there are without it, at most ``MAX_COUNTED``; ``instead``
+    what these have in its place, most frequent first.
+    """
+
+    constraint: str
+    span: Span | None
+    without: int
+    instead: tuple[tuple[str, int], ...] = ()
+
+    def __str__(self) -> str:
+        number = f"{self.without:,}" + (" or more" if self.without >= MAX_COUNTED else "")
+        sentence = f"without {self.constraint}: {number} {_binaries(self.without)}"
+        if not self.instead:
+            return sentence
+        return f"{sentence}; there is " + ", ".join(
+            f"{value} ({count:,})" for value, count in self.instead
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A name that the catalog does not have, and the nearest that it has."""
+
+    what: str
+    name: str
+    span: Span
+    near: tuple[str, ...]
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {' or '.join(self.near)}?" if self.near else ""
+        return f"no {self.what} {self.name} in this catalog{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Binaries of which the catalog does not know what a query asks about."""
+
+    binaries: int
+    of: int
+
+    def __str__(self) -> str:
+        return (
+            f"of {self.binaries:,} of the {self.of:,} binaries there the dependencies are not"
+            " known: they come from pages; build caches would tell"
+        )
+
+
+Reason = Suggestion | NearMiss | Unknown
+"""Why nothing was found."""
+
+
+def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple[Reason, ...]:
+    """Why nothing satisfies a query in a scope: names that are unknown, else near misses.
+
+    It takes about ``PATIENCE`` at most; what was not found by then is left out.
+    """
+    suggestions = tuple(_suggestions(db, query))
+    if any(suggestion.what == "package" for suggestion in suggestions):
+        return suggestions
+    finder, deadline = Finder(db), time.monotonic() + PATIENCE
+    misses: list[Reason] = [*suggestions, *_unknown(db, query, scope)]
+    found_one = False
+    db.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
+    try:
+        for constraint, span, without, where, values in _relaxed(query, scope):
+            if found_one and span is None and where is scope:
+                break  # a single constraint was enough
+            miss = _try(finder, constraint, span, without, where, values)
+            if miss:
+                misses.append(miss)
+                found_one = True
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+    finally:
+        db.set_progress_handler(None, 0)
+    return tuple(misses)
+
+
+def _try(
+    finder: Finder,
+    constraint: str,
+    span: Span | None,
+    query: SpecQuery,
+    scope: Scope,
+    values: Values | None,
+) -> NearMiss | None:
+    """What there is without a constraint; None if there is nothing."""
+    found = finder.rows(finder.binaries([query], scope, MAX_COUNTED))
+    if not found:
+        return None
+    rows = [dict(zip(COLUMNS, map(str, row), strict=True)) for row in found]
+    counts = Counter(value for row in rows for value in values(row)) if values else Counter()
+    by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return NearMiss(constraint, span, len(rows), tuple(by_count[:MAX_INSTEAD]))
+
+
+def _relaxed(
+    query: SpecQuery, scope: Scope
+) -> Iterator[tuple[str, Span | None, SpecQuery, Scope, Values | None]]:
+    """The query without each of its constraints, and how to read a binary for what it has there."""
+    root = query.root
+    parts: list[tuple[Span, SpecQuery, Values | None]] = []
+    for name, column in (
+        ("version", "version"),
+        ("os", "os"),
+        ("platform", "platform"),
+        ("target", "target"),
+        ("namespace", None),
+        ("hash", "hash"),
+    ):
+        part = getattr(root, name)
+        if part is not None and (name != "hash" or root.name):
+            nothing: Any = {name: None}
+            without = replace(query, root=replace(root, **nothing))
+            parts.append((part.span, without, _column(column) if column else None))
+    for variant in root.variants:
+        others = tuple(other for other in root.variants if other is not variant)
+        without = replace(query, root=replace(root, variants=others))
+        parts.append((variant.span, without, _variant(variant.name)))
+    for flag in root.flags:
+        flags = tuple(other for other in root.flags if other is not flag)
+        parts.append((flag.span, replace(query, root=replace(root, flags=flags)), None))
+    for edge in root.direct:
+        edges = tuple(other for other in root.direct if other is not edge)
+        without = replace(query, root=replace(root, direct=edges))
+        parts.append((edge.span, without, _column("compiler")))
+    for edge in query.dependencies:
+        below = tuple(other for other in query.dependencies if other is not edge)
+        parts.append((edge.span, replace(query, dependencies=below), None))
+    for span, without, values in parts:
+        yield query.source[slice(*span)].strip(), span, without, scope, values
+    for option, column in _OPTIONS.items():
+        chosen = getattr(scope, option)
+        if chosen is not None:
+            label = f"os={chosen}" if option == "os" else f"--{option.replace('_', '-')} {chosen}"
+            yield label, None, query, replace(scope, **{option: None}), _column(column)
+    if len(parts) > 1 and root.name:
+        bare = Node(root.name, *(None,) * 2, (), (), *(None,) * 4, (), root.span)
+        alone = replace(query, root=bare, dependencies=())
+        yield f"everything but {root.name.text}", None, alone, scope, None
+
+
+def _unknown(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> Iterator[Unknown]:
+    """How many binaries of the scope could not be asked about their dependencies."""
+    root = query.root
+    if query.dependencies or root.direct or root.flags:
+        described, binaries = db.execute(
+            "SELECT sum(described), sum(binaries) FROM tags WHERE ? IS NULL OR name = ?",
+            (scope.tag, scope.tag),
+        ).fetchone()
+        if described < binaries:
+            yield Unknown(binaries - described, binaries)
+
+
+def _column(name: str) -> Values:
+    return lambda row: row[name].split() if name == "stacks" else (row[name],)
+
+
+def _variant(name: str) -> Values:
+    def values(row: dict[str, str]) -> Iterator[str]:
+        for text in split_variants(row["variants"]):
+            if parse_variant(text).name == name:
+                yield text
+
+    return values
+
+
+def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestion]:
+    """The names of a query that the catalog does not have."""
+    root = query.root
+    if root.name and root.name.text != "*":
+        package = root.name.text
+        packages = [name for (name,) in db.execute("SELECT name FROM packages WHERE binaries > 0")]
+        if package not in packages:
+            near = tuple(get_close_matches(package, packages, n=3))
+            yield Suggestion("package", package, root.name.span, near)
+            return
+        known = {
+            name
+            for (name,) in db.execute(
+                """
+                SELECT DISTINCT variants.name FROM variants
+                JOIN variant_set_members ON variant_set_members.variant_id = variants.id
+                WHERE variant_set_members.variant_set_id IN (
+                    SELECT variant_set_id FROM specs
+                    WHERE package_id = (SELECT id FROM packages WHERE name = ?)
+                )
+                """,
+                (package,),
+            )
+        }
+        for variant in root.variants:
+            if variant.name not in known and not variant.propagated:
+                near = tuple(get_close_matches(variant.name, sorted(known), n=3))
+                yield Suggestion(f"variant of {package} called", variant.name, variant.span, near)
+    for word, what, table in ((root.os, "operating system", "operating_systems"),):
+        names = [name for (name,) in db.execute(f"SELECT name FROM {table}")]
+        if word and word.text not in (*names, "*"):
+            near = tuple(get_close_matches(word.text, names, n=3))
+            yield Suggestion(what, word.text, word.span, near)
+    if root.target and not root.target.everything:
+        names = [name for (name,) in db.execute("SELECT name FROM targets")]
+        for name in root.target.names:
+            if name not in names:
+                near = tuple(get_close_matches(name, names, n=3))
+                yield Suggestion("target", name, root.target.span, near)
+
+
+def _binaries(number: int) -> str:
+    return "binary" if number == 1 else "binaries"

@@ -1,0 +1,193 @@
+"""Which rows a search goes through, and in which order: FROM and WHERE of its statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from etl.catalog.names_near import check_name
+from etl.catalog.sql_text import Parameters, all_of, block
+from etl.query.conditions import Condition
+from etl.query.graph_conditions import GraphConditions, Knowledge
+from etl.query.starting_point import BY_ID, Start, Table, best_start
+from etl.query.unanswerable import refuse_unanswerable
+from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: in one tag or in all, in one stack or in all, for one machine or for any.
+
+    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, and
+    ``compiler`` one with its version, as binaries are listed with.
+    """
+
+    tag: str | None = None
+    stack: str | None = None
+    runs_on: str | None = None
+    os: str | None = None
+    compiler: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """FROM and WHERE of a statement; ``order`` is what they are sorted by in a result."""
+
+    sql: str
+    order: str
+
+
+class Search:
+    """Writes which rows of one catalog satisfy a query."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def specs(self, queries: Sequence[SpecQuery], parameters: Parameters) -> Rows:
+        """All specs that satisfy one of the queries, binaries or not."""
+        return self._rows(queries, None, parameters, None)
+
+    def binaries(
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        parameters: Parameters,
+        limit: int | None = None,
+    ) -> Rows:
+        """All binaries in the scope that satisfy one of the queries; or any ``limit`` of them.
+
+        In all tags, each spec comes once, with the newest tag that has it.
+        """
+        self._check(scope)
+        return self._rows(queries, scope, parameters, limit)
+
+    def _rows(
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope | None,
+        parameters: Parameters,
+        limit: int | None,
+    ) -> Rows:
+        knows = self._knowledge(scope.tag if scope else None)
+        for query in queries:
+            refuse_unanswerable(query, knows)
+        if len(queries) == 1:
+            return self._of_one(queries[0], scope, knows, parameters, limit)
+        rows = [self._of_one(query, scope, knows, parameters, None) for query in queries]
+        found = "\nUNION\n".join(f"SELECT specs.id\n{one.sql}" for one in rows)
+        conditions = [block("specs.id IN (", found)]
+        return _joined(BY_ID, conditions, scope, parameters)
+
+    def _of_one(
+        self,
+        query: SpecQuery,
+        scope: Scope | None,
+        knows: Knowledge,
+        parameters: Parameters,
+        limit: int | None,
+    ) -> Rows:
+        def conditions(values: Parameters, facts: Table) -> list[Condition]:
+            writer = GraphConditions(values, knows, facts)
+            machine = writer.node(_machine(scope), "specs") if scope else ()
+            return [*machine, *writer.query(query)]
+
+        tag = scope.tag if scope else None
+        start = best_start(self._db, conditions, tag, limit)
+        written = [
+            condition.write(position in start.narrow)
+            for position, condition in enumerate(
+                conditions(parameters, "specs" if tag is None else "binaries")
+            )
+        ]
+        if start.by_id:
+            written = [text.removeprefix("+") for text in written]
+        return _joined(start, written, scope, parameters)
+
+    def _knowledge(self, tag: str | None) -> Knowledge:
+        """What the specs of a tag tell of their dependencies."""
+        described, binaries = self._db.execute(
+            "SELECT ifnull(sum(described), 0), ifnull(sum(binaries), 0) FROM tags"
+            " WHERE ? IS NULL OR name = ?",
+            (tag, tag),
+        ).fetchone()
+        return Knowledge(
+            edges=described > 0,
+            compilers=described < binaries or self._has_old_specs,
+            virtuals=self._virtuals,
+        )
+
+    @cached_property
+    def _has_old_specs(self) -> bool:
+        old = "SELECT 1 FROM specs WHERE format < 5 LIMIT 1"
+        return self._db.execute(old).fetchone() is not None
+
+    @cached_property
+    def _virtuals(self) -> frozenset[str]:
+        names = "SELECT virtual FROM virtual_lists EXCEPT SELECT name FROM packages"
+        return frozenset(name for (name,) in self._db.execute(names))
+
+    def _check(self, scope: Scope) -> None:
+        for kind, name in (
+            ("tag", scope.tag),
+            ("stack", scope.stack),
+            ("target", scope.runs_on),
+            ("operating system", scope.os),
+            ("compiler", scope.compiler),
+        ):
+            check_name(self._db, kind, name)
+
+
+def _machine(scope: Scope) -> Node:
+    """What the scope says of a spec itself, as a node of a query."""
+    nowhere = (0, 0)
+    target = scope.runs_on
+    return Node(
+        name=None,
+        namespace=None,
+        version=None,
+        variants=(),
+        flags=(),
+        platform=None,
+        os=Word(scope.os, nowhere) if scope.os else None,
+        target=TargetConstraint(f":{target}", (), ((None, target),), nowhere) if target else None,
+        hash=None,
+        direct=(),
+        span=nowhere,
+    )
+
+
+def _joined(
+    start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
+) -> Rows:
+    """FROM and WHERE, with ``binaries`` and the conditions on them where there is a scope."""
+    add = parameters.add
+    sql = f"FROM {start.table} {start.entry}"
+    if scope and start.table == "specs":
+        sql += "\nCROSS JOIN binaries ON binaries.spec_id = specs.id"
+    elif scope:
+        sql += "\nCROSS JOIN specs ON specs.id = binaries.spec_id"
+    if scope and scope.tag:
+        tag = f"(SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
+        conditions = [f"binaries.tag_id = {tag}", *conditions]
+    if scope and scope.stack:
+        sets = (
+            "(SELECT stack_set_id FROM stack_set_members WHERE stack_id ="
+            f" (SELECT id FROM stacks WHERE name = {add('stack', scope.stack)}))"
+        )
+        conditions.append(f"binaries.stack_set_id IN {sets}")
+    if scope and scope.compiler:
+        compiler = f"(SELECT id FROM compilers WHERE name = {add('compiler', scope.compiler)})"
+        conditions.append(f"binaries.compiler_id = {compiler}")
+    if scope and not scope.tag:
+        newest = "specs.last_tag_id"
+        if scope.stack:
+            newest = (
+                "(SELECT max(same.tag_id) FROM binaries AS same"
+                f" WHERE same.spec_id = specs.id AND same.stack_set_id IN {sets})"
+            )
+        conditions.append(f"binaries.tag_id = {newest}")
+    where = f"\nWHERE {all_of(conditions)}" if conditions else ""
+    order = f"{start.table}.package_id, {start.table}.version_id DESC, specs.id DESC"
+    return Rows(sql + where, order)

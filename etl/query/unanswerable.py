@@ -1,0 +1,75 @@
+"""Queries that are well formed, but that a catalog cannot answer as Spack would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etl.query.dependencies import Dependency, dependencies_of, only_names_a_compiler
+from etl.query.graph_conditions import Knowledge
+from etl.spack.tokens import Span, SpecSyntaxError
+from etl.spack.tree import Edge, SpecQuery
+
+
+class UnanswerableError(SpecSyntaxError):
+    """A query that is well formed, but that a catalog cannot answer as Spack would."""
+
+
+def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
+    """Refuse a query about what the catalog does not know.
+
+    Raises:
+        UnanswerableError: it is one; the error points at the place and says why.
+    """
+    root = query.root.name
+    if root and root.text in knows.virtuals:
+        raise UnanswerableError(
+            f"{root.text} is a virtual package; ask for the package that provides it, or for"
+            f" what needs it: ^{root.text}",
+            query.source,
+            root.span,
+        )
+    if not knows.edges:
+        for span, what in _needs_edges(query):
+            raise UnanswerableError(
+                f"{what} are not in this catalog, which was built from pages of cache.spack.io;"
+                " build it from the build caches they were made from (https://binaries.spack.io)",
+                query.source,
+                span,
+            )
+    for dependency in _all(dependencies_of(query)):
+        for node in dependency.nodes:
+            if dependency.name in knows.virtuals and node.version:
+                raise UnanswerableError(
+                    f"which version of {dependency.name} a package provides is known to its recipe"
+                    " alone; ask for the package and its version",
+                    query.source,
+                    node.version.span,
+                )
+
+
+def _all(dependencies: tuple[Dependency, ...]) -> Iterator[Dependency]:
+    for dependency in dependencies:
+        yield dependency
+        yield from _all(dependency.below)
+
+
+def _needs_edges(query: SpecQuery) -> Iterator[tuple[Span, str]]:
+    """What of a query cannot be answered from pages: where it stands, and what it asks about."""
+    for edge in query.dependencies:
+        yield edge.span, "dependencies"
+    root = query.root
+    for edge in root.direct:
+        if not _asks_for_compiler(edge):
+            yield edge.span, "direct dependencies other than the compiler"
+    for flag in root.flags:
+        yield flag.span, "compiler flags"
+    for variant in root.variants:
+        if variant.propagated:
+            yield variant.span, "the variants of dependencies"
+
+
+def _asks_for_compiler(edge: Edge) -> bool:
+    """Whether the compiler that a page names is all that a ``%`` asks for."""
+    return not (edge.virtuals or edge.deptypes or edge.node.variants) and only_names_a_compiler(
+        edge.node
+    )

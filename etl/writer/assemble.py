@@ -1,0 +1,221 @@
+"""Package by package, what is on the shelf becomes rows."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from etl.progress import Follower
+from etl.spack.versions import sort_key
+from etl.writer.names import Names
+from etl.writer.numbering import FirstUse, StackSets, VariantSets
+from etl.writer.resolve import ResolvedPackage, ResolvedSpec, Resolver, SourcedProblem
+from etl.writer.rows import insert
+from etl.writer.shelf import Shelf
+
+_ROWS_AT_ONCE = 20_000
+
+_BUFFERS = {
+    "versions": "id, package_id, version, sort_key",
+    "specs": (
+        "id, hash, package_id, version_id, compiler_id, os_id, platform_id, target_id,"
+        " variant_set_id, size, tags, first_tag_id, last_tag_id,"
+        " format, namespace, package_hash, external, build_spec"
+    ),
+    "binaries": (
+        "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
+        " target_id, variant_set_id, position, stack_order_id"
+    ),
+    "spec_flags": "spec_id, name, flag",
+    "package_tags": "package_id, tag_id, binaries, versions, newest_version_id",
+    "pages": "tag_id, package_id, source_id, style_id, text",
+    "shelf.edges": "parent, child, package, deptypes, virtuals",
+}
+_PACKAGE_COUNTS = (
+    "UPDATE packages SET versions = ?, specs = ?, binaries = ?, tags = ?,"
+    " newest_version_id = ?, first_tag_id = ?, last_tag_id = ? WHERE id = ?"
+)
+
+
+@dataclass
+class Assembly:
+    """Writes the rows of packages; the lists they share are written by :meth:`write_shared`."""
+
+    db: sqlite3.Connection
+    shelf: Shelf
+    names: Names
+    disputed: Mapping[str, int]
+    problems: list[SourcedProblem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        words = self.shelf.words
+        self._resolver = Resolver(words, self.names.tags.ids, self.disputed)
+        self._variant_sets = VariantSets(words)
+        self._stack_sets = StackSets(words)
+        self._styles: FirstUse[int] = FirstUse()
+        self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
+        self._stack_combinations: Counter[tuple[int, ...]] = Counter()
+        self._last_spec = 0
+        self._last_version = 0
+
+    def write_packages(self, follow: Follower) -> None:
+        """Write all that is about single packages, in the order of their names."""
+        numbers = {id_: number for number, id_ in enumerate(self.names.packages.ids)}
+        for id_ in follow(sorted(numbers), "writing packages", len(numbers)):
+            number = numbers[id_]
+            resolved = self._resolver.resolve(number, self.shelf.about(number))
+            self.problems += resolved.problems
+            self._add_package(id_, resolved)
+            if len(self._rows["binaries"]) > _ROWS_AT_ONCE:
+                self._flush()
+        self._flush()
+
+    def _add_package(self, package: int, resolved: ResolvedPackage) -> None:
+        """Add the rows of one package."""
+        version_ids = self._add_versions(package, resolved.specs)
+        tags: dict[int, list[int]] = {}
+        available = 0
+        for spec in resolved.specs:
+            version = version_ids[spec.facts[0]]
+            self._last_spec += 1
+            present = self._add_binaries(package, version, self._last_spec, spec)
+            self._add_spec(package, version, spec, present)
+            available += bool(present)
+            for tag in present:
+                tags.setdefault(tag, []).append(version)
+        self._add_pages(package, resolved)
+        self._rows["package_tags"] += [
+            (package, tag, len(tags[tag]), len(set(tags[tag])), max(tags[tag]))
+            for tag in sorted(tags)
+        ]
+        versions = {version for found in tags.values() for version in found}
+        counts = (len(versions), available, sum(map(len, tags.values())), len(tags))
+        ends = (max(versions), min(tags), max(tags)) if tags else (None, None, None)
+        self.db.execute(_PACKAGE_COUNTS, (*counts, *ends, package))
+
+    def _add_versions(self, package: int, specs: list[ResolvedSpec]) -> dict[str, int]:
+        """The ids of the package's versions, numbered in Spack's order."""
+        found = {spec.facts[0] for spec in specs}
+        ids: dict[str, int] = {}
+        for key, version in sorted((sort_key(version), version) for version in found):
+            self._last_version += 1
+            ids[version] = self._last_version
+            self._rows["versions"].append((self._last_version, package, version, key))
+        return ids
+
+    def _add_binaries(
+        self, package: int, version: int, spec_id: int, spec: ResolvedSpec
+    ) -> list[int]:
+        """Add the spec's presence in each tag, and return the tags in time."""
+        add = self._rows["binaries"].append
+        variants = self._variant_sets[spec.facts[5]]
+        tail = (package, version, *self._machine(spec), variants)
+        by_time = sorted((self.names.tags.ids[tag], there) for tag, there in spec.presence.items())
+        for tag, (stacks, position) in by_time:
+            stack_set, stack_order = self._stack_sets[stacks]
+            add((tag, spec_id, stack_set, *tail, position, stack_order))
+        sets = {self._stack_sets[stacks][0] for _, (stacks, _) in by_time}
+        self._stack_combinations[tuple(sorted(sets))] += 1
+        return [tag for tag, _ in by_time]
+
+    def _add_spec(self, package: int, version: int, spec: ResolvedSpec, present: list[int]) -> None:
+        build = spec.build
+        *_, variants, size = spec.facts
+        self._rows["specs"].append(
+            (
+                self._last_spec,
+                spec.hash,
+                package,
+                version,
+                *self._machine(spec),
+                self._variant_sets[variants],
+                size,
+                len(present),
+                *((present[0], present[-1]) if present else (None, None)),
+                *(build[:5] if build else (None,) * 5),
+            )
+        )
+        if build:
+            parent = self._last_spec
+            self._rows["spec_flags"] += [
+                (parent, name, flag) for name, flags in build.flags for flag in flags
+            ]
+            self._rows["shelf.edges"] += [(parent, *edge) for edge in build.dependencies]
+
+    def _machine(self, spec: ResolvedSpec) -> tuple[int, int, int, int]:
+        """The ids of a spec's compiler, operating system, platform and target."""
+        _, compiler, system, platform, target, _, _ = spec.facts
+        names = self.names
+        return (
+            names.compilers.ids[compiler],
+            names.systems.ids[system],
+            names.platforms.ids[platform],
+            names.targets[target],
+        )
+
+    def _add_pages(self, package: int, resolved: ResolvedPackage) -> None:
+        self._rows["pages"] += [
+            (
+                self.names.tags.ids[page.tag],
+                package,
+                page.source,
+                self._styles[page.style],
+                None if page.text is None else zlib.compress(page.text),
+            )
+            for page in resolved.pages
+        ]
+
+    def _flush(self) -> None:
+        for table, columns in _BUFFERS.items():
+            insert(self.db, table, columns, self._rows[table])
+            self._rows[table].clear()
+
+    def write_shared(self) -> None:
+        """Write the lists that packages share: variants, stacks and styles."""
+        variants = self._variant_sets.variants()
+        styles = self.shelf.words.styles.listed
+        for table, columns, rows in (
+            ("variants", "id, name, value, sha256", ((i, *v) for i, v in variants.rows())),
+            ("variant_sets", "id, variants", self._variant_sets.rows()),
+            (
+                "variant_set_members",
+                "variant_set_id, variant_id",
+                self._variant_sets.members(variants),
+            ),
+            ("stack_sets", "id, stacks", self._stack_sets.rows()),
+            (
+                "stack_set_members",
+                "stack_set_id, stack_id",
+                self._stack_sets.members(self.names.stack_ids),
+            ),
+            ("stack_orders", "id, stack_set_id, stacks", self._stack_sets.orders()),
+            (
+                "page_styles",
+                "id, style",
+                ((id_, styles[number].to_json()) for id_, number in self._styles.rows()),
+            ),
+        ):
+            insert(self.db, table, columns, rows)
+        self._write_stacks_of_specs()
+
+    def _write_stacks_of_specs(self) -> None:
+        """Count the specs of each stack, in whatever tag, for the facet of all specs."""
+        stacks: dict[int, set[int]] = {}
+        for stack_set, stack in self._stack_sets.members(self.names.stack_ids):
+            stacks.setdefault(stack_set, set()).add(stack)
+        counts: Counter[int] = Counter()
+        for sets, specs in self._stack_combinations.items():
+            for stack in set().union(*(stacks.get(number, ()) for number in sets)):
+                counts[stack] += specs
+        insert(
+            self.db,
+            "facet_counts",
+            "table_name, facet, value, count",
+            (
+                ("specs", "stack_id", stack, count)
+                for stack, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            ),
+        )

@@ -1,0 +1,238 @@
+"""Records become a catalog: one new SQLite file, written whole and swapped in at the end."""
+
+from __future__ import annotations
+
+import gc
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from etl.catalog import schema
+from etl.catalog.reader import APPLICATION_ID
+from etl.errors import CatalogError, WriteError
+from etl.progress import Follower, silently
+from etl.records import Problem, Recipe
+from etl.writer import finish
+from etl.writer.assemble import Assembly
+from etl.writer.intake import Intake, Reading
+from etl.writer.names import Names
+from etl.writer.resolve import SourcedProblem
+from etl.writer.rows import insert
+from etl.writer.shelf import Shelf
+from etl.writer.swap import replacing
+from etl.writer.vocabulary import Vocabulary
+
+_PRAGMAS = (
+    # Nothing is there yet that could be lost; only a statement that fails is to be undone.
+    "PRAGMA journal_mode = MEMORY",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    "PRAGMA synchronous = OFF",
+    "PRAGMA locking_mode = EXCLUSIVE",
+    "PRAGMA cache_size = -100000",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a build has read and written."""
+
+    sources: int
+    tags: int
+    packages: int
+    specs: int
+    binaries: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        """The input that is not in the catalog."""
+        return tuple(problem for problem in self.problems if problem.kind == "refused")
+
+
+def build_catalog(
+    readings: Iterable[Reading],
+    target: Path,
+    *,
+    strict: bool = False,
+    follow: Follower = silently,
+) -> Summary:
+    """Write the catalog of what the readings give; what was at ``target`` stays until it is whole.
+
+    With ``strict`` nothing is written when any input is refused.  ``follow`` is told how far it is.
+
+    Raises:
+        WriteError: ``target`` cannot be written.
+        CatalogError: nothing could be read, or with ``strict`` not everything.
+    """
+    try:
+        with (
+            replacing(target) as new,
+            closing(sqlite3.connect(new, isolation_level=None)) as db,
+        ):
+            for pragma in _PRAGMAS:
+                db.execute(pragma)
+            with _no_garbage_collection():
+                return _write(db, readings, strict, follow)
+    except sqlite3.OperationalError as error:
+        raise WriteError(f"{target}: cannot be written: {error}") from None
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A build makes millions of small objects and no cycles; looking for some takes long."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _write(
+    db: sqlite3.Connection, readings: Iterable[Reading], strict: bool, follow: Follower
+) -> Summary:
+    shelf = Shelf(db, Vocabulary())
+    intake = Intake(shelf)
+    db.execute("BEGIN")
+    for table, columns in schema.TABLES.items():
+        db.execute(f"CREATE TABLE {table} ({columns})")
+    for reading in readings:
+        intake.read(reading)
+    _refuse_nothing(intake, strict)
+    shelf.close_for_reading()
+    names = Names(shelf.words, intake.stacks)
+    names.write(db)
+    insert(db, "sources", "kind, location, sha256", intake.sources)
+    assembly = _assemble(db, shelf, names, follow)
+    assembly.write_shared()
+    finish.add_edges(db)
+    _describe_packages(db, intake.recipes.values())
+    problems = sorted(
+        intake.problems + assembly.problems,
+        key=lambda sourced: (sourced[0], sourced[1].place, sourced[1].kind, sourced[1].message),
+    )
+    insert(
+        db,
+        "problems",
+        "source_id, place, kind, message",
+        (
+            (source, intake.place_in_catalog(source, it.place), it.kind, it.message)
+            for source, it in problems
+        ),
+    )
+    finish.create_indexes(db)
+    finish.drop_unused(db)
+    finish.count_stacks(db)
+    _write_mirrors(db, intake, names)
+    finish.count(db)
+    finish.describe(db)
+    db.execute("COMMIT")
+    finish.add_views_and_search(db)
+    db.execute("DETACH shelf")
+    # A sample of each index tells the query planner enough, in a fiftieth of the time.
+    db.execute("PRAGMA analysis_limit = 1000")
+    db.execute("ANALYZE")
+    told = _as_told(intake, problems)
+    if strict:
+        _refuse_any(told)
+    return _summarize(db, told)
+
+
+def _as_told(intake: Intake, problems: Iterable[SourcedProblem]) -> tuple[Problem, ...]:
+    """The problems, each at its place as the user finds it."""
+    return tuple(
+        replace(problem, place=intake.place_for_user(source, problem.place))
+        for source, problem in problems
+    )
+
+
+def _refuse_nothing(intake: Intake, strict: bool) -> None:
+    """Raise if there is nothing to write, or something that ``strict`` does not allow."""
+    problems = _as_told(intake, intake.problems)
+    if strict:
+        _refuse_any(problems)
+    if not intake.statements:
+        reasons = "\n".join(f"  {problem.place}: {problem.message}" for problem in problems)
+        raise CatalogError(
+            f"nothing to write: no source gave anything\n{reasons}"
+            if reasons
+            else "nothing to write: nothing in the sources is of the tags, stacks and packages"
+            " asked for"
+        )
+
+
+def _refuse_any(problems: tuple[Problem, ...]) -> None:
+    """Raise if any input was refused, as ``--strict`` asks."""
+    refused = [problem for problem in problems if problem.kind == "refused"]
+    if refused:
+        lines = "\n".join(f"  {problem.place}: {problem.message}" for problem in refused)
+        raise CatalogError(f"nothing was written, as --strict asks: refused were\n{lines}")
+
+
+def _assemble(db: sqlite3.Connection, shelf: Shelf, names: Names, follow: Follower) -> Assembly:
+    """Write all packages; again, in the rare case that several claim the same hash."""
+    shelf.open_edges()
+    assembly = Assembly(db, shelf, names, {})
+    assembly.write_packages(follow)
+    claims = finish.index_hashes(db)
+    if claims:
+        numbers = {id_: number for number, id_ in enumerate(names.packages.ids)}
+        for table in ("specs", "binaries", "versions", "pages", "package_tags", "spec_flags"):
+            db.execute(f"DELETE FROM {table}")
+        shelf.open_edges()
+        disputed = {hash_: numbers[package] for hash_, package in claims.items()}
+        assembly = Assembly(db, shelf, names, disputed)
+        assembly.write_packages(follow)
+        finish.index_hashes(db)
+    return assembly
+
+
+def _write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None:
+    """One row for each build cache: a stack that has binaries in a tag, or that a source lists."""
+    tag_ids = {tag.name: number for number, tag in names.tags.rows()}
+    stacks = {number: name for name, number in names.stack_ids.items()}
+    listed = {(tag_ids[tag], names.stack_ids[stack]): 0 for tag, stack in intake.mirrors}
+    found = db.execute("SELECT tag_id, stack_id, binaries FROM shelf.stack_counts")
+    mirrors = listed | {(tag, stack): binaries for tag, stack, binaries in found}
+    tag_names = {number: name for name, number in tag_ids.items()}
+    insert(
+        db,
+        "mirrors",
+        "tag_id, stack_id, url, binaries",
+        (
+            (tag, stack, intake.address(tag_names[tag], stacks[stack]), mirrors[tag, stack])
+            for tag, stack in sorted(mirrors)
+        ),
+    )
+
+
+def _describe_packages(db: sqlite3.Connection, recipes: Iterable[Recipe]) -> None:
+    """Add what recipes say to the packages that the catalog has."""
+    db.executemany(
+        "UPDATE packages SET description = ?, homepage = ?, licenses = ? WHERE name = ?",
+        (
+            (
+                recipe.description,
+                recipe.homepage,
+                ", ".join(recipe.licenses) or None,
+                recipe.package,
+            )
+            for recipe in recipes
+        ),
+    )
+
+
+def _summarize(db: sqlite3.Connection, problems: tuple[Problem, ...]) -> Summary:
+    counts = db.execute(
+        """
+        SELECT (SELECT count(*) FROM sources), (SELECT count(*) FROM tags WHERE binaries > 0),
+            (SELECT count(*) FROM packages WHERE binaries > 0),
+            (SELECT ifnull(sum(specs), 0) FROM packages),
+            (SELECT ifnull(sum(binaries), 0) FROM packages)
+        """
+    ).fetchone()
+    sources, tags, packages, specs, binaries = counts
+    return Summary(sources, tags, packages, specs, binaries, problems)

@@ -1,0 +1,215 @@
+"""When all rows are in: edges, indexes, summaries, views, search, and a word on the file itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.metadata import version
+
+from sqlite_utils import Database
+
+from etl.catalog import schema
+from etl.catalog.views import VIEWS
+from etl.spack.targets import archspec_version
+from etl.writer.rows import insert
+
+_MISSING_SPECS = """
+    SELECT child, min(package) FROM shelf.edges
+    WHERE NOT EXISTS (SELECT 1 FROM specs WHERE specs.hash = child)
+    GROUP BY child ORDER BY 2, 1
+"""
+_EDGES = """
+    INSERT INTO dependencies (parent_id, child_id, deptypes, virtuals, linked)
+    SELECT edges.parent, specs.id, edges.deptypes, edges.virtuals,
+        instr(edges.deptypes, 'link') > 0 OR instr(edges.deptypes, 'run') > 0
+    FROM shelf.edges JOIN specs ON specs.hash = edges.child
+    ORDER BY edges.rowid
+"""
+_UNUSED = """
+    DELETE FROM {table} WHERE id NOT IN (SELECT {column} FROM specs WHERE {column} IS NOT NULL)
+"""
+_STACK_COUNTS = (
+    """
+    CREATE TABLE shelf.stack_set_counts AS
+    SELECT tag_id, stack_set_id, count(*) AS binaries FROM binaries GROUP BY tag_id, stack_set_id
+    """,
+    """
+    CREATE TABLE shelf.stack_counts AS
+    SELECT tag_id, stack_id, sum(binaries) AS binaries
+    FROM shelf.stack_set_counts JOIN stack_set_members USING (stack_set_id)
+    GROUP BY tag_id, stack_id
+    """,
+)
+_COUNTS = (
+    """
+    UPDATE tags SET (packages, binaries) = (
+        SELECT count(*), ifnull(sum(package_tags.binaries), 0)
+        FROM package_tags WHERE tag_id = tags.id
+    )
+    """,
+    """
+    UPDATE tags SET described = (
+        SELECT count(*) FROM binaries JOIN specs ON specs.id = binaries.spec_id
+        WHERE binaries.tag_id = tags.id AND specs.format IS NOT NULL
+    )
+    WHERE EXISTS (SELECT 1 FROM dependencies)
+    """,
+    """
+    INSERT INTO package_dependencies (package_id, dependency_id, specs, link)
+    SELECT parents.package_id, children.package_id, count(DISTINCT parent_id), max(linked)
+    FROM dependencies
+    CROSS JOIN specs AS parents ON parents.id = parent_id
+    CROSS JOIN specs AS children ON children.id = child_id
+    GROUP BY parents.package_id, children.package_id
+    ORDER BY parents.package_id, children.package_id
+    """,
+    # How many specs, and how many binaries, have each list of variants and so each variant.
+    """
+    CREATE TABLE shelf.variant_set_counts AS
+    SELECT variant_set_id, count(*) AS specs, sum(tags) AS binaries
+    FROM specs WHERE variant_set_id IS NOT NULL GROUP BY variant_set_id
+    """,
+    """
+    CREATE TABLE shelf.variant_counts AS
+    SELECT names.variant_id, sum(specs) AS specs, sum(binaries) AS binaries
+    FROM (
+        SELECT DISTINCT variant_set_id, first_value(variants.id) OVER (
+            PARTITION BY variants.name ORDER BY variants.id
+        ) AS variant_id
+        FROM variant_set_members JOIN variants ON variants.id = variant_id
+    ) AS names
+    JOIN shelf.variant_set_counts USING (variant_set_id)
+    GROUP BY names.variant_id
+    """,
+)
+
+
+def add_edges(db: sqlite3.Connection) -> None:
+    """Join parents and children, now that the hashes have their index.
+
+    A dependency that no source describes gets a spec of which only hash and package are known.
+    """
+    missing = db.execute(_MISSING_SPECS).fetchall()
+    db.executemany(
+        "INSERT INTO packages (name) SELECT ? WHERE ? NOT IN (SELECT name FROM packages)",
+        [(name, name) for name in sorted({package for _, package in missing})],
+    )
+    db.executemany(
+        "INSERT INTO specs (hash, package_id) SELECT ?, id FROM packages WHERE name = ?", missing
+    )
+    db.execute(_EDGES)
+    lists = [text for (text,) in db.execute("SELECT DISTINCT virtuals FROM shelf.edges")]
+    insert(
+        db,
+        "virtual_lists",
+        "virtual, virtuals",
+        sorted((virtual, text) for text in lists for virtual in set(text.split())),
+    )
+
+
+def count_stacks(db: sqlite3.Connection) -> None:
+    """Count the binaries of each stack in each tag, into ``shelf.stack_counts``."""
+    for statement in _STACK_COUNTS:
+        db.execute(statement)
+
+
+def create_indexes(db: sqlite3.Connection) -> None:
+    """Create all indexes but that of the hashes, which :func:`index_hashes` makes."""
+    for unique, indexes in (("UNIQUE ", schema.UNIQUE_INDEXES), ("", schema.INDEXES)):
+        for table, columns in indexes:
+            if (table, columns) != schema.HASHES:
+                name = schema.index_name(table, columns)
+                db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
+
+
+def index_hashes(db: sqlite3.Connection) -> dict[str, int]:
+    """Index the hashes; returns, for each that several packages claim, the id of its package.
+
+    The package of the newest tag has it; of two in the same tag the first by name.
+    """
+    table, columns = schema.HASHES
+    try:
+        name = schema.index_name(table, columns)
+        db.execute(f"CREATE UNIQUE INDEX {name} ON {table} ({columns})")
+    except sqlite3.IntegrityError:
+        rows = db.execute(
+            """
+            SELECT hash, package_id FROM specs
+            WHERE hash IN (SELECT hash FROM specs GROUP BY hash HAVING count(*) > 1)
+            ORDER BY last_tag_id NULLS FIRST, package_id DESC
+            """
+        )
+        return dict(rows.fetchall())
+    return {}
+
+
+def drop_unused(db: sqlite3.Connection) -> None:
+    """Remove names that only statements had which were overruled."""
+    for table, column in (
+        ("compilers", "compiler_id"),
+        ("operating_systems", "os_id"),
+        ("platforms", "platform_id"),
+    ):
+        db.execute(_UNUSED.format(table=table, column=column))
+    # Those that archspec knows stay, used or not: so that "runs on" can be asked of any CPU.
+    unheard_of = (
+        "SELECT id FROM targets WHERE family IS NULL"
+        " AND id NOT IN (SELECT target_id FROM specs WHERE target_id IS NOT NULL)"
+    )
+    db.execute(f"DELETE FROM target_ancestors WHERE target_id IN ({unheard_of})")
+    db.execute(f"DELETE FROM targets WHERE id IN ({unheard_of})")
+
+
+def count(db: sqlite3.Connection) -> None:
+    """Fill in the summaries that pages and facets need at once."""
+    for statement in _COUNTS:
+        db.execute(statement)
+    add = "INSERT INTO facet_counts (table_name, facet, value, count) "
+    for column in schema.FACET_COLUMNS:
+        db.execute(
+            f"{add} SELECT 'specs', ?, {column}, count(*) FROM specs"
+            f" WHERE {column} IS NOT NULL GROUP BY {column} ORDER BY 4 DESC, 3",
+            (column,),
+        )
+        db.execute(
+            f"{add} SELECT 'binaries', ?, {column}, count(*) FROM binaries"
+            f" GROUP BY {column} ORDER BY 4 DESC, 3",
+            (column,),
+        )
+    for table in ("specs", "binaries"):
+        db.execute(
+            f"{add} SELECT ?, 'tag_id', id, binaries FROM tags"
+            " WHERE binaries > 0 ORDER BY 4 DESC, 3",
+            (table,),
+        )
+        db.execute(
+            f"{add} SELECT ?, 'variant_name', variant_id, {table} FROM shelf.variant_counts"
+            f" WHERE {table} > 0 ORDER BY 4 DESC, 3",
+            (table,),
+        )
+    db.execute(
+        f"{add} SELECT 'binaries', 'stack_id', stack_id, sum(binaries) FROM shelf.stack_counts"
+        " GROUP BY stack_id ORDER BY 4 DESC, 3"
+    )
+
+
+def add_views_and_search(db: sqlite3.Connection) -> None:
+    """Create the public views and the full-text searches."""
+    database = Database(db)
+    for name, select in VIEWS.items():
+        database.create_view(name, select)
+    for table, columns in schema.FULL_TEXT.items():
+        database.table(table).enable_fts(columns, tokenize=schema.TOKENIZERS[table])
+
+
+def describe(db: sqlite3.Connection) -> None:
+    """Record what wrote the catalog and by whose knowledge of targets; nothing that varies."""
+    insert(
+        db,
+        "catalog_info",
+        "key, value",
+        [
+            ("archspec_version", archspec_version()),
+            ("program_version", version("spack-catalog")),
+            ("schema_version", schema.SCHEMA_VERSION),
+        ],
+    )

@@ -1,0 +1,75 @@
+"""The tables of plain names: tags, compilers, systems, platforms, targets and stacks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from etl.spack.compilers import split_compiler
+from etl.spack.tags import parse_tag
+from etl.spack.targets import known_targets
+from etl.spack.versions import sort_key
+from etl.writer.numbering import Ranked
+from etl.writer.rows import insert
+from etl.writer.vocabulary import Vocabulary
+
+
+class Names:
+    """The ids of all plain names, by their number in the vocabulary."""
+
+    def __init__(self, words: Vocabulary, stacks: Iterable[str]) -> None:
+        self.packages = Ranked(words.packages, str)
+        self.tags = Ranked(map(parse_tag, words.tags), lambda tag: (tag.order, tag.name))
+        self.compilers = Ranked(words.compilers, _compiler_order)
+        self.systems = Ranked(words.systems, str)
+        self.platforms = Ranked(words.platforms, str)
+        # All of archspec's targets are there, so that "runs on" can be asked of any CPU.
+        self._all_targets = Ranked({*words.targets, *known_targets()}, str)
+        self.target_ids = {name: number for number, name in self._all_targets.rows()}
+        self.targets = [self.target_ids[name] for name in words.targets]
+        self.stacks = Ranked(set(stacks), str)
+        self.stack_ids = {name: number for number, name in self.stacks.rows()}
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Write the rows of all of them but the packages, whose ids are needed first."""
+        insert(
+            db,
+            "tags",
+            "id, name, kind, date, position",
+            ((place, tag.name, tag.kind, tag.date, place) for place, tag in self.tags.rows()),
+        )
+        insert(
+            db,
+            "compilers",
+            "id, name, compiler, version, sort_key",
+            ((number, name, *_compiler_parts(name)) for number, name in self.compilers.rows()),
+        )
+        insert(db, "operating_systems", "id, name", self.systems.rows())
+        insert(db, "platforms", "id, name", self.platforms.rows())
+        insert(db, "stacks", "id, name", self.stacks.rows())
+        insert(db, "packages", "id, name", self.packages.rows())
+        self._write_targets(db)
+
+    def _write_targets(self, db: sqlite3.Connection) -> None:
+        known = known_targets()
+        rows, closure = [], []
+        for number, name in self._all_targets.rows():
+            target = known.get(name)
+            rows.append(
+                (number, name, *((target.family, target.vendor) if target else (None,) * 2))
+            )
+            # A target is counted among its own ancestors: what is built for it runs on it.
+            ancestors = {name, *(target.ancestors if target else ())}
+            closure += [(number, self.target_ids[ancestor]) for ancestor in sorted(ancestors)]
+        insert(db, "targets", "id, name, family, vendor", rows)
+        insert(db, "target_ancestors", "target_id, ancestor_id", closure)
+
+
+def _compiler_parts(name: str) -> tuple[str, str | None, str | None]:
+    compiler, version = split_compiler(name)
+    return compiler, version, None if version is None else sort_key(version)
+
+
+def _compiler_order(name: str) -> tuple[str, str, str]:
+    compiler, _, key = _compiler_parts(name)
+    return compiler, key or "", name

@@ -1,0 +1,238 @@
+"""All that was said about one package becomes its specs, where they are, and what contradicts.
+
+The same hash is the same spec.  Statements that differ only in notation are one fact, and of the
+notations the one that tells most is kept.  Where statements really differ the newest tag wins, and
+the contradiction is a problem.  A page that can then no longer be written from the facts keeps its
+own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from etl.page_format.render import render_page
+from etl.records import Problem, Spec
+from etl.spack.versions import sort_key
+from etl.writer.shelf import BuildTuple, FactsTuple, MirrorStatement, PageStatement, Statement
+from etl.writer.vocabulary import Facts, VariantList, Vocabulary
+
+SourcedProblem = tuple[int, Problem]
+
+_VARIANTS = Facts._fields.index("variants")
+
+
+Presence = tuple[int, int | None]
+"""A spec in a tag: its list of stacks, and its place on the page where that is not by hash."""
+
+
+@dataclass(slots=True)
+class ResolvedSpec:
+    """A spec as the catalog will have it; ``presence`` is by tag."""
+
+    hash: str
+    facts: FactsTuple
+    presence: dict[int, Presence] = field(default_factory=dict)
+    build: BuildTuple | None = None
+
+
+@dataclass(slots=True)
+class ResolvedPackage:
+    """A package as the catalog will have it; specs are by version in Spack's order, then hash."""
+
+    number: int
+    specs: list[ResolvedSpec]
+    pages: list[PageStatement]
+    problems: list[SourcedProblem]
+
+
+class Resolver:
+    """Decides what is so, package by package.
+
+    ``tag_ranks[n]`` is the place in time of the tag numbered ``n``.  ``disputed`` names, for a
+    hash that several packages claim, the number of the package that has it.
+    """
+
+    def __init__(
+        self, words: Vocabulary, tag_ranks: Sequence[int], disputed: Mapping[str, int]
+    ) -> None:
+        self._words = words
+        self._ranks = tag_ranks
+        self._disputed = disputed
+        self._variant_lists = [VariantList(*key) for key in words.variant_lists]
+        self._odd_lists = {n for n, it in enumerate(self._variant_lists) if not it.is_plain}
+
+    def resolve(self, package: int, statements: Iterable[Statement]) -> ResolvedPackage:
+        """Decide upon one package; newest tags are heard first."""
+        case = _Case(package)
+        pages: list[PageStatement] = []
+        mirrors: list[MirrorStatement] = []
+        for statement in statements:
+            if isinstance(statement, PageStatement):
+                pages.append(statement)
+            else:
+                mirrors.append(statement)
+        pages = self._one_page_per_tag(pages, case)
+        # A build cache is heard before the page that was made from it.
+        everything: list[Statement] = [*mirrors, *pages]
+        for heard in sorted(everything, key=self._newest_first):
+            if isinstance(heard, PageStatement):
+                self._hear_page(heard, case)
+            else:
+                self._hear_mirror(heard, case)
+        self._join_stacks(case)
+        pages = [self._with_text(page, case) for page in pages]
+        keys = {version: sort_key(version) for version in {s.facts[0] for s in case.specs.values()}}
+        specs = sorted(case.specs.values(), key=lambda spec: (keys[spec.facts[0]], spec.hash))
+        return ResolvedPackage(package, specs, pages, case.problems)
+
+    def _newest_first(self, statement: Statement) -> tuple[int, bool, int, str]:
+        is_page = isinstance(statement, PageStatement)
+        return -self._ranks[statement.tag], is_page, -statement.source, statement.place
+
+    def _one_page_per_tag(self, pages: list[PageStatement], case: _Case) -> list[PageStatement]:
+        """The pages by tag; of two for the same tag the one that was given last."""
+        chosen: dict[int, PageStatement] = {}
+        for page in sorted(pages, key=lambda page: (page.source, page.place)):
+            before = chosen.get(page.tag)
+            if before is not None and before[3:] != page[3:]:
+                message = f"another page of this package and tag is used instead: {page.place}"
+                case.problems.append((before.source, Problem(before.place, "refused", message)))
+            chosen[page.tag] = page
+        return [chosen[tag] for tag in sorted(chosen, key=self._ranks.__getitem__)]
+
+    def _hear_page(self, page: PageStatement, case: _Case) -> None:
+        hashes = [item[0] for item in page.items]
+        by_hash = hashes == sorted(hashes)
+        for position, (hash_, facts, stacks) in enumerate(page.items):
+            spec = self._hear(hash_, facts, page, case)
+            if spec is not None:
+                spec.presence[page.tag] = (stacks, None if by_hash else position)
+
+    def _hear_mirror(self, mirror: MirrorStatement, case: _Case) -> None:
+        for hash_, facts, available, build in mirror.items:
+            spec = self._hear(hash_, facts, mirror, case)
+            if spec is None:
+                continue
+            if spec.build is None and build is not None:
+                spec.build = BuildTuple(*build)
+            if available:
+                case.mirror_stacks.setdefault((hash_, mirror.tag), set()).add(mirror.stack)
+
+    def _hear(
+        self, hash_: str, facts: FactsTuple, statement: Statement, case: _Case
+    ) -> ResolvedSpec | None:
+        """The spec that this is said of; None if the hash belongs to another package."""
+        spec = case.specs.get(hash_)
+        if spec is None:
+            if self._disputed and self._disputed.get(hash_, case.package) != case.package:
+                self._lose(hash_, statement, case)
+                return None
+            spec = case.specs[hash_] = ResolvedSpec(hash_, facts)
+            case.told_by[hash_] = statement.tag
+        elif spec.facts != facts:
+            case.touched.add(hash_)
+            self._reconcile(spec, facts, statement, case)
+        return spec
+
+    def _lose(self, hash_: str, statement: Statement, case: _Case) -> None:
+        case.touched.add(hash_)
+        winner = self._words.packages.listed[self._disputed[hash_]]
+        message = f"{hash_} is a spec of {winner} elsewhere; it is kept there and left out here"
+        case.problems.append((statement.source, Problem(statement.place, "refused", message)))
+
+    def _reconcile(
+        self, spec: ResolvedSpec, facts: FactsTuple, statement: Statement, case: _Case
+    ) -> None:
+        """Make one of what was said of a spec so far and what this, older, statement says."""
+        now, then = Facts(*spec.facts), Facts(*facts)
+        mine, other = self._variant_lists[now.variants], self._variant_lists[then.variants]
+        differences = [
+            f"{field_} {names[then_value]} (kept: {names[now_value]})"
+            for field_, names, then_value, now_value in (
+                ("compiler", self._words.compilers.listed, then.compiler, now.compiler),
+                ("os", self._words.systems.listed, then.os, now.os),
+                ("platform", self._words.platforms.listed, then.platform, now.platform),
+                ("target", self._words.targets.listed, then.target, now.target),
+            )
+            if then_value != now_value
+        ]
+        if then.version != now.version:
+            differences.append(f"version {then.version} (kept: {now.version})")
+        if None not in (then.size, now.size) and then.size != now.size:
+            differences.append(f"size {then.size} (kept: {now.size})")
+        if mine.fact != other.fact:
+            said, kept = sorted(other.fact - mine.fact), sorted(mine.fact - other.fact)
+            differences.append(f"variants {_pairs(said)} (kept: {_pairs(kept)})")
+        elif other.detail > mine.detail:
+            now = now._replace(variants=then.variants)
+        if differences:
+            known_from = self._words.tags.listed[case.told_by[spec.hash]]
+            message = f"says of {spec.hash} otherwise than {known_from}: {'; '.join(differences)}"
+            case.problems.append(
+                (statement.source, Problem(statement.place, "contradiction", message))
+            )
+        spec.facts = now._replace(size=then.size if now.size is None else now.size)
+
+    def _join_stacks(self, case: _Case) -> None:
+        """Add the stacks that build caches know to those that pages list."""
+        for (hash_, tag), stacks in case.mirror_stacks.items():
+            presence = case.specs[hash_].presence
+            listed = self._words.stack_lists.listed[presence[tag][0]] if tag in presence else ()
+            if missing := sorted(stacks.difference(listed)):
+                joined = tuple(sorted((*listed, *missing)))
+                number = self._words.stack_lists[joined]
+                if tag in presence:
+                    case.touched.add(hash_)
+                presence[tag] = (number, presence[tag][1] if tag in presence else None)
+
+    def _with_text(self, page: PageStatement, case: _Case) -> PageStatement:
+        """The page, with its text where the facts that were decided upon do not give it back."""
+        if page.text is not None or not (case.touched or case.mirror_stacks or self._odd_lists):
+            return page
+        is_odd = any(facts[_VARIANTS] in self._odd_lists for _, facts, _ in page.items)
+        # A build cache of the tag may have more than the page.
+        in_tag = sum(page.tag in spec.presence for spec in case.specs.values())
+        is_odd = is_odd or in_tag > len(page.items)
+        if not is_odd and not any(hash_ in case.touched for hash_, *_ in page.items):
+            return page
+        style, tag = self._words.styles.listed[page.style], self._words.tags.listed[page.tag]
+        package = self._words.packages.listed[case.package]
+        specs = [self._spec(package, hash_, facts) for hash_, facts, _ in page.items]
+        stacks = [self._words.stack_lists.listed[number] for *_, number in page.items]
+        text = render_page(style, tag, package, specs, stacks)
+        kept = [case.specs[hash_] for hash_, *_ in page.items if hash_ in case.specs]
+        specs = [self._spec(package, spec.hash, spec.facts) for spec in kept]
+        stacks = [self._words.stack_lists.listed[spec.presence[page.tag][0]] for spec in kept]
+        same = render_page(style, tag, package, specs, stacks) == text
+        return page if same and not is_odd else page._replace(text=text)
+
+    def _spec(self, package: str, hash_: str, facts: FactsTuple) -> Spec:
+        version, compiler, system, platform, target, variants, size = facts
+        return Spec(
+            hash_,
+            package,
+            version,
+            self._words.compilers.listed[compiler],
+            self._words.systems.listed[system],
+            self._words.platforms.listed[platform],
+            self._words.targets.listed[target],
+            self._variant_lists[variants].variants,
+            size,
+        )
+
+
+class _Case:
+    """What is known of one package while it is decided upon."""
+
+    def __init__(self, package: int) -> None:
+        self.package = package
+        self.specs: dict[str, ResolvedSpec] = {}
+        self.told_by: dict[str, int] = {}
+        self.mirror_stacks: dict[tuple[str, int], set[str]] = {}
+        self.touched: set[str] = set()
+        self.problems: list[SourcedProblem] = []
+
+
+def _pairs(members: Sequence[tuple[str, str]]) -> str:
+    return " ".join(f"{name}={value}" for name, value in members) or "none"

@@ -1,0 +1,140 @@
+"""What sources say waits here, by package, until all of them are read.
+
+Sources come by tag and by file; the catalog is written package by package, so that all that is
+said of a spec is at hand when it is decided upon.  The shelf is a temporary database that SQLite
+keeps in memory while it is small and removes by itself, even when the process is killed.
+"""
+
+from __future__ import annotations
+
+import marshal
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from etl.records import Build, Mirror, Page
+from etl.writer.vocabulary import Vocabulary
+
+FactsTuple = tuple[str, int, int, int, int, int, int | None]
+
+
+class PageStatement(NamedTuple):
+    """A page, in numbers of the vocabulary: each item is a hash, its facts, and its stacks."""
+
+    tag: int
+    source: int
+    place: str
+    style: int
+    text: bytes | None
+    items: list[tuple[str, FactsTuple, int]]
+
+
+class MirrorStatement(NamedTuple):
+    """The specs of one package in one build cache: hash, facts, whether it is there, its build."""
+
+    tag: int
+    source: int
+    place: str
+    stack: str
+    items: list[tuple[str, FactsTuple, bool, BuildTuple | None]]
+
+
+class BuildTuple(NamedTuple):
+    """A :class:`~etl.records.Build` as the shelf keeps it; dependencies are plain tuples."""
+
+    format: int
+    namespace: str
+    package_hash: str | None
+    external: str | None
+    build_spec: str | None
+    flags: tuple[tuple[str, tuple[str, ...]], ...]
+    dependencies: tuple[tuple[str, str, str, str], ...]
+
+
+Statement = PageStatement | MirrorStatement
+
+
+class Shelf:
+    """Statements by package number."""
+
+    def __init__(self, connection: sqlite3.Connection, vocabulary: Vocabulary) -> None:
+        self._db = connection
+        self.words = vocabulary
+        self._db.execute("ATTACH '' AS shelf")
+        self._db.execute("PRAGMA shelf.journal_mode = MEMORY")
+        self._db.execute("PRAGMA shelf.synchronous = OFF")
+        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, is_page, statement BLOB)")
+
+    def put_page(self, page: Page, source: int) -> None:
+        """Keep what a page says."""
+        words = self.words
+        facts_of, stack_lists = words.facts_of, words.stack_lists
+        items = [
+            (spec.hash, facts_of(spec), stack_lists[stacks])
+            for spec, stacks in zip(page.specs, page.stacks, strict=True)
+        ]
+        statement = (
+            words.tags[page.tag],
+            source,
+            page.place,
+            words.styles[page.style],
+            page.text,
+            items,
+        )
+        self._put(words.packages[page.package], True, statement)
+
+    def put_mirror(self, mirror: Mirror, source: int) -> None:
+        """Keep what the index of a build cache says."""
+        words = self.words
+        tag = words.tags[mirror.tag]
+        by_package: dict[str, list[object]] = {}
+        for spec, available in zip(mirror.specs, mirror.available, strict=True):
+            build = _build_tuple(spec.build) if spec.build else None
+            item = (spec.hash, words.facts_of(spec), available, build)
+            by_package.setdefault(spec.package, []).append(item)
+        for package, items in by_package.items():
+            statement = (tag, source, mirror.place, mirror.stack, items)
+            self._put(words.packages[package], False, statement)
+
+    def _put(self, package: int, is_page: bool, statement: Any) -> None:
+        self._db.execute(
+            "INSERT INTO shelf.statements VALUES (?, ?, ?)",
+            (package, is_page, marshal.dumps(statement)),
+        )
+
+    def close_for_reading(self) -> None:
+        """Make what was put ready for :meth:`about`."""
+        self._db.execute("CREATE INDEX shelf.by_package ON statements (package)")
+
+    def open_edges(self) -> None:
+        """An empty table for edges between specs, which are joined when all specs are written."""
+        self._db.execute("DROP TABLE IF EXISTS shelf.edges")
+        self._db.execute(
+            "CREATE TABLE shelf.edges (parent INTEGER, child, package, deptypes, virtuals)"
+        )
+
+    def about(self, package: int) -> Iterator[Statement]:
+        """All that was said about a package, in no particular order."""
+        rows = self._db.execute(
+            "SELECT is_page, statement FROM shelf.statements WHERE package = ?", (package,)
+        )
+        for is_page, statement in rows:
+            # Written by this very process: nobody else can have put anything there.
+            values = marshal.loads(statement)  # noqa: S302
+            yield PageStatement(*values) if is_page else MirrorStatement(*values)
+
+
+def _build_tuple(build: Build) -> tuple[object, ...]:
+    edges = tuple(
+        (edge.hash, edge.package, " ".join(edge.deptypes), " ".join(edge.virtuals))
+        for edge in build.dependencies
+    )
+    return (
+        build.format,
+        build.namespace,
+        build.package_hash,
+        build.external,
+        build.build_spec,
+        build.flags,
+        edges,
+    )

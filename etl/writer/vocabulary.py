@@ -1,0 +1,120 @@
+"""The names and lists that recur in what sources say, each numbered once while they are read.
+
+The numbers depend on the order of reading and never reach the catalog; :mod:`etl.writer.numbering`
+gives the final ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import NamedTuple, TypeVar
+
+from etl.catalog.variant_text import join_variants, split_variants
+from etl.records import PageStyle, Spec
+from etl.spack.variants import parse_variant
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Numbered(dict[T, int]):
+    """Values, each with the number of its first use: 0, 1, 2 …; ``listed[n]`` is the n-th."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed: list[T] = []
+
+    def __missing__(self, value: T) -> int:
+        number = self[value] = len(self.listed)
+        self.listed.append(value)
+        return number
+
+
+# A few thousand variants make up all lists.
+_parse = lru_cache(100_000)(parse_variant)
+
+
+Member = tuple[str, str, str | None]
+"""A variant: its name, one of its values and, of a patch, the full sum if that is known."""
+
+
+@dataclass(frozen=True)
+class VariantList:
+    """The variants of a spec as a source writes them, and the full sums of its patches if known."""
+
+    variants: tuple[str, ...]
+    patches: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The list as one text, as the catalog keeps it."""
+        return join_variants(self.variants)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether the text says all: the list can be had back from it."""
+        return split_variants(self.text) == self.variants
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The variants of the list, one entry for each value of each."""
+        members = []
+        for text in self.variants:
+            variant = _parse(text)
+            for value in variant.values or ("",):
+                sums = [s for s in self.patches if variant.name == "patches" and s[:7] == value]
+                members.append((variant.name, value, sums[0] if sums else None))
+        return tuple(dict.fromkeys(members))
+
+    @cached_property
+    def fact(self) -> frozenset[tuple[str, str]]:
+        """What the list says, whatever its notation: equal facts are the same variants."""
+        return frozenset((name, value) for name, value, _ in self.members)
+
+    @cached_property
+    def detail(self) -> tuple[bool, bool]:
+        """How much the notation tells; of two lists with the same fact the greater is kept."""
+        return bool(self.patches), any(":=" in text for text in self.variants)
+
+
+class Facts(NamedTuple):
+    """What a source says of one spec, in numbers of the vocabulary but for version and size."""
+
+    version: str
+    compiler: int
+    os: int
+    platform: int
+    target: int
+    variants: int
+    size: int | None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All that recurs, numbered."""
+
+    packages: Numbered[str] = field(default_factory=Numbered)
+    tags: Numbered[str] = field(default_factory=Numbered)
+    compilers: Numbered[str] = field(default_factory=Numbered)
+    systems: Numbered[str] = field(default_factory=Numbered)
+    platforms: Numbered[str] = field(default_factory=Numbered)
+    targets: Numbered[str] = field(default_factory=Numbered)
+    variant_lists: Numbered[tuple[tuple[str, ...], tuple[str, ...]]] = field(
+        default_factory=Numbered
+    )
+    stack_lists: Numbered[tuple[str, ...]] = field(default_factory=Numbered)
+    styles: Numbered[PageStyle] = field(default_factory=Numbered)
+
+    def facts_of(self, spec: Spec) -> tuple[str, int, int, int, int, int, int | None]:
+        """What a source says of a spec, in the order of :class:`Facts`."""
+        patches = spec.build.patches if spec.build else ()
+        return (
+            spec.version,
+            self.compilers[spec.compiler],
+            self.systems[spec.os],
+            self.platforms[spec.platform],
+            self.targets[spec.target],
+            self.variant_lists[spec.variants, patches],
+            spec.size,
+        )

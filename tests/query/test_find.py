@@ -1,0 +1,148 @@
+"""A query finds what Spack 1.1.0 says satisfies it, and in few steps."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.query.find import Finder, Scope, UnanswerableError
+from etl.sources.build_caches.mirror import read_build_caches
+from etl.spack.syntax import parse_spec
+from etl.spack.tokens import SpecSyntaxError
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+
+LARGE_TABLES = frozenset(
+    {"specs", "binaries", "versions", "variant_set_members", "dependencies", "spec_flags"}
+)
+
+
+@pytest.fixture(scope="module")
+def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalog of the release whose specs Spack was asked about."""
+    target = tmp_path_factory.mktemp("release") / "catalog.db"
+    build_catalog([Reading("indexes", read_build_caches(shared_data / "indexes"))], target)
+    return target
+
+
+def test_the_answers_of_spack(shared_data: Path, release: Path) -> None:
+    recorded = json.loads((shared_data / "conformance" / "spec_queries.json").read_text())
+    universe = set(recorded["universe"])
+    wrong = {}
+    with open_catalog(release) as db:
+        finder = Finder(db)
+        for answer in recorded["queries"]:
+            query = parse_spec(answer["query"])
+            found = {hash_ for (hash_,) in finder.rows(finder.specs([query]))} & universe
+            if found != set(answer["hashes"]):
+                wrong[answer["query"]] = found ^ set(answer["hashes"])
+    assert wrong == {}
+    assert len(recorded["queries"]) > 300
+
+
+def test_what_spack_refuses(shared_data: Path) -> None:
+    recorded = json.loads((shared_data / "conformance" / "spec_queries.json").read_text())
+    for refused in recorded["rejected"]:
+        with pytest.raises(SpecSyntaxError):
+            parse_spec(refused["query"])
+
+
+CONSTRAINTS = [
+    "hdf5",
+    "hdf5@1.14",
+    "@1.14:",
+    "@=1.14.6",
+    "hdf5+mpi",
+    "+mpi",
+    "api=default",
+    "languages:=c,c++",
+    "build_type=*",
+    "++shared",
+    "patches=0123",
+    "cflags=-O2",
+    "os=ubuntu22.04",
+    "platform=linux",
+    "target=x86_64_v3",
+    "target=:zen4",
+    "/abc",
+    "%gcc@12",
+    "%[virtuals=c] gcc",
+    "^zlib-ng",
+    "hdf5 ^mpi",
+    "hdf5 ^openmpi@5 %gcc",
+]
+
+
+@pytest.mark.parametrize("tag", [None, "develop-2025-07-20"])
+@pytest.mark.parametrize("spec", CONSTRAINTS)
+def test_no_large_table_is_gone_through(sample_catalog: Path, spec: str, tag: str | None) -> None:
+    with open_catalog(sample_catalog) as db:
+        statement = Finder(db).binaries([parse_spec(spec)], Scope(tag), 100)
+        plan = db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.values).fetchall()
+    scanned = {
+        found[1]
+        for *_, step in plan
+        if (found := re.match(r"SCAN (\w+)", step)) and "USING" not in step
+    }
+    # What is gone through in the order of the result, up to the limit, is no search.
+    assert scanned & LARGE_TABLES <= {"specs"}
+
+
+@pytest.mark.parametrize("spec", CONSTRAINTS)
+def test_the_text_finds_what_the_statement_finds(sample_catalog: Path, spec: str) -> None:
+    with open_catalog(sample_catalog) as db:
+        statement = Finder(db).binaries([parse_spec(spec)], Scope())
+        assert (
+            db.execute(statement.text).fetchall()
+            == db.execute(statement.sql, statement.values).fetchall()
+        )
+
+
+def test_newest_versions_come_first(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        rows = finder.rows(finder.binaries([parse_spec("cmake")], Scope()))
+    assert list(dict.fromkeys(row[2] for row in rows)) == ["3.31.8", "3.30.5", "3.25.3"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ("hdf5 ^mpi", "^mpi"),
+        ("hdf5 %openmpi+x", "%openmpi+x"),
+        ("hdf5 cflags=-O2", "cflags=-O2"),
+        ("hdf5 ++shared", "++shared"),
+    ],
+)
+def test_what_pages_cannot_answer_is_refused(sample_catalog: Path, spec: str, place: str) -> None:
+    with open_catalog(sample_catalog) as db, pytest.raises(UnanswerableError) as caught:
+        Finder(db).binaries([parse_spec(spec)], Scope("v0.20.1"))
+    start, end = caught.value.span
+    assert spec[start:end] == place
+    assert "build it from the build caches" in str(caught.value)
+
+
+def test_the_compiler_is_known_from_pages(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        found = {
+            spec: len(finder.rows(finder.binaries([parse_spec(spec)], Scope("v0.20.1"))))
+            for spec in ("adiak%gcc", "adiak%gcc@7", "adiak%oneapi", "adiak%gcc@12", "adiak%clang")
+        }
+    assert found == {
+        "adiak%gcc": 6,
+        "adiak%gcc@7": 4,
+        "adiak%oneapi": 1,
+        "adiak%gcc@12": 0,
+        "adiak%clang": 0,
+    }
+
+
+def test_a_virtual_package_is_not_found_but_explained(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db, pytest.raises(UnanswerableError) as caught:
+        Finder(db).binaries([parse_spec("mpi")], Scope())
+    assert "mpi is a virtual package" in str(caught.value)

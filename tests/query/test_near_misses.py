@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.query.find import Scope
+from etl.query.near_misses import NearMiss, Reason, Suggestion, Unknown, near_misses
+from etl.spack.syntax import parse_spec
+
+RELEASE = "v2025.07.0"
+
+
+def misses(catalog: Path, spec: str, scope: Scope) -> list[Reason]:
+    with open_catalog(catalog) as db:
+        return list(near_misses(db, parse_spec(spec), scope))
+
+
+def test_what_there_is_instead_of_an_operating_system(sample_catalog: Path) -> None:
+    assert misses(sample_catalog, "hdf5 +mpi os=debian12", Scope(RELEASE)) == [
+        NearMiss(
+            "os=debian12", (10, 21), 14, (("ubuntu22.04", 10), ("amzn2", 2), ("ubuntu24.04", 2))
+        )
+    ]
+
+
+def test_what_there_is_instead_of_a_variant(sample_catalog: Path) -> None:
+    found = misses(sample_catalog, "zlib-ng +shared ~pic", Scope("develop-2025-07-20"))
+    assert found == [NearMiss("~pic", (16, 20), 2, (("+pic", 2),))]
+
+
+def test_an_option_in_the_way(sample_catalog: Path) -> None:
+    scope = Scope("develop-2025-07-20", stack="e4s")
+    assert misses(sample_catalog, "zlib-ng+shared", scope) == [
+        NearMiss("--stack e4s", None, 2, (("root", 2), ("build_systems", 1), ("tutorial", 1))),
+        NearMiss("--tag develop-2025-07-20", None, 1, (("v2025.07.0", 1),)),
+    ]
+
+
+def test_several_constraints_in_the_way(sample_catalog: Path) -> None:
+    found = misses(sample_catalog, "zlib-ng ~pic target=zen4", Scope("develop-2025-07-20"))
+    assert found == [NearMiss("everything but zlib-ng", None, 3)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            "hdf6 +mpi",
+            Suggestion("package", "hdf6", (0, 4), ("hdf5",)),
+        ),
+        (
+            "hdf5 +mpii",
+            Suggestion("variant of hdf5 called", "mpii", (5, 10), ("mpi",)),
+        ),
+        (
+            "hdf5 os=ubuntu22.4",
+            Suggestion("operating system", "ubuntu22.4", (5, 18), ("ubuntu22.04",)),
+        ),
+        (
+            "hdf5 target=x86_64_v33",
+            Suggestion("target", "x86_64_v33", (5, 22), ("x86_64_v3",)),
+        ),
+    ],
+)
+def test_names_that_are_unknown(sample_catalog: Path, spec: str, expected: Suggestion) -> None:
+    first = misses(sample_catalog, spec, Scope())[0]
+    assert isinstance(first, Suggestion)
+    assert (first.what, first.name, first.near[0]) == (
+        expected.what,
+        expected.name,
+        expected.near[0],
+    )
+    assert str(first).startswith(f"no {expected.what} {expected.name} in this catalog; did you")
+
+
+def test_nothing_near(sample_catalog: Path) -> None:
+    assert misses(sample_catalog, "qqqqqqqqqqqqq", Scope()) == [
+        Suggestion("package", "qqqqqqqqqqqqq", (0, 13), ())
+    ]
+
+
+def test_dependencies_that_are_not_known(sample_catalog: Path) -> None:
+    first, *_ = misses(sample_catalog, "hdf5 ^openmpi@99", Scope(RELEASE))
+    assert isinstance(first, Unknown)
+    assert first.of == 532
+    assert 0 < first.binaries < 532
+    assert str(first).startswith(f"of {first.binaries} of the 532 binaries there the dependencies")
+
+
+def test_sentences() -> None:
+    assert str(NearMiss("+mpi", (5, 9), 12, (("~mpi", 12),))) == (
+        "without +mpi: 12 binaries; there is ~mpi (12)"
+    )
+    assert str(NearMiss("^mpi", (5, 9), 1)) == "without ^mpi: 1 binary"
+    assert str(NearMiss("+mpi", (5, 9), 1000)) == "without +mpi: 1,000 or more binaries"
