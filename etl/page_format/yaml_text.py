@@ -16,6 +16,9 @@ MAX_VALUES = 500_000
 # A base loader makes nothing but text, lists and mappings: 1.10 stays 1.10, and no stays no.
 _BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
+# libyaml reads ahead of its events, and since 0.2.6 refuses by itself what nests 1,000 deep.
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -56,6 +59,8 @@ def load_yaml(text: str, first_line: int = 1) -> object:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - see _BaseLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if error.problem == _LIBYAML_TOO_DEEP and mark:
+            raise _too_deep(mark.line + first_line) from None
         place = f"line {mark.line + first_line}, column {mark.column + 1}: " if mark else ""
         raise PageError(f"{place}not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
@@ -78,10 +83,13 @@ def _guard(text: str, first_line: int) -> None:
             depth -= 1
         values += isinstance(event, yaml.NodeEvent)
         if depth > MAX_DEPTH:
-            line = _line(event) + first_line
-            raise PageError(f"line {line}: values are nested more than {MAX_DEPTH} deep")
+            raise _too_deep(_line(event) + first_line)
         if values > MAX_VALUES:
             raise PageError(f"more than {MAX_VALUES:,} values, too many for a page")
+
+
+def _too_deep(line: int) -> PageError:
+    return PageError(f"line {line}: values are nested more than {MAX_DEPTH} deep")
 
 
 def _line(event: yaml.Event) -> int:
