@@ -16,7 +16,7 @@ MAX_VALUES = 500_000
 # A base loader makes nothing but text, lists and mappings: 1.10 stays 1.10, and no stays no.
 _BaseLoader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
-# libyaml reads ahead of its events, and since 0.2.6 refuses by itself what nests 1,000 deep.
+# libyaml reads ahead of its events, and newer ones refuse by themselves what nests 1,000 deep.
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
