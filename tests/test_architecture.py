@@ -28,14 +28,14 @@ FLOORS = (
     ("catalog", ("etl.catalog",)),
     ("writer and query", ("etl.writer", "etl.query")),
     ("comparisons", ("etl.compare",)),
-    ("facts of pages", ("etl.browse",)),
+    ("facts of pages, exports", ("etl.browse", "etl.export")),
     ("site", ("datasette_spack",)),
     ("commands", ("etl.commands",)),
     ("entry", ("etl.cli",)),
 )
 """The floor plan, from the ground up: a room imports from floors below it, and from itself."""
 
-KNOW_TABLES = ("etl.catalog", "etl.writer", "etl.query", "etl.compare", "etl.browse")
+KNOW_TABLES = ("etl.catalog", "etl.writer", "etl.query", "etl.compare", "etl.browse", "etl.export")
 """The rooms whose SQL may name tables."""
 
 ONLY_IN = {
@@ -47,6 +47,7 @@ ONLY_IN = {
     "httpx": ("etl.sources.download",),
     "platformdirs": ("etl.sources.download",),
     "archspec": ("etl.spack",),
+    "pyarrow": ("etl.export",),
 }
 """Libraries that only these parts know."""
 

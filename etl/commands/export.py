@@ -29,3 +29,22 @@ def pages(folder: Path, catalog: Path, progress: bool) -> None:
         number = len(PageWriter(db))
         written = sum(1 for _ in follow(export_pages(db, folder), "writing pages", number))
     click.echo(f"{printable(str(folder))}: {written:,} pages")
+
+
+@export.command("parquet")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
+@catalog_option
+@progress_option
+def parquet(folder: Path, catalog: Path, progress: bool) -> None:
+    """Write Parquet files for DuckDB, Spark and the like; see docs/engines.md.
+
+    Into a folder of an earlier export only what has changed is written.
+    """
+    from etl.export.parquet import export_parquet
+
+    with open_catalog(catalog) as db:
+        done = export_parquet(db, catalog, folder, Progress() if progress else silently)
+    click.echo(
+        f"{printable(str(folder))}: {done.files:,} files, {done.written:,} written,"
+        f" {done.removed:,} removed, {done.rows:,} rows, {done.size:,} bytes"
+    )

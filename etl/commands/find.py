@@ -12,6 +12,7 @@ import click
 
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.query.dialects import DIALECTS, Dialect, statement_for
 from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
 from etl.query.found import Found, set_apart
@@ -35,6 +36,13 @@ _ALL = 1_000_000
 @click.option("--runs-on", metavar="CPU", help="What this CPU can execute; host is this machine.")
 @click.option("--explain", "explained", is_flag=True, help="Say what each constraint leaves.")
 @click.option("--sql", is_flag=True, help="Print the SQL that finds it, and do not run it.")
+@click.option(
+    "--dialect",
+    type=click.Choice(DIALECTS),
+    default="sqlite",
+    show_default=True,
+    help="With --sql: for the catalog, or for the Parquet export of it.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 def find(
     specs: tuple[str, ...],
@@ -44,6 +52,7 @@ def find(
     runs_on: str | None,
     explained: bool,
     sql: bool,
+    dialect: Dialect,
     form: str,
 ) -> None:
     """Find the binaries that satisfy a SPEC, in Spack's own syntax; of several SPECs, any.
@@ -53,6 +62,8 @@ def find(
     Exit codes: 0 found; 1 none, and what is near is told; 2 a SPEC cannot be read; 3 there is no
     catalog.
     """
+    if dialect != "sqlite" and not sql:
+        raise click.UsageError("--dialect is about what --sql prints; give --sql too")
     queries = tuple(query for text in specs for query in parse_specs(text))
     with open_catalog(catalog) as db:
         finder = Finder(db)
@@ -63,6 +74,9 @@ def find(
         if explained:
             for query in queries:
                 click.echo(explain(db, query, scope))
+            return
+        if dialect != "sqlite":
+            click.echo(statement_for(dialect, db, queries, scope))
             return
         statement = finder.binaries(queries, scope, _ALL)
         if sql:

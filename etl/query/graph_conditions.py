@@ -118,7 +118,7 @@ class GraphConditions(NodeConditions):
         if virtuals:
             tests.append(any_of(self._provides(edge, virtual) for virtual in virtuals))
         for kind in dependency.deptypes:
-            tests.append(f"instr({edge}.deptypes, {self._add('deptype', kind)})")
+            tests.append(f"instr({edge}.deptypes, {self._add('deptype', kind)}) > 0")
         return (
             f"SELECT {edge}.parent_id FROM dependencies AS {edge}\n"
             f"JOIN specs AS {node} ON {node}.id = {edge}.child_id{joined}\n"

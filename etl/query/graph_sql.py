@@ -27,7 +27,7 @@ def somewhere_below(spec: str, edge: str, node: str, tests: Iterable[str]) -> st
         "EXISTS (",
         f"WITH RECURSIVE {edge}(id, linked{virtuals}) AS (\n"
         f"    SELECT child_id, nullif(linked, 0){virtuals} FROM dependencies\n"
-        f"    WHERE parent_id = {spec}.id AND (linked = 1 OR instr(deptypes, 'build'))\n"
+        f"    WHERE parent_id = {spec}.id AND (linked = 1 OR instr(deptypes, 'build') > 0)\n"
         "    UNION\n"
         f"    SELECT dependencies.child_id, 1{of_dependency} FROM {edge}\n"
         f"    JOIN dependencies ON dependencies.parent_id = {edge}.id\n"
@@ -55,7 +55,7 @@ def first_below(spec: str, edge: str, node: str, tests: Iterable[str]) -> str:
         f"(SELECT {edge}.id FROM (\n"
         "    SELECT child_id AS id, virtuals FROM dependencies\n"
         f"    WHERE parent_id = {spec}.id\n"
-        "    AND (instr(deptypes, 'build') OR instr(deptypes, 'test'))\n"
+        "    AND (instr(deptypes, 'build') > 0 OR instr(deptypes, 'test') > 0)\n"
         "    ORDER BY dependencies.id\n"
         f") AS {edge} WHERE {chosen} LIMIT 1),\n"
         f"(WITH RECURSIVE {edge}(id, linked, virtuals) AS (\n"
@@ -77,7 +77,7 @@ def everything_above(
 
     ``direct`` are the kinds of edges that only count at the spec itself.
     """
-    kinds = " OR ".join(f"instr(deptypes, '{kind}')" for kind in direct)
+    kinds = " OR ".join(f"instr(deptypes, '{kind}') > 0" for kind in direct)
     return (
         f"WITH RECURSIVE {edge}_found(id, linked, deptypes) AS (\n"
         f"    SELECT {edge}.parent_id, {edge}.linked, {edge}.deptypes FROM dependencies AS {edge}\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from etl.catalog.names_near import check_name
-from etl.catalog.sql_text import Parameters, all_of, block
+from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.query.conditions import Condition
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.starting_point import BY_ID, Start, Table, best_start
@@ -62,6 +62,24 @@ class Search:
         """
         self._check(scope)
         return self._rows(queries, scope, parameters, limit)
+
+    def wide(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> list[str]:
+        """The conditions on ``specs`` alone that a query and a machine make, all wide.
+
+        For engines without indexes; of the scope, tag, stack and compiler are left to the caller.
+        """
+        self._check(scope)
+        knows = self._knowledge(scope.tag)
+        for query in queries:
+            refuse_unanswerable(query, knows)
+        writer = GraphConditions(parameters, knows, "specs")
+        machine = [it.write(False) for it in writer.node(_machine(scope), "specs")]
+        alternatives = [
+            all_of(condition.write(False) for condition in writer.query(query)) for query in queries
+        ]
+        if len(alternatives) > 1:
+            alternatives = [f"({text})" for text in alternatives]
+        return [*machine, any_of(alternatives)]
 
     def _rows(
         self,

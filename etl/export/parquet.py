@@ -1,0 +1,236 @@
+"""A catalog as Parquet files, for DuckDB, Spark, Trino, pandas and others of their kind.
+
+The same catalog gives the same bytes, so a second export leaves alone what has not changed: each
+file says by what rows it was made.  Each is written beside its place and renamed into it, and an
+export that was interrupted goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from etl.catalog.schema import SCHEMA_VERSION
+from etl.errors import CatalogError, ReadError, WriteError
+from etl.export.datasets import Column, Datasets, Part
+from etl.progress import Follower
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError:  # pragma: no cover - told to whoever asks for an export
+    pa = pq = None
+
+FORMAT: Final = "1"
+"""Part of what a file is made by: a change here makes every file anew."""
+
+METADATA: Final = "_metadata.json"
+_MADE_BY: Final = b"spack_catalog.rows"
+_GROUP: Final = 65_536
+"""Rows of a row group; also how many are held in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export did: files in all, files written, files removed, rows and bytes in all."""
+
+    files: int
+    written: int
+    removed: int
+    rows: int
+    size: int
+
+
+def export_parquet(
+    db: sqlite3.Connection, catalog: Path, folder: Path, follow: Follower
+) -> Exported:
+    """Write a catalog that is open, and whose file is ``catalog``, to a folder.
+
+    Files of an earlier export that the catalog does not have any more are removed; others in the
+    folder are left alone.
+
+    Raises:
+        CatalogError: the library that writes Parquet is not installed.
+        WriteError: the folder cannot be written, or holds something else.
+    """
+    if pq is None:
+        raise CatalogError(
+            "writing Parquet needs pyarrow; install it with: pip install 'spack-catalog[parquet]'"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for litter in folder.rglob(".*.writing"):  # of an export that was killed
+            litter.unlink(missing_ok=True)
+        before = _files_before(folder)
+        datasets = Datasets(db)
+        parts = list(datasets.parts())
+        files: dict[str, dict[str, Any]] = {}
+        written = 0
+        for part in follow(parts, "writing Parquet files", len(parts)):
+            made = _write_part(datasets, part, folder / part.path)
+            written += made.is_new
+            files[part.path] = {"dataset": part.dataset, "rows": made.rows, "bytes": made.size}
+        removed = _remove(folder, before - files.keys())
+        _write_metadata(folder, catalog, parts, files)
+    except OSError as error:
+        raise WriteError(
+            f"{error.filename or folder}: cannot be written: {error.strerror}"
+        ) from None
+    return Exported(
+        len(files),
+        written,
+        removed,
+        sum(it["rows"] for it in files.values()),
+        sum(it["bytes"] for it in files.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    rows: int
+    size: int
+    is_new: bool
+
+
+def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
+    """Write one file, unless the one that is there was made of the same rows."""
+    digest, rows = _digest(datasets, part)
+    if _made_by(path) == digest:
+        return _Made(rows, path.stat().st_size, is_new=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pa.schema([pa.field(column.name, _arrow_type(column)) for column in part.columns])
+    by = [name for name in ("package",) if part.is_by_package and name in schema.names]
+    new = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    try:
+        with pq.ParquetWriter(
+            new,
+            schema,
+            compression="zstd",
+            use_dictionary=True,
+            write_statistics=True,
+            write_page_index=True,
+            store_schema=False,
+            sorting_columns=pq.SortingColumn.from_ordering(
+                schema, [(it, "ascending") for it in by]
+            ),
+        ) as writer:
+            source = datasets.rows(part)
+            while batch := list(islice(source, _GROUP)):
+                columns = [
+                    pa.array(datasets.values(column, batch), _arrow_type(column))
+                    for column in part.columns
+                ]
+                writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
+            writer.add_key_value_metadata({_MADE_BY.decode(): digest.decode()})
+        _settle(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+    return _Made(rows, path.stat().st_size, is_new=True)
+
+
+def _digest(datasets: Datasets, part: Part) -> tuple[bytes, int]:
+    """A digest of all that the bytes of a file follow from, and the number of its rows."""
+    digest = sha256(repr((FORMAT, pa.__version__, part.columns)).encode())
+    rows = 0
+    for row in datasets.rows(part):
+        digest.update(repr(row).encode())
+        rows += 1
+    return digest.hexdigest().encode(), rows
+
+
+def _made_by(path: Path) -> bytes | None:
+    """What the file says it was made of; None if there is none, or none that is whole."""
+    with suppress(OSError, pa.ArrowException):
+        metadata = pq.read_metadata(path).metadata or {}
+        return metadata.get(_MADE_BY)
+    return None
+
+
+def _arrow_type(column: Column) -> Any:
+    return {
+        "integer": pa.int64(),
+        "real": pa.float64(),
+        "text": pa.string(),
+        "list": pa.list_(pa.string()),
+        "map": pa.map_(pa.string(), pa.string()),
+    }[column.kind]
+
+
+def _files_before(folder: Path) -> set[str]:
+    """The files of the export that the folder holds."""
+    path = folder / METADATA
+    if not path.exists():
+        return set()
+    try:
+        files = json.loads(path.read_text("utf-8"))["files"]
+        return {str(name) for name in files}
+    except (ValueError, KeyError, TypeError):
+        raise ReadError(
+            f"{path}: is not of an export; choose another folder, or remove this file"
+        ) from None
+
+
+def _remove(folder: Path, names: set[str]) -> int:
+    """Remove files of the earlier export, and folders that are empty then."""
+    root = folder.resolve()
+    removed = 0
+    for name in sorted(names):
+        path = (folder / name).resolve()
+        if path.suffix != ".parquet" or not path.is_relative_to(root):
+            continue
+        if path.is_file():
+            path.unlink()
+            removed += 1
+        with suppress(OSError):  # it is not empty
+            if path.parent != root:
+                path.parent.rmdir()
+    return removed
+
+
+def _write_metadata(
+    folder: Path, catalog: Path, parts: list[Part], files: dict[str, dict[str, Any]]
+) -> None:
+    """Say what the folder holds: written last, so that it is there only when all is."""
+    with catalog.open("rb") as file:
+        digest = sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    rows = Counter[str]()
+    for it in files.values():
+        rows[it["dataset"]] += it["rows"]
+    datasets = {
+        part.dataset: {
+            "rows": rows[part.dataset],
+            "columns": {column.name: str(_arrow_type(column)) for column in part.columns},
+        }
+        for part in parts
+    }
+    content = {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "catalog_sha256": digest.hexdigest(),
+        "datasets": datasets,
+        "files": files,
+    }
+    text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+    path = folder / METADATA
+    if path.exists() and path.read_text("utf-8") == text:
+        return
+    new = path.with_name(f".{METADATA}.{os.getpid()}.writing")
+    new.write_text(text, "utf-8")
+    _settle(new, path)
+
+
+def _settle(new: Path, path: Path) -> None:
+    """Put a file that is whole into its place."""
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(path)

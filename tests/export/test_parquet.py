@@ -1,0 +1,231 @@
+"""A catalog as Parquet: exact rows, the same bytes twice, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.catalog.views import VIEWS
+from etl.errors import CatalogError, ReadError, WriteError
+from etl.export import parquet
+from etl.export.datasets import TABLES, escaped
+from etl.export.parquet import METADATA, Exported, export_parquet
+from etl.progress import silently
+from tests.running import Run
+from tests.small_catalogs import history_catalog
+
+
+def export(catalog: Path, folder: Path) -> Exported:
+    with open_catalog(catalog) as db:
+        return export_parquet(db, catalog, folder, silently)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def exported(sample_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parquet")
+    export(sample_catalog, folder)
+    return folder
+
+
+@pytest.fixture
+def db(sample_catalog: Path) -> Iterator[sqlite3.Connection]:
+    with open_catalog(sample_catalog) as opened:
+        yield opened
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.ParquetFile(path).read().to_pylist()
+    return rows
+
+
+def sorted_rows(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return sorted(rows, key=repr)
+
+
+@pytest.mark.parametrize("table", [*TABLES, *(it for it in VIEWS if it != "binary_list")])
+def test_a_table_has_the_rows_of_the_catalog(
+    table: str, exported: Path, db: sqlite3.Connection
+) -> None:
+    def plain(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(value for value in row.values() if not isinstance(value, list))
+
+    found = sorted_rows([plain(row) for row in read(exported / f"{table}.parquet")])
+    cursor = db.execute(f"SELECT * FROM {table}")
+    lists = {"variants", "stacks"} if table in ("spec_list", "binary_list") else set()
+    places = [it for it, column in enumerate(cursor.description) if column[0] not in lists]
+    assert found == sorted_rows([tuple(row[it] for it in places) for row in cursor])
+
+
+def test_binaries_have_a_folder_for_each_tag(exported: Path, db: sqlite3.Connection) -> None:
+    for (tag,) in db.execute("SELECT name FROM tags WHERE binaries > 0").fetchall():
+        rows = read(exported / "binaries" / f"tag={tag}" / "part-0.parquet")
+        assert [it["package"] for it in rows] == sorted(it["package"] for it in rows)
+        expected = db.execute(
+            "SELECT package, version, hash, size FROM binary_list WHERE tag = ?", (tag,)
+        ).fetchall()
+        found = [(it["package"], it["version"], it["hash"], it["size"]) for it in rows]
+        assert sorted_rows(found) == sorted_rows(expected)
+        stacks = dict(
+            db.execute("SELECT hash, stacks FROM binary_list WHERE tag = ?", (tag,)).fetchall()
+        )
+        assert {it["hash"]: " ".join(it["stacks"]) for it in rows} == stacks
+
+
+def test_variants_are_a_map(exported: Path, db: sqlite3.Connection) -> None:
+    (row,) = (it for it in read(exported / "spec_list.parquet") if it["hash"].startswith("ta6pedv"))
+    expected: dict[str, list[str]] = {}
+    for name, value in db.execute(
+        "SELECT name, value FROM spec_variants WHERE hash = ?", (row["hash"],)
+    ):
+        expected.setdefault(name, []).append(value)
+    assert {name: sorted(value.split(",")) for name, value in row["variants"]} == {
+        name: sorted(values) for name, values in expected.items()
+    }
+    assert dict(row["variants"])["mpi"] == "true"
+
+
+def test_files_are_made_for_engines(exported: Path) -> None:
+    path = exported / "binaries" / "tag=v2025.07.0" / "part-0.parquet"
+    group = pq.read_metadata(path).row_group(0)
+    package = group.column(0)
+    assert package.path_in_schema == "package"
+    assert (package.compression, package.has_dictionary_page) == ("ZSTD", True)
+    assert (package.statistics.min, package.statistics.max) == ("adios2", "zstd")
+    assert package.has_column_index
+    assert package.has_offset_index
+    assert [it.column_index for it in group.sorting_columns] == [0]
+
+
+def test_the_metadata_says_what_is_there(exported: Path, sample_catalog: Path) -> None:
+    told = json.loads((exported / METADATA).read_text())
+    assert told["catalog_sha256"] == sha256(sample_catalog.read_bytes()).hexdigest()
+    assert told["datasets"]["binaries"]["rows"] == sum(
+        pq.read_metadata(path).num_rows for path in exported.glob("binaries/*/*.parquet")
+    )
+    assert told["datasets"]["binaries"]["columns"]["variants"] == "map<string, string>"
+    assert set(told["files"]) == {it for it in digests(exported) if it != METADATA}
+
+
+def test_the_same_catalog_gives_the_same_bytes(
+    sample_catalog: Path, exported: Path, tmp_path: Path
+) -> None:
+    export(sample_catalog, tmp_path)
+    assert digests(tmp_path) == digests(exported)
+
+
+def test_a_second_export_writes_only_what_changed(tmp_path: Path) -> None:
+    catalog = history_catalog(tmp_path)
+    folder = tmp_path / "parquet"
+    first = export(catalog, folder)
+    assert first.written == first.files
+    again = export(catalog, folder)
+    assert (again.written, again.removed, again.files) == (0, 0, first.files)
+    before = digests(folder)
+    changed = next(iter(sorted(folder.glob("binaries/*/*.parquet"))))
+    changed.write_bytes(b"PAR1 cut off")
+    assert export(catalog, folder).written == 1
+    assert digests(folder) == before
+
+
+def test_files_of_a_tag_that_is_gone_are_removed_and_others_left(
+    tmp_path: Path, sample_catalog: Path
+) -> None:
+    folder = tmp_path / "parquet"
+    export(sample_catalog, folder)
+    (folder / "notes.txt").write_text("mine")
+    (folder / ".specs.parquet.1.writing").write_text("of an export that was killed")
+    done = export(history_catalog(tmp_path), folder)
+    assert done.removed == 6
+    assert not (folder / "binaries" / "tag=v2025.07.0").exists()
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert list(folder.rglob(".*.writing")) == []
+
+
+def test_an_interrupted_export_goes_on(
+    tmp_path: Path, sample_catalog: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "parquet"
+    settle = parquet._settle
+    done: list[Path] = []
+
+    def interrupted(new: Path, path: Path) -> None:
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(path)
+        settle(new, path)
+
+    monkeypatch.setattr(parquet, "_settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(sample_catalog, folder)
+    assert len(digests(folder)) == 4
+    monkeypatch.setattr(parquet, "_settle", settle)
+    result = export(sample_catalog, folder)
+    assert result.files - result.written == 4
+    assert digests(folder) == digests(exported)
+
+
+def test_names_are_escaped_as_hive_does() -> None:
+    assert escaped("develop-2025-07-20") == "develop-2025-07-20"
+    assert escaped("releases/v0.20") == "releases%2Fv0.20"
+    assert escaped("e4s:v1 =") == "e4s%3Av1 %3D"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": 1}'])
+def test_a_folder_of_something_else_is_refused(
+    content: str, tmp_path: Path, sample_catalog: Path
+) -> None:
+    (tmp_path / METADATA).write_text(content)
+    with pytest.raises(ReadError, match="is not of an export"):
+        export(sample_catalog, tmp_path)
+    assert list(digests(tmp_path)) == [METADATA]
+
+
+def test_only_files_of_the_folder_are_removed(tmp_path: Path, sample_catalog: Path) -> None:
+    outside = tmp_path / "outside.parquet"
+    outside.write_text("mine")
+    folder = tmp_path / "parquet"
+    folder.mkdir()
+    (folder / METADATA).write_text(json.dumps({"files": {"../outside.parquet": {}, "a.txt": {}}}))
+    assert export(sample_catalog, folder).removed == 0
+    assert outside.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path, sample_catalog: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="cannot be written"):
+        export(sample_catalog, tmp_path / "file" / "parquet")
+
+
+def test_without_the_library(
+    tmp_path: Path, sample_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "pq", None)
+    with pytest.raises(CatalogError, match=r"pip install 'spack-catalog\[parquet\]'"):
+        export(sample_catalog, tmp_path)
+
+
+def test_the_command(run: Run, tmp_path: Path, sample_catalog: Path, exported: Path) -> None:
+    folder = tmp_path / "parquet"
+    done = run("export", "parquet", folder, "--catalog", sample_catalog, "--no-progress")
+    files = len(digests(exported)) - 1
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{folder}: {files} files, {files} written, 0 removed, ")
+    assert digests(folder) == digests(exported)
+    shutil.rmtree(folder)
