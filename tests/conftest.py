@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,12 @@ sys.path.insert(0, str(CHECKOUT))  # what tests share is imported as ``tests.sit
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data beside the checkout; a test that needs it is skipped without it."""
-    folder = CHECKOUT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the real data is not there: {folder.name} is missing beside the checkout")
+def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of real data, unpacked; what is in it, ``tests/data/README.md`` tells."""
+    folder = tmp_path_factory.mktemp("real")
+    for archive in sorted((CHECKOUT / "tests" / "data" / "real").glob("*.tar.xz")):
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
     return folder
 
 

@@ -14,18 +14,18 @@ SITE = Path(__file__).parents[1] / "examples" / "site"
 PAGES = {str(path.relative_to(SITE)): path for path in SITE.rglob("specs.md")}
 
 
-def test_every_page_is_a_real_one_byte_for_byte(shared_data: Path) -> None:
+def test_every_page_is_a_real_one_byte_for_byte(real_data: Path) -> None:
     for place, path in PAGES.items():
         real = [
-            shared_data / folder / place
+            real_data / folder / place
             for folder in ("pages", "seed")
-            if (shared_data / folder / place).exists()
+            if (real_data / folder / place).exists()
         ]
         assert [page.read_bytes() for page in real] == [path.read_bytes()], place
 
 
-def test_all_pages_of_the_seed_are_there(shared_data: Path) -> None:
-    seed = shared_data / "seed"
+def test_all_pages_of_the_seed_are_there(real_data: Path) -> None:
+    seed = real_data / "seed"
     assert {str(path.relative_to(seed)) for path in seed.rglob("specs.md")} <= PAGES.keys()
 
 
@@ -60,6 +60,6 @@ def test_it_shows_several_machines_and_stays_small() -> None:
 
 
 @pytest.mark.parametrize("tag", ["develop-2024-11-17", "develop-2025-07-20"])
-def test_two_tags_are_whole(tag: str, shared_data: Path) -> None:
-    real = {path.name for path in (shared_data / "pages" / "_cache" / tag).iterdir()}
+def test_two_tags_are_whole(tag: str, real_data: Path) -> None:
+    real = {path.name for path in (real_data / "pages" / "_cache" / tag).iterdir()}
     assert {path.name for path in (SITE / "_cache" / tag).iterdir()} == real

@@ -64,10 +64,10 @@ def sample(sample_catalog: Path) -> Iterator[sqlite3.Connection]:
 
 
 @pytest.fixture(scope="module")
-def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def release(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalog of a whole release, whose dependencies are known."""
     target = tmp_path_factory.mktemp("release") / "catalog.db"
-    build_catalog([Reading("indexes", read_build_caches(shared_data / "indexes"))], target)
+    build_catalog([Reading("indexes", read_build_caches(real_data / "indexes"))], target)
     return target
 
 

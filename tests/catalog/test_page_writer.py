@@ -63,8 +63,8 @@ def _texts(catalog: Path) -> int:
 
 
 @pytest.mark.parametrize("folder", ["seed", "pages"])
-def test_all_real_pages(tmp_path: Path, shared_data: Path, folder: str) -> None:
-    catalog = _round_trip(tmp_path, pages_below(shared_data / folder))
+def test_all_real_pages(tmp_path: Path, real_data: Path, folder: str) -> None:
+    catalog = _round_trip(tmp_path, pages_below(real_data / folder))
     assert (_texts(catalog), problems(catalog)) == (0, [])
 
 

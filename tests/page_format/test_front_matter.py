@@ -337,8 +337,8 @@ def test_the_tag_is_the_second_category(categories: str, tag: str | None) -> Non
     assert read_front_matter(text.encode()).tag == tag
 
 
-def test_pages_of_the_real_site_read_alike(shared_data: Path) -> None:
-    places = sorted((shared_data / "pages").rglob("specs.md"), key=lambda path: path.stat().st_size)
+def test_pages_of_the_real_site_read_alike(real_data: Path) -> None:
+    places = sorted((real_data / "pages").rglob("specs.md"), key=lambda path: path.stat().st_size)
     for path in places[:-30:12]:
         data = path.read_bytes()
         assert _values(_as_block(data)) == _values(data), path

@@ -212,8 +212,8 @@ def test_the_same_facts_in_each_notation() -> None:
     ]
 
 
-def test_every_real_page_is_told_by_a_style(shared_data: Path) -> None:
-    for path in (shared_data / "pages").rglob("specs.md"):
+def test_every_real_page_is_told_by_a_style(real_data: Path) -> None:
+    for path in (real_data / "pages").rglob("specs.md"):
         assert _style(path.read_bytes()) in (
             TODAY, replace(TODAY, list_operator="="), EXACT_COMPILERS,
         ), path  # fmt: skip

@@ -28,8 +28,8 @@ def test_ways_to_write_the_list(text: str) -> None:
     assert read_tag_list(text.encode()) == tags
 
 
-def test_the_real_list(shared_data: Path) -> None:
-    tags = read_tag_list((shared_data / "pages" / "_data" / "tags.yaml").read_bytes())
+def test_the_real_list(real_data: Path) -> None:
+    tags = read_tag_list((real_data / "pages" / "_data" / "tags.yaml").read_bytes())
     assert tags[0] == Tag("develop-2024-11-17", ("build_systems", "root", "tutorial"))
     assert [tag.name for tag in tags] == ["develop-2024-11-17", "develop-2025-07-20", "v2025.07.0"]
 

@@ -22,15 +22,15 @@ LARGE_TABLES = frozenset(
 
 
 @pytest.fixture(scope="module")
-def release(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def release(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalog of the release whose specs Spack was asked about."""
     target = tmp_path_factory.mktemp("release") / "catalog.db"
-    build_catalog([Reading("indexes", read_build_caches(shared_data / "indexes"))], target)
+    build_catalog([Reading("indexes", read_build_caches(real_data / "indexes"))], target)
     return target
 
 
-def test_the_answers_of_spack(shared_data: Path, release: Path) -> None:
-    recorded = json.loads((shared_data / "conformance" / "spec_queries.json").read_text())
+def test_the_answers_of_spack(real_data: Path, release: Path) -> None:
+    recorded = json.loads((real_data / "conformance" / "spec_queries.json").read_text())
     universe = set(recorded["universe"])
     wrong = {}
     with open_catalog(release) as db:
@@ -44,8 +44,8 @@ def test_the_answers_of_spack(shared_data: Path, release: Path) -> None:
     assert len(recorded["queries"]) > 300
 
 
-def test_what_spack_refuses(shared_data: Path) -> None:
-    recorded = json.loads((shared_data / "conformance" / "spec_queries.json").read_text())
+def test_what_spack_refuses(real_data: Path) -> None:
+    recorded = json.loads((real_data / "conformance" / "spec_queries.json").read_text())
     for refused in recorded["rejected"]:
         with pytest.raises(SpecSyntaxError):
             parse_spec(refused["query"])

@@ -93,17 +93,17 @@ def test_block_style_gives_the_same_record(place: str) -> None:
 
 
 def test_all_real_pages_are_read_without_problems_and_without_their_text(
-    shared_data: Path,
+    real_data: Path,
 ) -> None:
     reader = PageReader()
-    for folder in (shared_data / "pages", shared_data / "seed"):
+    for folder in (real_data / "pages", real_data / "seed"):
         for path in folder.rglob("specs.md"):
             found, problems = reader.read(str(path.relative_to(folder)), path.read_bytes())
             assert (found.text, problems) == (None, []), path
 
 
-def test_a_sample_of_real_pages_in_block_style(shared_data: Path) -> None:
-    folder = shared_data / "pages"
+def test_a_sample_of_real_pages_in_block_style(real_data: Path) -> None:
+    folder = real_data / "pages"
     for path in sorted(folder.rglob("specs.md"))[::60]:
         place, data = str(path.relative_to(folder)), path.read_bytes()
         generated, by_yaml = _read(data, place), _read(_block(data), place)

@@ -56,9 +56,9 @@ def test_modern_name_is_the_same_the_second_time(compiler: str) -> None:
     assert modern_name(old_name(modern_name(compiler))) == modern_name(old_name(compiler))
 
 
-def test_compilers_of_real_pages(shared_data: Path) -> None:
+def test_compilers_of_real_pages(real_data: Path) -> None:
     compilers = set()
-    for path in shared_data.glob("*/_cache/*/*/specs.md"):
+    for path in real_data.glob("*/_cache/*/*/specs.md"):
         line = next(x for x in path.read_text().splitlines() if x.startswith("spec_details: "))
         compilers |= {item["compiler"] for item in json.loads(line.removeprefix("spec_details: "))}
     assert compilers

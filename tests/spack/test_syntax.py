@@ -61,8 +61,8 @@ SOUP = st.text(st.sampled_from("@:=,+-~^%[]/*.'\"\\ \t\nabc12_é!"), max_size=30
 
 
 @pytest.fixture(scope="module")
-def queries(shared_data: Path) -> dict[str, list[dict[str, str]]]:
-    answers = json.loads((shared_data / "conformance/spec_queries.json").read_text())
+def queries(real_data: Path) -> dict[str, list[dict[str, str]]]:
+    answers = json.loads((real_data / "conformance/spec_queries.json").read_text())
     assert isinstance(answers, dict)
     return answers
 

@@ -163,16 +163,16 @@ def test_a_printed_string_reads_as_its_value(value: str) -> None:
         assert ",".join(values) == value
 
 
-def printed(shared_data: Path) -> dict[tuple[str, str], list[str]]:
+def printed(real_data: Path) -> dict[tuple[str, str], list[str]]:
     """The variants of every spec in the real indexes, by tag and hash."""
-    paths = [*shared_data.glob("indexes/*/*/index.json.gz")]
-    paths += shared_data.glob("mirrors/*/**/index.json")
-    for manifest in shared_data.glob("mirrors/*/**/index.manifest.json"):
+    paths = [*real_data.glob("indexes/*/*/index.json.gz")]
+    paths += real_data.glob("mirrors/*/**/index.json")
+    for manifest in real_data.glob("mirrors/*/**/index.manifest.json"):
         checksum = json.loads(manifest.read_text())["data"][0]["checksum"]
         paths.append(manifest.parents[3] / "blobs/sha256" / checksum[:2] / checksum)
     found = {}
     for path in paths:
-        tag = path.relative_to(shared_data).parts[1]
+        tag = path.relative_to(real_data).parts[1]
         content = path.read_bytes()
         text = gzip.decompress(content) if path.suffix == ".gz" else content
         database = json.loads(text)["database"]
@@ -183,9 +183,9 @@ def printed(shared_data: Path) -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def test_indexes_print_as_on_the_pages_made_from_them(shared_data: Path) -> None:
-    variants = printed(shared_data)
-    pages = list(shared_data.glob("pages/_cache/*/*/specs.md"))
+def test_indexes_print_as_on_the_pages_made_from_them(real_data: Path) -> None:
+    variants = printed(real_data)
+    pages = list(real_data.glob("pages/_cache/*/*/specs.md"))
     assert pages
     differing = []
     for path in pages:

@@ -29,8 +29,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
-def conformance(shared_data: Path) -> dict[str, list[list[Any]]]:
-    answers = json.loads((shared_data / "conformance/versions.json").read_text())
+def conformance(real_data: Path) -> dict[str, list[list[Any]]]:
+    answers = json.loads((real_data / "conformance/versions.json").read_text())
     assert isinstance(answers, dict)
     return answers
 

@@ -43,29 +43,29 @@ def rows(catalog: Path, view: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def by_pages(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_pages(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("pages") / "catalog.db"
-    build(target, read_pages(shared_data / "pages"))
+    build(target, read_pages(real_data / "pages"))
     return target
 
 
 @pytest.fixture(scope="module")
-def by_build_caches(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_build_caches(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("mirrors") / "catalog.db"
-    sources = (read_build_caches(shared_data / kind) for kind in ("indexes", "mirrors"))
+    sources = (read_build_caches(real_data / kind) for kind in ("indexes", "mirrors"))
     summary = build(target, *sources)
     assert summary == Summary(2, 3, 615, 2614, 2660, ())
     return target
 
 
 @pytest.fixture(scope="module")
-def by_both(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def by_both(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("both") / "catalog.db"
     build(
         target,
-        read_build_caches(shared_data / "mirrors"),
-        read_pages(shared_data / "pages"),
-        read_build_caches(shared_data / "indexes"),
+        read_build_caches(real_data / "mirrors"),
+        read_pages(real_data / "pages"),
+        read_build_caches(real_data / "indexes"),
     )
     return target
 
@@ -82,17 +82,17 @@ def test_both_together_give_what_either_gives(by_pages: Path, by_both: Path, vie
     assert rows(by_both, view) == rows(by_pages, view)
 
 
-def test_pages_come_back_from_both_together(shared_data: Path, by_both: Path) -> None:
+def test_pages_come_back_from_both_together(real_data: Path, by_both: Path) -> None:
     with open_catalog(by_both) as db:
         assert list(check_catalog(db)) == []
-        assert list(check_pages(db, shared_data / "pages", silently)) == []
+        assert list(check_pages(db, real_data / "pages", silently)) == []
         # The facts are enough for every page, sizes or not.
         assert db.execute("SELECT count(text) FROM pages").fetchone() == (0,)
 
 
-def test_a_page_that_lacks_what_its_build_cache_has(shared_data: Path, tmp_path: Path) -> None:
+def test_a_page_that_lacks_what_its_build_cache_has(real_data: Path, tmp_path: Path) -> None:
     place = "_cache/develop-2025-07-20/curl/specs.md"
-    text = (shared_data / "pages" / place).read_text()
+    text = (real_data / "pages" / place).read_text()
     hash_ = text.partition('"hash": "')[2][:32]
     page = tmp_path / "site" / place
     page.parent.mkdir(parents=True)
@@ -100,7 +100,7 @@ def test_a_page_that_lacks_what_its_build_cache_has(shared_data: Path, tmp_path:
     build(
         tmp_path / "catalog.db",
         read_pages(tmp_path / "site"),
-        read_build_caches(shared_data / "mirrors"),
+        read_build_caches(real_data / "mirrors"),
     )
     with open_catalog(tmp_path / "catalog.db") as db:
         assert list(check_pages(db, tmp_path / "site", silently)) == []
@@ -130,10 +130,10 @@ def test_both_together_know_what_only_build_caches_know(
     assert facts(by_both) == facts(by_build_caches)
 
 
-def test_the_order_of_sources_means_nothing(shared_data: Path, tmp_path: Path) -> None:
+def test_the_order_of_sources_means_nothing(real_data: Path, tmp_path: Path) -> None:
     kinds = ("indexes", "mirrors")
     for name, order in (("one", kinds), ("other", kinds[::-1])):
-        sources = (read_build_caches(shared_data / kind) for kind in order)
+        sources = (read_build_caches(real_data / kind) for kind in order)
         build(tmp_path / name, *sources)
     for view in VIEWS:
         assert rows(tmp_path / "one", view) == rows(tmp_path / "other", view)
@@ -163,11 +163,9 @@ def test_dependencies(by_build_caches: Path) -> None:
     ]
 
 
-def test_a_dependency_that_no_source_describes_has_its_row(
-    shared_data: Path, tmp_path: Path
-) -> None:
+def test_a_dependency_that_no_source_describes_has_its_row(real_data: Path, tmp_path: Path) -> None:
     only_curl = Selection(packages=frozenset({"curl"}))
-    build(tmp_path / "curl.db", read_build_caches(shared_data / "mirrors", only_curl))
+    build(tmp_path / "curl.db", read_build_caches(real_data / "mirrors", only_curl))
     with open_catalog(tmp_path / "curl.db") as db:
         assert db.execute("SELECT DISTINCT package FROM spec_list").fetchall() == [("curl",)]
         assert db.execute(

@@ -75,8 +75,8 @@ def test_the_bucket_is_where_the_list_came_from() -> None:
     )
 
 
-def test_only_what_is_asked_for(shared_data: Path) -> None:
-    data = (shared_data / "mirrors" / "cache_spack_io_index.json").read_bytes()
+def test_only_what_is_asked_for(real_data: Path) -> None:
+    data = (real_data / "mirrors" / "cache_spack_io_index.json").read_bytes()
     selection = Selection(frozenset({"develop-2024-11-17"}), frozenset({"root", "tutorial"}))
     found = read_bucket_list(data, "list.json", selection, None)
     assert [(index.tag, index.stack) for index in found.indexes] == [

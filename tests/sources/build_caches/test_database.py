@@ -200,7 +200,7 @@ def test_a_byte_order_mark_and_blanks_are_passed_over() -> None:
     assert [spec.package for spec in read_database(data, "index.json").specs] == ["hdf5"]
 
 
-def test_the_pages_and_the_indexes_of_a_tag_tell_the_same(shared_data: Path) -> None:
+def test_the_pages_and_the_indexes_of_a_tag_tell_the_same(real_data: Path) -> None:
     """All that both know of a spec, for every binary of the tags that both are there for."""
 
     def facts(spec: Any) -> tuple[object, ...]:
@@ -208,14 +208,14 @@ def test_the_pages_and_the_indexes_of_a_tag_tell_the_same(shared_data: Path) -> 
         return (*what, spec.os, spec.platform, spec.target, spec.variants)
 
     on_pages: dict[tuple[str, str], object] = {}
-    for page in read_pages(shared_data / "pages"):
+    for page in read_pages(real_data / "pages"):
         if isinstance(page, Page):
             for spec, stacks in zip(page.specs, page.stacks, strict=True):
                 on_pages[page.tag, spec.hash] = (facts(spec), sorted(stacks))
     binaries: dict[tuple[str, str], object] = {}
     stacks_of: dict[tuple[str, str], list[str]] = {}
     for folder in ("mirrors", "indexes"):
-        for mirror in read_build_caches(shared_data / folder):
+        for mirror in read_build_caches(real_data / folder):
             if isinstance(mirror, Mirror):
                 for spec, there in zip(mirror.specs, mirror.available, strict=True):
                     key = mirror.tag, spec.hash

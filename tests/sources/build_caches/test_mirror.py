@@ -122,8 +122,8 @@ def test_folders_of_tags_and_stacks(mirrors: Path) -> None:
         assert problems(records) == []
 
 
-def test_a_bucket_with_its_list(shared_data: Path) -> None:
-    for path in (shared_data / "mirrors", shared_data / "mirrors" / "cache_spack_io_index.json"):
+def test_a_bucket_with_its_list(real_data: Path) -> None:
+    for path in (real_data / "mirrors", real_data / "mirrors" / "cache_spack_io_index.json"):
         found = [record for record in read_build_caches(path) if isinstance(record, Mirror)]
         assert [(mirror.tag, mirror.stack, mirror.url, len(mirror.specs)) for mirror in found] == [
             (OLD, "build_systems", f"https://binaries.spack.io/{OLD}/build_systems", 45),
@@ -135,8 +135,8 @@ def test_a_bucket_with_its_list(shared_data: Path) -> None:
         ]
 
 
-def test_a_folder_of_indexes(shared_data: Path) -> None:
-    records = list(read_build_caches(shared_data / "indexes"))
+def test_a_folder_of_indexes(real_data: Path) -> None:
+    records = list(read_build_caches(real_data / "indexes"))
     assert records[0] == Source("indexes", ".", parts=11)
     found = [record for record in records if isinstance(record, Mirror)]
     assert [(mirror.tag, mirror.stack, len(mirror.specs)) for mirror in found] == [

@@ -29,8 +29,8 @@ def mirrors_of(records: Iterable[Record]) -> list[Mirror]:
     return [record for record in records if isinstance(record, Mirror)]
 
 
-def test_a_whole_bucket(shared_data: Path, serve_folder: Any, fetcher: Fetcher) -> None:
-    server = serve_folder(shared_data / "mirrors")
+def test_a_whole_bucket(real_data: Path, serve_folder: Any, fetcher: Fetcher) -> None:
+    server = serve_folder(real_data / "mirrors")
     records = list(read_url(server.url, fetcher=fetcher))
     assert records[0] == Source("build cache", server.url, parts=6)
     assert isinstance(records[-1], Digest)
@@ -58,9 +58,9 @@ def test_a_whole_bucket(shared_data: Path, serve_folder: Any, fetcher: Fetcher) 
 
 
 def test_the_web_and_the_folder_tell_the_same(
-    shared_data: Path, serve_folder: Any, fetcher: Fetcher
+    real_data: Path, serve_folder: Any, fetcher: Fetcher
 ) -> None:
-    folder = shared_data / "mirrors"
+    folder = real_data / "mirrors"
     server = serve_folder(folder)
     on_web = mirrors_of(read_url(server.url + "/", fetcher=fetcher, sizes=True))
     in_folder = mirrors_of(read_build_caches(folder))
@@ -70,9 +70,9 @@ def test_the_web_and_the_folder_tell_the_same(
 
 
 def test_what_is_not_asked_for_is_not_fetched(
-    shared_data: Path, serve_folder: Any, fetcher: Fetcher
+    real_data: Path, serve_folder: Any, fetcher: Fetcher
 ) -> None:
-    server = serve_folder(shared_data / "mirrors")
+    server = serve_folder(real_data / "mirrors")
     selection = Selection(frozenset({NEW}), frozenset({"tutorial"}), frozenset({"hdf5"}))
     (mirror,) = mirrors_of(read_url(server.url, fetcher=fetcher, selection=selection))
     assert [spec.hash for spec in mirror.specs] == [
@@ -87,9 +87,9 @@ def test_what_is_not_asked_for_is_not_fetched(
 
 
 def test_a_second_build_fetches_nothing_again(
-    shared_data: Path, serve_folder: Any, fetcher: Fetcher, tmp_path: Path
+    real_data: Path, serve_folder: Any, fetcher: Fetcher, tmp_path: Path
 ) -> None:
-    server = serve_folder(shared_data / "mirrors")
+    server = serve_folder(real_data / "mirrors")
     first = list(read_url(server.url, fetcher=fetcher))
     server.requests.clear()
     assert list(read_url(server.url, fetcher=fetcher)) == first
@@ -132,8 +132,8 @@ def test_a_mirror_of_layout_2(
     assert (mirror.url, mirror.specs, mirror.available) == (at, same.specs, same.available)
 
 
-def test_a_bare_index(shared_data: Path, serve_folder: Any, fetcher: Fetcher) -> None:
-    server = serve_folder(shared_data / "indexes" / "v2025.07.0")
+def test_a_bare_index(real_data: Path, serve_folder: Any, fetcher: Fetcher) -> None:
+    server = serve_folder(real_data / "indexes" / "v2025.07.0")
     for path in ("/tutorial", "/tutorial/index.json.gz"):
         (mirror,) = mirrors_of(
             read_url(server.url + path, fetcher=fetcher, selection=THIS_ONE, sizes=True)
