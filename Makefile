@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := serve
-.PHONY: serve build test lint docs pictures bench clean tools
+.PHONY: serve build test test-next lint docs pictures bench clean tools
 
 serve: build
 	@$(BIN)/spack-catalog serve
@@ -22,6 +22,14 @@ build: $(INSTALLED)
 
 test: lint tools
 	@$(BIN)/pytest -q
+
+# The site with the newest Datasette, releases to come included; this may fail, and CI reports it.
+test-next:
+	@$(PYTHON) -m venv .venv-next
+	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --pre --upgrade 'datasette>=1.0a0'
+	@.venv-next/bin/python -c 'from importlib.metadata import version; print("datasette", version("datasette"))'
+	@timeout 600 .venv-next/bin/pytest -q --no-header -p no:cacheprovider --tb=no -rf tests/datasette
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check
@@ -40,7 +48,7 @@ bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.build --scales $(SCALES)
 
 clean:
-	@rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-next build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@rm -f catalog.db* inspect.json
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

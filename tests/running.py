@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 START = [sys.executable, "-c", "from etl.cli import main; main(prog_name='spack-catalog')"]
@@ -35,6 +36,11 @@ def start(*arguments: object, **options: object) -> subprocess.CompletedProcess[
         [*START, *map(str, arguments)],
         **{"capture_output": True, "check": False, "cwd": CHECKOUT, "timeout": 120, **options},
     )
+
+
+def digest_of(content: Path | bytes) -> str:
+    """What tells one file from another in a line; the files themselves would fill a screen."""
+    return sha256(content if isinstance(content, bytes) else content.read_bytes()).hexdigest()
 
 
 def without_seconds(text: str) -> str:

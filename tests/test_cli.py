@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import SEED_SUMMARY, Outcome, Run, without_seconds
+from tests.running import SEED_SUMMARY, Outcome, Run, digest_of, without_seconds
 from tests.sites import SEED, build, item, page, pages_below, place_of, rows, write_site
 
 ROCBLAS = (SEED / "_cache/develop-2025-03-30/rocblas/specs.md").read_bytes()
@@ -149,12 +149,12 @@ def test_strict_makes_of_some_nothing(run: Run, tmp_path: Path) -> None:
     bad = write_site(tmp_path / "bad", {"specs.md": b""})
     arguments = ("build", SEED, bad, "--catalog", catalog, "--no-progress")
     assert run(*arguments).code == 1
-    before = catalog.read_bytes()
+    before = digest_of(catalog)
     done = run(*arguments, "--strict")
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("spack-catalog: nothing was written, as --strict asks")
     assert "specs.md: no front matter: a page begins with a line ---" in done.err
-    assert catalog.read_bytes() == before
+    assert digest_of(catalog) == before
 
 
 # What is wrong usage.

@@ -8,12 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.running import CHECKOUT, SEED_SUMMARY, START, start, without_seconds
+from tests.running import CHECKOUT, SEED_SUMMARY, START, digest_of, start, without_seconds
 from tests.sites import SEED, build, item, page, rows, write_site
 
 
@@ -99,30 +98,42 @@ def test_output_that_nobody_takes(tmp_path: Path, unbuffered: str) -> None:
     assert rows(tmp_path / "a.db", "SELECT count(*) FROM binaries") == [(46,)]
 
 
+_STOPS_HALF_WAY = """
+import sys
+from etl.cli import main
+from etl.writer import finish
+def stop(db):
+    print("half-way", flush=True)
+    sys.stdin.read()
+finish.add_edges = stop
+main(prog_name="spack-catalog")
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption(tmp_path: Path, number: signal.Signals) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     catalog = folder / "a.db"
     build(catalog, SEED)
-    before = catalog.read_bytes()
-    items = [item(n) for n in range(500)]
-    site = write_site(
-        tmp_path / "site", {f"{n}/specs.md": page("v1", f"a{n}", items) for n in range(300)}
-    )
+    before = digest_of(catalog)
+    site = write_site(tmp_path / "site", {"1/specs.md": page("v1", "a", [item(1)])})
     process = subprocess.Popen(
-        [*START, "build", site, "--catalog", catalog, "--no-progress"],
-        stderr=subprocess.PIPE, cwd=CHECKOUT,
+        [sys.executable, "-c", _STOPS_HALF_WAY, "build", site, "--catalog", catalog],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=CHECKOUT,
     )  # fmt: skip
-    while len(list(folder.iterdir())) == 1 and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(0.05)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"half-way\n"
+    assert len(list(folder.iterdir())) > 1, "nothing is being written"
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert catalog.read_bytes() == before
+    _, errors = process.communicate()
+    assert digest_of(catalog) == before
     assert b"Traceback" not in errors
     if number == signal.SIGINT:
-        assert (process.returncode, errors) == (3, b"spack-catalog: interrupted\n")
+        assert process.returncode == 3
+        assert errors.endswith(b"spack-catalog: interrupted\n")
+    else:
+        assert process.returncode == -number
     build(catalog, SEED)
     assert list(folder.iterdir()) == [catalog]
 

@@ -20,6 +20,9 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
 
+PATIENCE = 120.0
+"""Seconds until what a page should do has failed; it takes long only where the machine is busy."""
+
 
 class Browser:
     """One window of a headless Chromium."""
@@ -46,12 +49,12 @@ class Browser:
         return str(self.run("return document.querySelector(arguments[0]).innerText", selector))
 
     def shows(self, text: str) -> bool:
-        """Whether the page shows the text, or comes to show it within ten seconds."""
+        """Whether the page shows the text, or comes to show it before patience ends."""
         return self.until("return document.body.innerText.includes(arguments[0])", text)
 
     def until(self, script: str, *arguments: object) -> bool:
-        """Whether a piece of JavaScript returns true, or comes to return it within ten seconds."""
-        end = time.monotonic() + 10
+        """Whether a piece of JavaScript returns true, or comes to before patience ends."""
+        end = time.monotonic() + PATIENCE
         while self.run(script, *arguments) is not True:
             if time.monotonic() > end:
                 return False
@@ -158,7 +161,7 @@ def browser(downloads: Path) -> Iterator[Browser]:
 
 
 def _wait_for(base: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while True:
         try:
             httpx.get(f"{base}/status")

@@ -16,6 +16,7 @@ import datasette_spack
 from datasette_spack.http_headers import DATASETTE_POLICY, OUR_POLICY, is_our_page
 from datasette_spack.program import static_hashes
 from datasette_spack.serve import datasette_for
+from tests.running import digest_of
 
 KEPT = "public, max-age=300, stale-while-revalidate=600, stale-if-error=86400"
 OURS = ["/", "/.json", "/find", "/find?spec=zlib-ng", "/find.json?spec=zlib-ng"]
@@ -367,7 +368,7 @@ async def test_what_is_not_one_part_is_the_whole(
 ) -> None:
     response = await site.client.get("/catalog.db", headers={"Range": asked})
     assert response.status_code == 200
-    assert response.content == sample_catalog.read_bytes()
+    assert digest_of(response.content) == digest_of(sample_catalog)
     assert response.headers["accept-ranges"] == "bytes"
     assert response.headers["cache-control"] == KEPT
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import signal
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 
 from etl.errors import WriteError
 from etl.writer.swap import replacing
+from tests.running import digest_of
 from tests.sites import SEED, as_nobody, build, item, page, place_of, rows, write_site
 
 CHECKOUT = Path(__file__).parents[2]
@@ -326,35 +325,63 @@ def _is_whole(catalog: Path) -> int:
     return int(rows(catalog, "SELECT count(*) FROM binaries")[0][0])
 
 
-def test_a_kill_at_any_moment(tmp_path: Path) -> None:
+_STOPS = """
+import os, signal, sys
+from pathlib import Path
+from etl.sources.pages import read_pages
+from etl.writer import build, finish, intake
+from etl.writer.assemble import Assembly
+
+number = int(sys.argv[3])
+passed = -1
+
+def stopping(place, name, after=False):
+    real = getattr(place, name)
+    def call(*args, **kwargs):
+        global passed
+        result = real(*args, **kwargs) if after else None
+        passed += 1
+        if passed == number:
+            print(name, flush=True)
+            signal.pause()
+        return result if after else real(*args, **kwargs)
+    setattr(place, name, call)
+
+stopping(intake.Intake, "read")
+stopping(Assembly, "write_packages")
+for name in ("index_hashes", "add_edges", "create_indexes", "count", "describe"):
+    stopping(finish, name)
+stopping(finish, "add_views_and_search")
+stopping(os, "fsync")
+stopping(Path, "replace")
+stopping(Path, "replace", after=True)
+build.build_catalog([intake.Reading("x", read_pages(Path(sys.argv[2])))], Path(sys.argv[1]))
+"""
+_STOPPED_AT = (
+    "read", "write_packages", "index_hashes", "add_edges", "create_indexes", "count", "describe",
+    "add_views_and_search", "fsync", "replace", "replace",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(_STOPPED_AT)))
+def test_a_kill_at_any_moment(tmp_path: Path, number: int) -> None:
     target = tmp_path / "out" / "a.db"
     target.parent.mkdir()
-    old, new = _site(tmp_path, "old", 5), _site(tmp_path, "new", 40)
+    old, new = _site(tmp_path, "old", 2), _site(tmp_path, "new", 3)
     build(target, old)
-    builds = [_Building(target, new) for _ in range(2)]
-    started = time.monotonic()
-    builds[0].begin()
-    assert builds[0].process.wait(60) == 0
-    whole = time.monotonic() - started
-    assert _is_whole(target) == 800
-    for number in range(8):
-        builds.append(_Building(target, new))
-        build(target, old)
-        running = builds[number + 1]
-        running.begin()
-        time.sleep(whole * number / 7)
-        running.process.send_signal(signal.SIGKILL)
-        code = running.process.wait(60)
-        assert code in (0, -signal.SIGKILL)
-        assert _is_whole(target) in ((100, 800) if code else (800,))
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STOPS, target, new, str(number)],
+        stdout=subprocess.PIPE, cwd=CHECKOUT, text=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"{_STOPPED_AT[number]}\n"
+        process.kill()
+    is_replaced = number == len(_STOPPED_AT) - 1
+    assert _is_whole(target) == (60 if is_replaced else 40)
+    assert bool(_litter(target.parent)) is not is_replaced
     build(target, old)
-    builds[-1].begin()
-    while not _litter(target.parent):
-        assert time.monotonic() < started + 300
-    builds[-1].process.kill()
-    builds[-1].process.wait(60)
-    assert _litter(target.parent)
-    build(target, old)
+    assert _is_whole(target) == 40
     assert list(target.parent.iterdir()) == [target]
 
 
@@ -385,7 +412,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
     target = tmp_path / "out" / "a.db"
     target.parent.mkdir()
     build(target, SEED)
-    before = target.read_bytes()
+    before = digest_of(target)
     site = _site(tmp_path, "new", 40)
     done = subprocess.run(
         [sys.executable, "-c", _LIMITED, target, site, str(limit)],
@@ -394,5 +421,5 @@ def test_a_file_that_may_not_grow(tmp_path: Path, limit: int) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"spack-catalog: {target}: cannot be written: ")
     assert done.stderr.count("\n") == 1
-    assert target.read_bytes() == before
+    assert digest_of(target) == before
     assert list(target.parent.iterdir()) == [target]
