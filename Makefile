@@ -23,7 +23,7 @@ build: $(INSTALLED)
 test: lint tools
 	@$(BIN)/pytest -q
 
-# The site with the newest Datasette, releases to come included; this may fail, and CI reports it.
+# The site with the newest Datasette, alphas included; this may fail, and CI reports it.
 test-next:
 	@$(PYTHON) -m venv .venv-next
 	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
