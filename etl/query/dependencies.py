@@ -13,7 +13,8 @@ class Dependency:
     """One dependency that a spec must have; ``nodes`` are all that the query says of it.
 
     ``direct``, ``deptypes`` and ``virtuals`` are those of :class:`~etl.spack.tree.Edge`; ``name``
-    is None for any package.  ``below`` are the dependencies that it must have itself.
+    is None for any package.  ``below`` are the dependencies that it must have itself.  It is asked
+    only of specs that satisfy ``when``.
     """
 
     direct: bool
@@ -22,6 +23,7 @@ class Dependency:
     virtuals: tuple[str, ...]
     nodes: tuple[Node, ...]
     below: tuple[Dependency, ...] = ()
+    when: SpecQuery | None = None
 
 
 def dependencies_of(query: SpecQuery) -> tuple[Dependency, ...]:
@@ -45,14 +47,15 @@ def _at_root(query: SpecQuery) -> Iterator[Dependency]:
 def _dependency(edge: Edge) -> Dependency:
     name = edge.node.name.text if edge.node.name else None
     below = tuple(_joined(map(_dependency, edge.node.direct)))
-    return Dependency(edge.direct, name, edge.deptypes, edge.virtuals, (edge.node,), below)
+    nodes = (edge.node,)
+    return Dependency(edge.direct, name, edge.deptypes, edge.virtuals, nodes, below, edge.when)
 
 
 def _joined(dependencies: Iterable[Dependency]) -> list[Dependency]:
     joined: list[Dependency] = []
     for new in dependencies:
         for place, old in enumerate(joined):
-            if new.name and (new.name, new.deptypes) == (old.name, old.deptypes):
+            if new.name and _purpose(new) == _purpose(old):
                 joined[place] = replace(
                     old,
                     virtuals=tuple(dict.fromkeys(old.virtuals + new.virtuals)),
@@ -63,6 +66,10 @@ def _joined(dependencies: Iterable[Dependency]) -> list[Dependency]:
         else:
             joined.append(new)
     return joined
+
+
+def _purpose(dependency: Dependency) -> tuple[object, ...]:
+    return dependency.name, dependency.deptypes, dependency.when
 
 
 def only_names_a_compiler(node: Node) -> bool:

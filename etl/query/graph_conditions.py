@@ -46,11 +46,23 @@ class GraphConditions(NodeConditions):
         dependencies = dependencies_of(query)
         for dependency in dependencies:
             if dependency.direct:
-                yield self._direct(dependency, "specs")
+                yield self._asked_when(dependency.when, self._direct(dependency, "specs"))
         for dependency in dependencies:
             if not dependency.direct:
-                yield from self._below(dependency, "specs")
+                for condition in self._below(dependency, "specs"):
+                    yield self._asked_when(dependency.when, condition)
         yield from self._all_propagated(query.root, "specs")
+
+    def _asked_when(self, when: SpecQuery | None, condition: Condition) -> Condition:
+        """The condition, which only those specs have to meet that satisfy ``when``."""
+        if when is None:
+            return condition
+
+        def write(narrow: bool) -> str:
+            asked = all_of(it.write(narrow) for it in self.query(when))
+            return f"(NOT {block('(', asked)} OR {condition.write(narrow).removeprefix('+')})"
+
+        return Condition(write, deep=True)
 
     def node(self, node: Node, spec: str) -> Iterator[Condition]:
         """The conditions on a node, and on all below it that a propagated variant is about."""

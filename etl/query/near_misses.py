@@ -239,7 +239,8 @@ def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestio
             yield Suggestion(what, word.text, word.span, near)
     if root.target and not root.target.everything:
         names = [name for (name,) in db.execute("SELECT name FROM targets")]
-        for name in root.target.names:
+        ends = [end for low_high in root.target.ranges for end in low_high if end]
+        for name in dict.fromkeys((*root.target.names, *ends)):
             if name not in names:
                 near = tuple(get_close_matches(name, names, n=3))
                 yield Suggestion("target", name, root.target.span, near)

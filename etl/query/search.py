@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import Parameters, all_of, any_of, block
-from etl.query.conditions import Condition
+from etl.query.conditions import Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.starting_point import BY_ID, Start, Table, best_start
-from etl.query.unanswerable import refuse_unanswerable
+from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
 from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 
 
@@ -72,6 +72,7 @@ class Search:
         knows = self._knowledge(scope.tag)
         for query in queries:
             refuse_unanswerable(query, knows)
+            self._refuse_unknown_target(query)
         writer = GraphConditions(parameters, knows, "specs")
         machine = [it.write(False) for it in writer.node(_machine(scope), "specs")]
         alternatives = [
@@ -91,6 +92,7 @@ class Search:
         knows = self._knowledge(scope.tag if scope else None)
         for query in queries:
             refuse_unanswerable(query, knows)
+            self._refuse_unknown_target(query)
         if len(queries) == 1:
             return self._of_one(queries[0], scope, knows, parameters, limit)
         rows = [self._of_one(query, scope, knows, parameters, None) for query in queries]
@@ -145,6 +147,21 @@ class Search:
     def _virtuals(self) -> frozenset[str]:
         names = "SELECT virtual FROM virtual_lists EXCEPT SELECT name FROM packages"
         return frozenset(name for (name,) in self._db.execute(names))
+
+    def _refuse_unknown_target(self, query: SpecQuery) -> None:
+        """Refuse a range of unknown targets as Spack does: when a spec is otherwise what is asked.
+
+        Spack compares targets after names, versions, variants, platforms and systems, and the
+        upper end of a range only where the lower one is met.
+        """
+        for low, error in unknown_range_targets(query):
+            target = TargetConstraint("", (), ((low, None),), error.span) if low else None
+            node = replace(query.root, target=target, flags=())
+            parameters = Parameters()
+            tests = [it.write(True) for it in NodeConditions(parameters).node(node, "specs")]
+            sql = f"SELECT 1 FROM specs WHERE {all_of(tests)} LIMIT 1"
+            if self._db.execute(sql, parameters.values).fetchone():
+                raise error
 
     def _check(self, scope: Scope) -> None:
         for kind, name in (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from etl.query.dependencies import Dependency, dependencies_of, only_names_a_compiler
 from etl.query.graph_conditions import Knowledge
+from etl.spack.targets import known_targets
 from etl.spack.tokens import Span, SpecSyntaxError
 from etl.spack.tree import Edge, SpecQuery
 
@@ -36,6 +38,15 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
                 query.source,
                 span,
             )
+    for edge in query.dependencies:
+        for below in edge.node.direct:
+            if below.when:
+                raise UnanswerableError(
+                    "a when= below a dependency is not answered; the dependencies of the root"
+                    " may have one",
+                    query.source,
+                    below.span,
+                )
     for dependency in _all(dependencies_of(query)):
         for node in dependency.nodes:
             if dependency.name in knows.virtuals and node.version:
@@ -45,6 +56,23 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
                     query.source,
                     node.version.span,
                 )
+
+
+def unknown_range_targets(query: SpecQuery) -> Iterator[tuple[str | None, UnanswerableError]]:
+    """The ends of the root's ranges of targets that archspec does not know.
+
+    Each with the lower end that is compared before it, if there is one, and the error about it.
+    """
+    target = query.root.target
+    if target is None:
+        return
+    for low, high in target.ranges:
+        for before, name in ((None, low), (low, high)):
+            if name and name not in known_targets():
+                close = get_close_matches(name[:40], known_targets(), n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                message = f"a range needs targets that archspec knows, not {name[:40]!r}{hint}"
+                yield before, UnanswerableError(message, query.source, target.span)
 
 
 def _all(dependencies: tuple[Dependency, ...]) -> Iterator[Dependency]:

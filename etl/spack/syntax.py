@@ -5,8 +5,9 @@ The grammar, in the words of :mod:`etl.spack.tokens`::
     specs     = { spec }
     spec      = node { direct } { '^' edge node { direct } }      at least one word
     direct    = ( '%' | '%%' ) edge node
-    edge      = [ '[' { ( 'virtuals' | 'deptypes' ) '=' list } ']' ] [ virtual { ',' virtual } '=' ]
-    node      = [ name | namespace '.' name | '*' ] { attribute } at least one word after a sigil
+    edge      = [ '[' { ( 'virtuals' | 'deptypes' ) '=' list | 'when' '=' spec } ']' ]
+                [ virtual { ',' virtual } '=' ]
+    node      = [ name | namespace '.' name | '*' ] { attribute } nothing is any package
     attribute = '@' versions                                      once
               | ( '+' | '~' | '-' | '++' | '~~' | '--' ) name     once for each variant
               | name ( '=' | ':=' | '==' | ':==' ) value          once for each variant
@@ -15,16 +16,15 @@ The grammar, in the words of :mod:`etl.spack.tokens`::
 ``name=value`` is a variant unless the name is one of ``os``, ``operating_system``, ``platform``,
 ``target``, ``arch``, ``architecture``, ``namespace`` or a compiler flag.  The rules are those of
 ``SpecParser`` in Spack 1.1.0.  Where Spack reads what has no meaning in a catalog, or guesses, the
-text is refused: a sigil with nothing after it, ``when=``, ``dev_path=``, file names, ``target=fe``
-and ``os=be`` (which stand for the machine that Spack runs on), a range of unknown targets, a
-boolean sigil before an architecture field, an empty name in a list of targets or virtuals, an edge
-attribute given twice, a closing quote with a backslash before it.  The same dependency given twice
-stays two constraints; Spack tries to make them one, and refuses what does not fit together.
+text is refused: ``dev_path=``, file names, ``target=fe`` and ``os=be`` (which stand for the machine
+that Spack runs on), a boolean sigil before an architecture field, an empty name in a list of
+virtuals, a closing quote with a backslash before it.  The same dependency given twice stays two
+constraints; Spack tries to make them one, and refuses what does not fit together.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from etl.spack.compilers import MODERN_NAMES
@@ -63,6 +63,15 @@ def parse_specs(text: str) -> tuple[SpecQuery, ...]:
     while not parser.check("end"):
         specs.append(parser.spec())
     return tuple(specs)
+
+
+@dataclass(slots=True)
+class _EdgeAttributes:
+    """What stands in the brackets after a sigil."""
+
+    deptypes: tuple[str, ...] = ()
+    virtuals: tuple[str, ...] = ()
+    when: SpecQuery | None = None
 
 
 class _Parser:
@@ -112,14 +121,14 @@ class _Parser:
         return SpecQuery(root, tuple(dependencies), self.source)
 
     def edge(self) -> Edge:
-        """Edge = [ '[' { name '=' list } ']' ] [ virtual { ',' virtual } '=' ]."""
+        """Edge = [ '[' { name '=' value } ']' ] [ virtual { ',' virtual } '=' ]."""
         sigil = opening = self.read()
-        attributes: dict[str, tuple[str, ...]] = {}
+        attributes = _EdgeAttributes()
         if sigil.kind == "edge_open":
             while not self.check("edge_close"):
                 self.edge_attribute(attributes)
             opening = self.read()
-        virtuals = attributes.get("virtuals", ())
+        virtuals = attributes.virtuals
         package = None
         if "=" in opening.text:
             names, _, name = opening.text.lstrip("^%]").strip().partition("=")
@@ -129,39 +138,47 @@ class _Parser:
         return Edge(
             direct=sigil.text[0] == "%",
             propagated=sigil.text.startswith("%%"),
-            deptypes=attributes.get("deptypes", ()),
+            deptypes=attributes.deptypes,
             virtuals=tuple(dict.fromkeys(virtuals)),
             node=node,
             span=(sigil.start, self.end()),
+            when=attributes.when,
         )
 
-    def edge_attribute(self, attributes: dict[str, tuple[str, ...]]) -> None:
-        """( 'virtuals' | 'deptypes' ) '=' list."""
+    def edge_attribute(self, attributes: _EdgeAttributes) -> None:
+        """( 'virtuals' | 'deptypes' ) '=' list, or 'when' '=' spec; of two the last one counts."""
         if not self.check("pair"):
-            self.fail("expected virtuals=..., deptypes=... or ']'")
+            self.fail("expected virtuals=..., deptypes=..., when=... or ']'")
         token = self.read()
         name, values = token.match["key"], unquoted(token).split(",")
-        if name == "when":
-            self.fail("a concrete spec has no conditions: leave out when=", token.span)
-        if name not in ("virtuals", "deptypes") or token.match["operator"] not in ("=", ":="):
-            self.fail("expected virtuals=... or deptypes=...", token.span)
-        if name in attributes:
-            self.fail(f"{name} is given twice", token.span)
-        if name == "deptypes" and not set(values) <= set(DEPTYPES):
-            self.fail(f"deptypes are {', '.join(DEPTYPES)}", token.span)
-        if name == "virtuals" and not all(map(is_identifier, values)):
-            self.fail("expected names of virtuals, separated by commas", token.span)
+        if token.match["operator"] not in ("=", ":="):
+            self.fail("expected virtuals=..., deptypes=... or when=...", token.span)
         if name == "deptypes":
-            values = [kind for kind in DEPTYPES if kind in values]
-        attributes[name] = tuple(values)
+            if not set(values) <= set(DEPTYPES):
+                self.fail(f"deptypes are {', '.join(DEPTYPES)}", token.span)
+            attributes.deptypes = tuple(kind for kind in DEPTYPES if kind in values)
+        elif name == "virtuals":
+            if not all(map(is_identifier, values)):
+                self.fail("expected names of virtuals, separated by commas", token.span)
+            attributes.virtuals = tuple(values)
+        elif name == "when":
+            attributes.when = self.condition_of(token)
+        else:
+            self.fail("expected virtuals=..., deptypes=... or when=...", token.span)
+
+    def condition_of(self, token: Token) -> SpecQuery:
+        """The spec after ``when=``, whose places are those of the whole word."""
+        try:
+            return parse_spec(unquoted(token))
+        except SpecSyntaxError as error:
+            self.fail(f"when= is no spec: {error.message}", token.span)
 
     def dependency(self, sigil: Token, package: Word | None) -> Node:
-        """The node after a sigil, which may not be empty."""
+        """The node after a sigil; nothing there is any package, but for a last ``%``."""
         direct = sigil.text[0] == "%"
-        first = self.index
-        node = self.node(package, leaf=direct)
-        if package is None and self.index == first:
+        if direct and package is None and self.check("end"):
             self.fail(f"expected a package, or '*' for any, after '{sigil.text.rstrip('[')}'")
+        node = self.node(package, leaf=direct)
         if direct and node.name and node.name.text in MODERN_NAMES:
             return replace(node, name=Word(MODERN_NAMES[node.name.text], node.name.span))
         return node

@@ -88,8 +88,8 @@ class FlagConstraint:
 class TargetConstraint:
     """``target=zen4,x86_64_v3:``: one of the ``names``, or in one of the ``ranges``.
 
-    A range is a pair of targets, either of which may be None for an open end; both are known to
-    archspec.  ``text`` is the value as it was written.
+    A range is a pair of targets, either of which may be None for an open end.  ``text`` is the
+    value as it was written.
     """
 
     text: str
@@ -164,7 +164,7 @@ class Edge:
     """A dependency: ``%`` a direct one of its parent, ``^`` one anywhere below the root.
 
     ``deptypes`` and ``virtuals`` are what the edge must be for and provide; ``propagated`` is
-    ``%%``.
+    ``%%``.  ``when`` says of which parents it is asked at all.
     """
 
     direct: bool
@@ -173,6 +173,7 @@ class Edge:
     virtuals: tuple[str, ...]
     node: Node
     span: Span = field(compare=False)
+    when: SpecQuery | None = None
 
     def __str__(self) -> str:
         attributes = []
@@ -180,6 +181,8 @@ class Edge:
             attributes.append(f"virtuals={','.join(self.virtuals)}")
         if self.deptypes:
             attributes.append(f"deptypes={','.join(self.deptypes)}")
+        if self.when:
+            attributes.append(f"when={_quote(str(self.when))}")
         sigil = "%%" if self.propagated else "%" if self.direct else "^"
         # Without a name, key=value after a sigil would read as virtual=package.
         node = str(self.node) if self.node.name else f"* {self.node}".rstrip()

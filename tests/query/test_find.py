@@ -146,3 +146,41 @@ def test_a_virtual_package_is_not_found_but_explained(sample_catalog: Path) -> N
     with open_catalog(sample_catalog) as db, pytest.raises(UnanswerableError) as caught:
         Finder(db).binaries([parse_spec("mpi")], Scope())
     assert "mpi is a virtual package" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("hdf5", 2),
+        ("hdf5 %[when=+mpi] mpich", 2),  # asked of one, which has it
+        ("hdf5 %[when=~mpi] mpich", 1),  # asked of the other, which has none
+        ("hdf5 ^[when='@1.14: ~mpi'] mpich", 1),
+        ("hdf5 ^[when='@1.12'] nosuch", 2),  # asked of none
+        ("hdf5 %[when=+mpi deptypes=run] mpich", 1),
+    ],
+)
+def test_what_is_asked_only_of_some(sample_catalog: Path, query: str, number: int) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        rows = finder.rows(finder.binaries([parse_spec(query)], Scope("develop-2025-07-20")))
+    assert len(rows) == number
+
+
+def test_an_unknown_target_in_a_range_is_told_where_it_matters(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        for text in (
+            "nosuch target=:zen44",
+            "hdf5@99 target=zen44:",
+            "hdf5 ^zlib-ng target=zen44:",
+        ):
+            assert finder.rows(finder.binaries([parse_spec(text)], Scope())) == []
+        message = "a range needs targets that archspec knows, not 'zen44'; did you mean zen4?"
+        with pytest.raises(UnanswerableError) as caught:
+            finder.binaries([parse_spec("hdf5 +mpi target=:zen44 ^nosuch")], Scope())
+        assert caught.value.message == message
+
+
+def test_a_condition_below_a_dependency_is_not_answered(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db, pytest.raises(UnanswerableError, match="when= below"):
+        Finder(db).binaries([parse_spec("hdf5 ^mpich %[when=+x] gcc")], Scope())
