@@ -44,7 +44,7 @@ def answers(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Answer
             spack = {universe[place] for place in it["hits"]} if "hits" in it else None
             try:
                 statement = finder.specs([parse_spec(it["query"])])
-                here = {hash_ for (hash_,) in finder.rows(statement)} & set(universe)
+                here = {str(hash_) for (hash_,) in finder.rows(statement)} & set(universe)
             except (SpecSyntaxError, UnanswerableError) as error:
                 found.append((it["query"], spack, error.message))
             else:
