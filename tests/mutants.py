@@ -126,11 +126,11 @@ def mutated(mutant: Mutant) -> str:
             node.value = not value
         elif isinstance(value, int):
             node.value = value + 1
-        else:
+        elif isinstance(value, str):
             node.value = f"{value}x"
     elif isinstance(node, (ast.Tuple, ast.List)):
         node.elts.pop()
-    elif isinstance(node, ast.Return) or isinstance(node, ast.Yield):
+    elif isinstance(node, (ast.Return, ast.Yield)):
         node.value = ast.Constant(None)
     elif isinstance(node, ast.YieldFrom):
         node.value = ast.Tuple([], ast.Load())
