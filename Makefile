@@ -3,10 +3,12 @@
 #
 # Needs Python 3.10 or newer, make and git; everything else goes into .venv.
 # Another Python: make PYTHON=python3.12 serve.  Other sources: make SOURCES=../cache serve.
+# Another port: make PORT=8080 serve.
 
 PYTHON ?= python3
 SOURCES ?= examples/site examples/indexes
 SCALES ?= 10000,100000
+PORT ?= 8001
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -15,7 +17,7 @@ INSTALLED := .venv/.installed
 .PHONY: serve build test test-next lint docs pictures bench clean tools
 
 serve: build
-	@$(BIN)/spack-catalog serve
+	@$(BIN)/spack-catalog serve --port $(PORT)
 
 build: $(INSTALLED)
 	@$(BIN)/spack-catalog build $(SOURCES)
@@ -59,7 +61,7 @@ tools:
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.10 or newer is needed, not %d.%d: make PYTHON=python3.x ..." % sys.version_info[:2] if sys.version_info < (3, 10) else 0)'
-	@echo "installing into .venv"
+	@echo "installing into .venv, which takes a minute"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@

@@ -1,8 +1,8 @@
 """The Datasette plugin: what a catalog can do that Datasette alone cannot.
 
 The pages of the site, facets and filters that know packages, stacks and variants, and the download
-of the catalog.  Other databases in the same Datasette keep their rows, facets and addresses, and
-are shown in the same frame.
+of the catalog.  Other databases in the same Datasette keep their rows, facets, addresses, frame
+and home page.
 
 The hooks import what they need when they are called, because Datasette loads its plugins while
 its own modules are still being imported.
@@ -14,6 +14,8 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from datasette import hookimpl
+
+_CATALOG = 0x53706B43  # as etl.catalog.reader has it, which is not imported before it is needed
 
 
 @hookimpl(hookwrapper=True)
@@ -74,17 +76,27 @@ def register_routes() -> list[tuple[str, Any]]:
 def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
     from datasette_spack.frame import static_addresses
+    from datasette_spack.which import is_alone
 
     env.globals["site_static"] = static_addresses(datasette)
+    env.globals["site_is_alone"] = lambda: is_alone(datasette)
 
 
 @hookimpl
 def prepare_connection(conn: Any, database: str) -> None:
     """Let any query ask whether a spec satisfies another: ``satisfies(hash, 'hdf5 +mpi')``."""
-    if database == "catalog":
+    if conn.execute("PRAGMA application_id").fetchone()[0] == _CATALOG:
         from datasette_spack.functions import register
 
         register(conn)
+
+
+@hookimpl
+def get_metadata(datasette: Any) -> dict[str, Any]:
+    """Describe catalogs and bring their questions, whatever they are called here."""
+    from datasette_spack.frame import catalog_metadata
+
+    return catalog_metadata(datasette)
 
 
 @hookimpl(specname="extra_template_vars")

@@ -52,6 +52,9 @@ COUNT_LIMIT_MS: Final = 500
 A page whose rows take longer to count is shown without their number.
 """
 
+STREAMS: Final = 4
+"""How many whole lists may be read while they are sent, at the same time."""
+
 _STEPS_BETWEEN_CHECKS = 100
 """How many steps of a query run before the time is looked at; Datasette would take 1,000."""
 
@@ -116,6 +119,7 @@ class CatalogDatabase(Database):
             raise ReadError(f"{path}: cannot be read: {error.strerror}") from None
         self._uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         self._ready = [self._open() for _ in range(max(threads, 1))]
+        self._for_streams = [self._open() for _ in range(STREAMS)]
         if not samestat(fstat(self.file.fileno()), path.stat()):
             raise ReadError(f"{path}: was replaced while it was being opened; try again")
         self.cached_size = self.file.seek(0, 2)
@@ -139,6 +143,14 @@ class CatalogDatabase(Database):
         if write or not self._ready:
             raise sqlite3.OperationalError("the catalog can only be read")
         return self._ready.pop()
+
+    def borrow(self) -> Any | None:
+        """A connection for an answer that is read while it is sent; None if all are in use."""
+        return self._for_streams.pop() if self._for_streams else None
+
+    def give_back(self, connection: Any) -> None:
+        """Take back a connection that was borrowed."""
+        self._for_streams.append(connection)
 
     async def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
         """Run a query, as Datasette does; its own counting of rows has a time limit of its own."""

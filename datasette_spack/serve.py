@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import sys
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from datasette.app import Datasette
@@ -16,11 +14,10 @@ from datasette.app import Datasette
 from datasette_spack.completeness import NotesInterruptions
 from datasette_spack.current import CurrentCatalog
 from datasette_spack.database import CatalogDatabase
+from datasette_spack.packaged import packaged_json
+from datasette_spack.which import USUAL
 from etl.catalog.reader import open_catalog
 from etl.errors import CatalogError
-
-DATABASE = "catalog"
-"""The name of the database in every address, whatever the file is called."""
 
 LOOK_EVERY: Final = 2.0
 """Seconds between two looks whether a build has put another catalog in the place of this one."""
@@ -28,13 +25,6 @@ LOOK_EVERY: Final = 2.0
 
 class ServedCatalog(NotesInterruptions, CatalogDatabase):
     """A catalog of which an answer that was cut short is not kept."""
-
-
-def packaged_json(name: str) -> dict[str, Any]:
-    """``metadata.json`` or ``settings.json`` as it was installed with this package."""
-    content = json.loads((files("datasette_spack") / name).read_text(encoding="utf-8"))
-    assert isinstance(content, dict)
-    return content
 
 
 def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
@@ -59,9 +49,9 @@ def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
         except BaseException:
             database.close()
             raise
-    datasette.add_database(database, name=DATABASE)
+    datasette.add_database(database, name=USUAL)
     datasette.inspect_data = {
-        DATABASE: {"hash": database.hash, "size": database.size, "tables": counts}
+        USUAL: {"hash": database.hash, "size": database.size, "tables": counts}
     }
     return datasette
 

@@ -15,6 +15,11 @@ def brief(value: object) -> str:
     return _BRIEF.repr(value)
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number of things: ``1 tag``, ``2 tags``, ``1,000 binaries``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def printable(name: str) -> str:
     """A name that any terminal and any file can hold: line feeds and the like are escaped."""
     if name.isprintable():

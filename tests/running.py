@@ -13,7 +13,7 @@ from pathlib import Path
 START = [sys.executable, "-c", "from etl.cli import main; main(prog_name='spack-catalog')"]
 CHECKOUT = Path(__file__).parents[1]
 
-SEED_SUMMARY = "1 sources, 4 tags, 5 packages, 46 specs, 46 binaries, 0 problems, # seconds"
+SEED_SUMMARY = "1 source, 4 tags, 5 packages, 46 specs, 46 binaries, 0 problems, # seconds"
 """What a build of the seed ends with."""
 
 

@@ -32,7 +32,7 @@ def test_the_catalog_has_a_name_unless_told_otherwise(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run("build", SEED).out.startswith("catalog.db: 1 sources")
+    assert run("build", SEED).out.startswith("catalog.db: 1 source")
     assert run("check").out == "catalog.db: no faults\n"
     assert [path.name for path in tmp_path.iterdir()] == ["catalog.db"]
 
@@ -224,7 +224,8 @@ def test_faults_are_told(run: Run, tmp_path: Path) -> None:
     assert run("check", "--catalog", catalog) == Outcome(
         3,
         "specs.tags: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x\n",
-        f"spack-catalog: {catalog}: 1 faults; build it again\n",
+        f"spack-catalog: {catalog}: 1 fault; build it again from its sources,"
+        " or download it again\n",
     )
 
 
@@ -246,6 +247,21 @@ def test_a_build_cache_with_nothing_in_it(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "a.db"
     outcome = run("build", tmp_path / "caches", "--catalog", target, "--no-progress")
     assert outcome.code == 0
-    assert ": 1 sources, 0 tags, 0 packages, 0 specs, 0 binaries, 0 problems" in outcome.out
+    assert ": 1 source, 0 tags, 0 packages, 0 specs, 0 binaries, 0 problems" in outcome.out
     assert run("check", "--catalog", target, "--no-progress").code == 0
     assert run("find", "zlib", "--catalog", target).code == 1
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_a_folder_of_pages_and_of_build_caches(run: Run, tmp_path: Path) -> None:
+    done = run("build", EXAMPLES, "--catalog", tmp_path / "a.db", "--no-progress")
+    both = run(
+        "build", EXAMPLES / "site", EXAMPLES / "indexes",
+        "--catalog", tmp_path / "b.db", "--no-progress",
+    )  # fmt: skip
+    told = done.out.partition(": ")[2], both.out.partition(": ")[2]
+    assert without_seconds(told[0]) == without_seconds(told[1])
+    tables = "SELECT hash, tag, stacks, size FROM binary_list ORDER BY 1, 2"
+    assert rows(tmp_path / "a.db", tables) == rows(tmp_path / "b.db", tables)

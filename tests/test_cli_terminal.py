@@ -71,7 +71,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     shown = os.fsencode(tmp_path) + rb"/\udcff.db: "
     for arguments, what in (
-        (("build", SEED), b"1 sources"),
+        (("build", SEED), b"1 source"),
         (("check",), b"no faults"),
     ):
         done = start(*arguments, "--catalog", catalog, "--no-progress", env=environment)

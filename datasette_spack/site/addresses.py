@@ -7,6 +7,8 @@ from urllib.parse import quote, urlencode
 
 from datasette.utils.asgi import BadRequest
 
+from datasette_spack.which import USUAL, catalog_name
+
 # All that may be in an address; the rest becomes %XX.
 _OF_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
 
@@ -16,6 +18,7 @@ class Addresses:
 
     def __init__(self, datasette: Any) -> None:
         self._urls = datasette.urls
+        self._catalog = catalog_name(datasette) or USUAL
 
     def package(self, name: str, **chosen: str | None) -> str:
         """The page of a package, with the binaries chosen that are asked for."""
@@ -37,6 +40,10 @@ class Addresses:
         """The page on what differs between two tags."""
         return self._path("compare", old, new, **chosen)
 
+    def compare_csv(self, old: str, new: str, **chosen: str | None) -> str:
+        """One list of that page as CSV."""
+        return self._path("compare", old, f"{new}.csv", **chosen)
+
     def find(self, spec: str, **scope: str | None) -> str:
         """The search for a spec."""
         return self._path("find", spec=spec, **scope)
@@ -44,11 +51,11 @@ class Addresses:
     def binaries(self, tag: str, **chosen: str) -> str:
         """The binaries of a tag as a table, those that have what is asked for."""
         names = {f"_{name}": value for name, value in {"tag": tag, **chosen}.items()}
-        return self._path("catalog", "binaries", **names)
+        return self._path(self._catalog, "binaries", **names)
 
     def sql(self, text: str) -> str:
         """A statement in the SQL editor."""
-        return self._path("catalog", sql=text)
+        return self._path(self._catalog, sql=text)
 
     def _path(self, *parts: str, **arguments: str | None) -> str:
         path = str(self._urls.path("/".join(quote(part, safe="") for part in parts)))

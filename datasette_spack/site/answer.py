@@ -15,13 +15,11 @@ from datasette.utils import add_cors_headers, sqlite_timelimit
 from datasette.utils.asgi import Response
 from datasette.utils.sqlite import sqlite3
 
-from datasette_spack.database import is_catalog
 from datasette_spack.site.addresses import Addresses, origin
+from datasette_spack.which import catalog_name
 from etl.catalog.asking import NotHereError
 from etl.errors import CatalogError
 from etl.spack.tokens import SpecSyntaxError
-
-DATABASE = "catalog"
 
 MAX_TOLD = 200
 """Characters of what was asked for that an error tells; no name in a catalog is longer."""
@@ -93,11 +91,10 @@ async def ask_catalog(datasette: Any, read: Callable[[Any], Facts]) -> Facts:
         NoCatalogError: no catalog is served.
         QueryInterrupted: it took too long.
     """
-    if DATABASE not in datasette.databases:
+    name = catalog_name(datasette)
+    if name is None:
         raise NoCatalogError("no catalog is served")
-    database = datasette.get_database(DATABASE)
-    if not await is_catalog(database):
-        raise NoCatalogError("no catalog is served")
+    database = datasette.get_database(name)
     limit = PATIENCE * int(datasette.setting("sql_time_limit_ms"))
 
     def bounded(connection: Any) -> Facts:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from datasette.database import QueryInterrupted
-from datasette.utils.asgi import Response
+from datasette.utils.asgi import AsgiStream, Response
 
-from datasette_spack.site.answer import NoCatalogError, Page, answer, ask_catalog
-from etl.browse.facets import FACETS, count_values, values_of
+from datasette_spack.site.answer import (
+    NoCatalogError,
+    Page,
+    answer,
+    ask_catalog,
+    page_about,
+    page_number,
+    shown,
+)
+from datasette_spack.streaming import json_writer, streamed, write_csv
+from datasette_spack.which import catalog_name
+from etl.browse.facets import FACETS
 from etl.browse.lists import scope_names
 from etl.errors import CatalogError
-from etl.query.find import COLUMNS, Finder, Scope
+from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
 from etl.query.install import install_commands
+from etl.query.meant import Meant, what_is_meant
 from etl.query.near_misses import NearMiss, Reason, Suggestion, near_misses
+from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
 from etl.spack.tree import SpecQuery
 
 FIND_ROUTE = r"/find(?P<format>\.json|\.csv)?$"
 
-MAX_FOUND = 5_000
-"""Binaries that one search looks at; more are said to be more, and not counted."""
-
 MAX_SHOWN = 200
-"""Binaries on the page; JSON and CSV have all that were looked at."""
+"""Binaries on one page; JSON and CSV have them all."""
 
 MAX_FACET_VALUES = 12
 
+FIND_FACETS = ("package", *FACETS)
 SCOPE_FIELDS = ("tag", "stack", "runs_on", "os")
 ANY = "any"
 """What stands for all tags in the address."""
@@ -57,13 +64,23 @@ class Question:
             return {name: value for name in names if (value := arguments.get(name, "").strip())}
 
         spec = arguments.get("spec", "").strip()
-        return cls(spec, given(SCOPE_FIELDS), given(FACETS), path)
+        return cls(spec, given(SCOPE_FIELDS), given(FIND_FACETS), path)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is asked; fields without a spec ask for any."""
+        return bool(self.spec or self.scope or self.kept)
 
     def address(self, path: str | None = None, /, **changes: str | None) -> str:
         """The address that asks this with some arguments changed, or left out where None."""
-        arguments = {"spec": self.spec, **self.scope, **self.kept, **changes}
+        arguments = {**self.arguments, **changes}
         query = urlencode({name: value for name, value in arguments.items() if value})
         return f"{self.path if path is None else path}?{query}"
+
+    @property
+    def arguments(self) -> dict[str, str | None]:
+        """The arguments of the address."""
+        return {"spec": self.spec, **self.scope, **self.kept}
 
 
 @dataclass(frozen=True)
@@ -78,42 +95,78 @@ class FacetValue:
 
 @dataclass
 class Answer:
-    """What was found, and where; if nothing was, ``misses`` says what is near.
+    """What was found, and where; if nothing was, ``misses`` says for each spec what is near.
 
-    ``install`` are the commands for the first.
+    ``total`` counts all of it, ``found`` has one page; ``install`` are the commands for the first.
     """
 
     tag: str | None = None
+    total: int = 0
     found: Found = field(default_factory=lambda: set_apart(()))
     facets: dict[str, list[FacetValue]] = field(default_factory=dict)
-    more: bool = False
-    sql: str = ""
-    misses: tuple[Reason, ...] = ()
+    statement: Statement | None = None
+    misses: tuple[tuple[SpecQuery, tuple[Reason, ...]], ...] = ()
+    meant: tuple[Meant, ...] = ()
     install: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
+    """The specs that were looked for."""
+
+    @property
+    def sql(self) -> str:
+        """The statement that finds all of it, to be run anywhere."""
+        return self.statement.text if self.statement else ""
 
 
-async def find(datasette: Any, request: Any) -> Response:
+async def find(datasette: Any, request: Any) -> Response | AsgiStream:
     """Answer a request for the page, for JSON or for CSV."""
     question = Question.of(request.args, str(datasette.urls.path("find")))
+    form, number = request.url_vars["format"], page_number(request)
 
     def read(connection: Any) -> Page:
+        found, mistake = Answer(), None
         try:
-            found = _search(connection, question) if question.spec else Answer()
+            if question.is_asked:
+                queries = parse_specs(question.spec or "*")
+                found.meant = what_is_meant(connection, queries)
+                _search(connection, question, queries, number, found)
         except CatalogError as error:
-            return _page(connection, question, Answer(), error)
-        return _page(connection, question, found, None)
+            mistake = error
+        return _page(connection, question, found, mistake, number)
 
-    if request.url_vars["format"] == ".csv":
-        try:
-            page = await ask_catalog(datasette, read)
-        except (NoCatalogError, QueryInterrupted) as error:
+    if not form:
+        return await answer(datasette, request, read)
+    try:
+        page = await ask_catalog(datasette, read)
+    except (NoCatalogError, QueryInterrupted) as error:
+        if form == ".csv":
             return Response.text(f"{error}\n", status=503)
-        return _csv(page.more["answer"], page.more["error"], page.status)
-    return await answer(datasette, request, read)
+        return await shown(datasette, request, page_about(error))
+    found, mistake = page.more["answer"], page.more["error"]
+    if form == ".csv" and mistake:
+        return Response.text(f"{mistake}\n", status=page.status)
+    if found.statement is None:  # a mistake, or nothing asked
+        return await shown(datasette, request, page)
+    writer = write_csv if form == ".csv" else json_writer({"ok": True, **page.facts}, "binaries")
+    kind = "text/csv" if form == ".csv" else "application/json"
+    database = datasette.get_database(catalog_name(datasette))
+    return streamed(
+        datasette,
+        database,
+        found.statement.sql,
+        found.statement.values,
+        writer,
+        f"{kind}; charset=utf-8",
+    )
 
 
-def _page(connection: Any, question: Question, found: Answer, error: CatalogError | None) -> Page:
+def _page(
+    connection: Any, question: Question, found: Answer, error: CatalogError | None, number: int
+) -> Page:
     names = scope_names(connection)
+    misses = [
+        (query.source, [(miss, _ways_on(question, query, miss)) for miss in reasons])
+        for query, reasons in found.misses
+    ]
     return Page(
         "find.html",
         f"{question.spec} · Find binaries" if question.spec else "Find binaries",
@@ -124,70 +177,70 @@ def _page(connection: Any, question: Question, found: Answer, error: CatalogErro
             "answer": found,
             "error": error,
             "underlined": _underlined(error),
-            "misses": [(miss, _ways_on(question, miss)) for miss in found.misses],
+            "misses": misses,
             "names": names,
-            "shown": MAX_SHOWN,
-            "limit": MAX_FOUND,
+            "number": number,
+            "per_page": MAX_SHOWN,
         },
         status=400 if error else 200,
-        unbounded=bool(question.spec),
-        query=question.address("") if question.spec else "",
+        unbounded=question.is_asked,
+        query=question.address("") if question.is_asked else "",
     )
 
 
-def _search(connection: Any, question: Question) -> Answer:
-    """Ask the catalog.
+def _search(
+    connection: Any,
+    question: Question,
+    queries: tuple[SpecQuery, ...],
+    number: int,
+    found: Answer,
+) -> None:
+    """Ask the catalog, and put into ``found`` what it answers.
 
     Raises:
-        CatalogError: the question cannot be asked or answered.
+        CatalogError: the question cannot be answered.
     """
-    queries = parse_specs(question.spec)
     finder = Finder(connection)
     scope = _scope(finder, question, queries)
-    statement = finder.binaries(queries, scope, MAX_FOUND + 1)
-    rows = finder.rows(statement)
-    if not rows:
-        misses = near_misses(connection, queries[0], scope)
-        return Answer(tag=scope.tag, sql=statement.text, misses=misses)
-    kept = [row for row in rows[:MAX_FOUND] if _has(row, question.kept)]
-    found = set_apart(kept)
-    return Answer(
-        tag=scope.tag,
-        found=found,
-        facets=_facets(kept, question),
-        more=len(rows) > MAX_FOUND,
-        sql=statement.text,
-        install=tuple(install_commands(connection, found.rows[:1])),
-    )
+    counts = tally(connection, queries, scope)
+    found.tag, found.total = scope.tag, counts.total
+    found.several = tuple(str(query) for query in queries)
+    found.statement = finder.binaries(queries, scope, ALL)
+    if not counts.total:
+        found.misses = tuple((it, near_misses(connection, it, scope)) for it in queries)
+        return
+    page = finder.binaries(queries, scope, MAX_SHOWN, (number - 1) * MAX_SHOWN)
+    found.found = set_apart(finder.rows(page), counts)
+    found.facets = _facets(counts, question)
+    found.install = tuple(install_commands(connection, found.found.rows[:1]))
 
 
 def _scope(finder: Finder, question: Question, queries: tuple[SpecQuery, ...]) -> Scope:
     """Where to look: in the tag that is named, else in the newest that has it."""
-    chosen = question.scope
+    chosen, kept = question.scope, question.kept
     scope = Scope(
         tag=None if chosen.get("tag") == ANY else chosen.get("tag"),
         stack=chosen.get("stack"),
         runs_on=chosen.get("runs_on"),
         os=chosen.get("os"),
+        compiler=kept.get("compiler"),
+        version=kept.get("version"),
+        target=kept.get("target"),
+        package=kept.get("package"),
+        also_in=kept.get("stacks"),
     )
     if "tag" in chosen:
         return scope
     return replace(scope, tag=finder.newest_tag(queries, scope))
 
 
-def _has(row: Sequence[Any], kept: dict[str, str]) -> bool:
-    binary = dict(zip(COLUMNS, row, strict=True))
-    return all(value in values_of(binary, facet) for facet, value in kept.items())
-
-
-def _facets(rows: Sequence[Sequence[Any]], question: Question) -> dict[str, list[FacetValue]]:
+def _facets(counts: Tally, question: Question) -> dict[str, list[FacetValue]]:
     """The facets in which the binaries differ, or of which a value is chosen."""
     facets = {}
-    binaries = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-    for facet in FACETS:
-        counts = count_values(binaries, facet)
+    for facet in FIND_FACETS:
+        values = counts.values.get(facet, [])
         chosen = question.kept.get(facet)
-        if chosen or any(count < len(binaries) for _, count in counts):
+        if chosen or any(count < counts.total for _, count in values):
             facets[facet] = [
                 FacetValue(
                     value,
@@ -195,7 +248,7 @@ def _facets(rows: Sequence[Sequence[Any]], question: Question) -> dict[str, list
                     question.address(**{facet: None if value == chosen else value}),
                     value == chosen,
                 )
-                for value, count in counts[:MAX_FACET_VALUES]
+                for value, count in values[:MAX_FACET_VALUES]
             ]
     return facets
 
@@ -209,42 +262,34 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
     return {
         "spec": question.spec,
         "tag": found.tag,
-        "binaries": found.found.rows,
+        "total": found.total,
         "install": found.install,
-        "near_misses": [str(miss) for miss in found.misses],
-        "truncated": found.more,
+        "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
+        "meant": [str(meant) for meant in found.meant],
+        "truncated": False,
         "sql": found.sql,
     }
 
 
-def _ways_on(question: Question, miss: Reason) -> list[tuple[str, str]]:
+def _ways_on(question: Question, query: SpecQuery, miss: Reason) -> list[tuple[str, str]]:
     """The questions that a near miss leads to: the spec with a place of it mended."""
     if isinstance(miss, Suggestion):
-        return [(name, _with(question, miss.span, name)) for name in miss.near]
+        return [(name, _with(question, query, miss.span, name)) for name in miss.near]
     if isinstance(miss, NearMiss) and miss.span:
-        return [(f"without {miss.constraint}", _with(question, miss.span, ""))]
+        return [(f"without {miss.constraint}", _with(question, query, miss.span, ""))]
     if isinstance(miss, NearMiss):
-        for name, chosen in question.scope.items():
+        for name, chosen in (question.scope | question.kept).items():
             if miss.constraint in (f"--{name.replace('_', '-')} {chosen}", f"{name}={chosen}"):
                 change = {name: ANY if name == "tag" else None}
                 return [(f"without {chosen}", question.address(**change))]
     return []
 
 
-def _with(question: Question, span: tuple[int, int], text: str) -> str:
+def _with(question: Question, query: SpecQuery, span: tuple[int, int], text: str) -> str:
+    # All specs of a text have their places in all of it.
     start, end = span
-    spec = f"{question.spec[:start]}{text}{question.spec[end:]}"
+    spec = f"{query.source[:start]}{text}{query.source[end:]}"
     return question.address(spec=" ".join(spec.split()))
-
-
-def _csv(answer: Answer, error: CatalogError | None, status: int) -> Response:
-    if error:
-        return Response.text(f"{error}\n", status=status)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(answer.found.rows)
-    return Response(text.getvalue(), content_type="text/csv; charset=utf-8")
 
 
 def _underlined(error: CatalogError | None) -> tuple[str, str, str] | None:

@@ -9,20 +9,23 @@ from datasette.views.index import IndexView
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
-from datasette_spack.site.answer import DATABASE, Page, answer
+from datasette_spack.site.answer import Page, answer
 from datasette_spack.site.pictures import history_pictures, share_pictures
 from datasette_spack.site.remembered import remembered
+from datasette_spack.which import is_alone
 from etl.browse.overview import Overview, overview
 
-HOME_ROUTE = r"/(?:home(?P<format>\.json))?$"
+HOME_ROUTE = r"/(?P<name>home)?(?P<format>\.json)?$"
 
 
 async def home(datasette: Any, request: Any) -> Response:
-    """The home page; that of Datasette where it serves databases, and no catalog among them."""
-    if datasette.databases.keys() - {"_internal", "_memory", DATABASE} and (
-        DATABASE not in datasette.databases
-    ):
-        request.scope["url_route"]["kwargs"]["format"] = None
+    """The home page; that of Datasette where it serves other databases as well.
+
+    There the page is at ``/home``.
+    """
+    if not request.url_vars["name"] and (request.url_vars["format"] or not is_alone(datasette)):
+        form = request.url_vars["format"]
+        request.scope["url_route"]["kwargs"]["format"] = form and form[1:]
         return await IndexView(datasette).get(request)
     site = Addresses(datasette)
 

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from datasette_spack.site.answer import DATABASE
+from datasette_spack.which import catalog_name
 
 Facts = TypeVar("Facts")
 
@@ -28,7 +28,7 @@ def remembered(
     """
 
     def once(connection: Any) -> Facts:
-        database = datasette.get_database(DATABASE)
+        database = datasette.get_database(catalog_name(datasette))
         if database.is_mutable:
             return read(connection, *about)
         asked = (read, about)

@@ -82,13 +82,19 @@ def known(db: sqlite3.Connection, table: str, kind: str, name: str) -> int:
     return int(row[0])
 
 
-def near_names(db: sqlite3.Connection, table: str, name: str) -> tuple[str, ...]:
-    """Names that look like this one: those that begin with it or have it in them come first."""
+def near_names(
+    db: sqlite3.Connection, table: str, name: str, most: int = MAX_NEAR
+) -> tuple[str, ...]:
+    """Names that look like this one: those that begin with it or have it in them come first.
+
+    Of packages only those that have binaries.
+    """
     name = name.strip().lower().replace("_", "-")
-    names = [it for (it,) in db.execute(f"SELECT name FROM {table} ORDER BY name")]
+    there = " WHERE binaries > 0" if table == "packages" else ""
+    names = [it for (it,) in db.execute(f"SELECT name FROM {table}{there} ORDER BY name")]
     inside = sorted((it for it in names if name and name in it), key=lambda it: (len(it), it))
     close = get_close_matches(name[:100], names, n=MAX_NEAR)
-    return tuple(dict.fromkeys([*inside[:3], *close, *inside]))[:MAX_NEAR]
+    return tuple(dict.fromkeys([*inside[:3], *close, *inside]))[:most]
 
 
 def like(part: str) -> str:

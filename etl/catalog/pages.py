@@ -101,7 +101,8 @@ class PageWriter:
                 text = _unpacked(text)
         except _DAMAGED:
             raise ReadError(
-                f"the page of {package} in {tag} is damaged in the catalog; build it again"
+                f"the page of {package} in {tag} is damaged in the catalog;"
+                " build the catalog again from its sources"
             ) from None
         return PageText(tag, package, text)
 

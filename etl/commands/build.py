@@ -12,7 +12,7 @@ from etl.progress import Progress, silently
 from etl.sources.download.fetch import Fetcher
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
-from etl.text import printable
+from etl.text import counted, printable
 from etl.writer.build import Summary, build_catalog
 from etl.writer.intake import Reading
 
@@ -74,9 +74,10 @@ def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
     """What was read and written, and what was not."""
     contradictions = len(summary.problems) - len(summary.refused)
     click.echo(
-        f"{printable(str(catalog))}: {summary.sources:,} sources, {summary.tags:,} tags,"
-        f" {summary.packages:,} packages, {summary.specs:,} specs, {summary.binaries:,} binaries,"
-        f" {len(summary.problems):,} problems, {seconds:.1f} seconds"
+        f"{printable(str(catalog))}: {counted(summary.sources, 'source')},"
+        f" {counted(summary.tags, 'tag')}, {counted(summary.packages, 'package')},"
+        f" {counted(summary.specs, 'spec')}, {counted(summary.binaries, 'binary', 'binaries')},"
+        f" {counted(len(summary.problems), 'problem')}, {seconds:.1f} seconds"
     )
     for problem in summary.refused[:_PROBLEMS_SHOWN]:
         click.echo(f"refused: {problem.place}: {problem.message}", err=True)
@@ -84,4 +85,6 @@ def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
         more = len(summary.refused) - _PROBLEMS_SHOWN
         click.echo(f"refused: {more:,} more, all in the table problems", err=True)
     if contradictions:
-        click.echo(f"{contradictions:,} contradictions are in the table problems", err=True)
+        are = "is" if contradictions == 1 else "are"
+        told = counted(contradictions, "contradiction")
+        click.echo(f"{told} {are} in the table problems", err=True)

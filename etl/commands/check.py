@@ -11,7 +11,7 @@ from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option, progress_option
 from etl.errors import CatalogError
 from etl.progress import Progress, silently
-from etl.text import printable
+from etl.text import counted, printable
 
 
 @click.command()
@@ -31,5 +31,8 @@ def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
     for fault in faults:
         click.echo(fault)
     if faults:
-        raise CatalogError(f"{catalog}: {len(faults):,} faults; build it again")
+        raise CatalogError(
+            f"{catalog}: {counted(len(faults), 'fault')}; build it again from its sources, or"
+            " download it again"
+        )
     click.echo(f"{printable(str(catalog))}: no faults")

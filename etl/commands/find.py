@@ -17,6 +17,7 @@ from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
 from etl.query.found import Found, set_apart
 from etl.query.install import install_commands
+from etl.query.meant import what_is_meant
 from etl.query.near_misses import near_misses
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
@@ -65,7 +66,10 @@ def find(
     if dialect != "sqlite" and not sql:
         raise click.UsageError("--dialect is about what --sql prints; give --sql too")
     queries = tuple(query for text in specs for query in parse_specs(text))
+    if not queries:
+        raise click.UsageError("expected a spec; '*' is any")
     with open_catalog(catalog) as db:
+        _tell_what_is_meant(db, queries)
         finder = Finder(db)
         scope = _scope(tag, stack, runs_on)
         if tag is None:
@@ -86,7 +90,7 @@ def find(
         if not rows:
             _tell_near_misses(db, queries, scope)
             raise click.exceptions.Exit(1)
-        click.echo(_formatted(db, set_apart(rows), form))
+        click.echo(_formatted(db, set_apart(rows), form, in_all_tags=scope.tag is None))
 
 
 def _scope(tag: str | None, stack: str | None, runs_on: str | None) -> Scope:
@@ -107,7 +111,18 @@ def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], sc
             click.echo(f"  {miss}", err=True)
 
 
-def _formatted(db: sqlite3.Connection, found: Found, form: str) -> str:
+def _tell_what_is_meant(db: sqlite3.Connection, queries: tuple[SpecQuery, ...]) -> None:
+    """Say that several specs were looked for, or another name, where one was probably meant."""
+    for meant in what_is_meant(db, queries):
+        if len(queries) > 1:
+            specs = ", ".join(str(query) for query in queries)
+            click.echo(f"any of {len(queries)} specs was looked for: {specs}", err=True)
+        click.echo(str(meant), err=True)
+
+
+def _formatted(
+    db: sqlite3.Connection, found: Found, form: str, *, in_all_tags: bool = False
+) -> str:
     if form == "json":
         return json.dumps(found.rows, indent=2)
     if form == "csv":
@@ -120,13 +135,16 @@ def _formatted(db: sqlite3.Connection, found: Found, form: str) -> str:
         return "\n".join(dict.fromkeys(row["hash"] for row in found.rows))
     if form == "install":
         return "\n".join(install_commands(db, found.rows))
-    return _table(found)
+    return _table(found, in_all_tags)
 
 
-def _table(found: Found) -> str:
+def _table(found: Found, in_all_tags: bool) -> str:
     """What all have, then a line for each; the widest column, the variants, comes last."""
     number = len(found.rows)
     head = f"{number:,} {'binary' if number == 1 else 'binaries'}"
+    if in_all_tags:
+        specs = "spec" if number == 1 else "specs"
+        head = f"{number:,} {specs} with a binary in any tag, each with the newest that has it"
     lines = [head, *(f"  {name}: {value}" for name, value in found.common.items() if value)]
     columns = [name for name in found.columns if name not in ("variants", "stacks")]
     columns += [name for name in ("stacks", "variants") if name in found.columns]

@@ -14,6 +14,9 @@ from etl.spack.tree import SpecQuery
 
 __all__ = ["COLUMNS", "MAX_ROWS", "Finder", "Scope", "Statement", "UnanswerableError"]
 
+ALL = 1_000_000_000
+"""More rows than any catalog has."""
+
 MAX_ROWS = 1000
 """How many binaries one search gives at most, unless more are asked for."""
 
@@ -72,18 +75,19 @@ class Finder:
         return self._db.execute(statement.sql, statement.values).fetchall()
 
     def binaries(
-        self, queries: Sequence[SpecQuery], scope: Scope, limit: int = MAX_ROWS
+        self, queries: Sequence[SpecQuery], scope: Scope, limit: int = MAX_ROWS, offset: int = 0
     ) -> Statement:
         """The statement that lists the binaries by package, newest versions first.
 
         In all tags, each spec is listed once, with the newest tag that has it.
         """
         parameters = Parameters()
-        rows = self._search.binaries(queries, scope, parameters, limit)
-        found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\nLIMIT {limit}"
+        rows = self._search.binaries(queries, scope, parameters, offset + limit)
+        bounds = f"LIMIT {limit}" + (f" OFFSET {offset}" if offset else "")
+        found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\n{bounds}"
         return Statement(f"{block('WITH found AS (', found)}\n{_NAMES}", parameters.values)
 
-    def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int) -> int:
+    def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int = ALL) -> int:
         """How many binaries there are; ``most`` if there are more."""
         parameters = Parameters()
         rows = self._search.binaries(queries, scope, parameters, most)

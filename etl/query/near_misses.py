@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from etl.catalog.variant_text import split_variants
-from etl.query.find import COLUMNS, Finder, Scope
+from etl.catalog.asking import near_names
+from etl.query.find import Scope
+from etl.query.tally import Counts, Tally, tally
 from etl.spack.tokens import Span
 from etl.spack.tree import Node, SpecQuery
 from etl.spack.variants import parse_variant
-
-MAX_COUNTED = 1_000
-"""Binaries that are looked at for each constraint; more are not counted."""
 
 MAX_INSTEAD = 5
 """Values that are named instead of one that leads nowhere."""
@@ -28,7 +25,8 @@ PATIENCE = 0.3
 _OPTIONS = {"stack": "stacks", "os": "os", "runs_on": "target", "tag": "tag"}
 """The parts of a scope, and the column in which a binary tells its own."""
 
-Values = Callable[[dict[str, str]], Iterable[str]]
+Values = Callable[[Tally], Counts]
+"""What binaries have in the place of a constraint, and how many have each, the most first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,8 @@ class NearMiss:
     """One constraint that, when dropped, leads somewhere.
 
     ``constraint`` is it as written, and ``span`` its place in the query (None for an option).
-    ``without`` is how many binaries there are without it, at most ``MAX_COUNTED``; ``instead``
-    what these have in its place, most frequent first.
+    ``without`` is how many binaries there are without it; ``instead`` what these have in its place
+    and how many have it, most frequent first.
     """
 
     constraint: str
@@ -46,8 +44,7 @@ class NearMiss:
     instead: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        number = f"{self.without:,}" + (" or more" if self.without >= MAX_COUNTED else "")
-        sentence = f"without {self.constraint}: {number} {_binaries(self.without)}"
+        sentence = f"without {self.constraint}: {self.without:,} {_binaries(self.without)}"
         if not self.instead:
             return sentence
         return f"{sentence}; there is " + ", ".join(
@@ -95,7 +92,7 @@ def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple
     suggestions = tuple(_suggestions(db, query))
     if any(suggestion.what == "package" for suggestion in suggestions):
         return suggestions
-    finder, deadline = Finder(db), time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     misses: list[Reason] = [*suggestions, *_unknown(db, query, scope)]
     found_one = False
     db.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
@@ -103,7 +100,7 @@ def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple
         for constraint, span, without, where, values in _relaxed(query, scope):
             if found_one and span is None and where is scope:
                 break  # a single constraint was enough
-            miss = _try(finder, constraint, span, without, where, values)
+            miss = _try(db, constraint, span, without, where, values)
             if miss:
                 misses.append(miss)
                 found_one = True
@@ -116,7 +113,7 @@ def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple
 
 
 def _try(
-    finder: Finder,
+    db: sqlite3.Connection,
     constraint: str,
     span: Span | None,
     query: SpecQuery,
@@ -124,13 +121,11 @@ def _try(
     values: Values | None,
 ) -> NearMiss | None:
     """What there is without a constraint; None if there is nothing."""
-    found = finder.rows(finder.binaries([query], scope, MAX_COUNTED))
-    if not found:
+    found = tally(db, [query], scope)
+    if not found.total:
         return None
-    rows = [dict(zip(COLUMNS, map(str, row), strict=True)) for row in found]
-    counts = Counter(value for row in rows for value in values(row)) if values else Counter()
-    by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return NearMiss(constraint, span, len(rows), tuple(by_count[:MAX_INSTEAD]))
+    counts = values(found) if values else []
+    return NearMiss(constraint, span, found.total, tuple(counts[:MAX_INSTEAD]))
 
 
 def _relaxed(
@@ -145,13 +140,14 @@ def _relaxed(
         ("platform", "platform"),
         ("target", "target"),
         ("namespace", None),
-        ("hash", "hash"),
+        ("hash", None),
     ):
         part = getattr(root, name)
         if part is not None and (name != "hash" or root.name):
             nothing: Any = {name: None}
             without = replace(query, root=replace(root, **nothing))
-            parts.append((part.span, without, _column(column) if column else None))
+            values = _column(column) if column else None
+            parts.append((part.span, without, values))
     for variant in root.variants:
         others = tuple(other for other in root.variants if other is not variant)
         without = replace(query, root=replace(root, variants=others))
@@ -192,14 +188,12 @@ def _unknown(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> Iterator
 
 
 def _column(name: str) -> Values:
-    return lambda row: row[name].split() if name == "stacks" else (row[name],)
+    return lambda found: found.values.get(name, [])
 
 
 def _variant(name: str) -> Values:
-    def values(row: dict[str, str]) -> Iterator[str]:
-        for text in split_variants(row["variants"]):
-            if parse_variant(text).name == name:
-                yield text
+    def values(found: Tally) -> Counts:
+        return [it for it in found.values.get("variants", []) if parse_variant(it[0]).name == name]
 
     return values
 
@@ -209,9 +203,9 @@ def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestio
     root = query.root
     if root.name and root.name.text != "*":
         package = root.name.text
-        packages = [name for (name,) in db.execute("SELECT name FROM packages WHERE binaries > 0")]
-        if package not in packages:
-            near = tuple(get_close_matches(package, packages, n=3))
+        there = "SELECT 1 FROM packages WHERE binaries > 0 AND name = ?"
+        if not db.execute(there, (package,)).fetchone():
+            near = near_names(db, "packages", package, 3)
             yield Suggestion("package", package, root.name.span, near)
             return
         known = {

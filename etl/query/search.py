@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,8 +20,9 @@ from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 class Scope:
     """Where to look: in one tag or in all, in one stack or in all, for one machine or for any.
 
-    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, and
-    ``compiler`` one with its version, as binaries are listed with.
+    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
+    one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
+    listed with; ``also_in`` is a second stack.
     """
 
     tag: str | None = None
@@ -29,6 +30,10 @@ class Scope:
     runs_on: str | None = None
     os: str | None = None
     compiler: str | None = None
+    version: str | None = None
+    target: str | None = None
+    package: str | None = None
+    also_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,9 @@ class Search:
             ("target", scope.runs_on),
             ("operating system", scope.os),
             ("compiler", scope.compiler),
+            ("target", scope.target),
+            ("package", scope.package),
+            ("stack", scope.also_in),
         ):
             check_name(self._db, kind, name)
 
@@ -193,6 +201,18 @@ def _machine(scope: Scope) -> Node:
     )
 
 
+def _stacks(scope: Scope | None) -> list[str]:
+    return [it for it in (scope.stack, scope.also_in) if it] if scope else []
+
+
+def _sets_with(stack: str, add: Callable[[str, str], str]) -> str:
+    """The sets of stacks that have one, as SQL."""
+    return (
+        "(SELECT stack_set_id FROM stack_set_members WHERE stack_id ="
+        f" (SELECT id FROM stacks WHERE name = {add('stack', stack)}))"
+    )
+
+
 def _joined(
     start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
 ) -> Rows:
@@ -206,21 +226,27 @@ def _joined(
     if scope and scope.tag:
         tag = f"(SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
         conditions = [f"binaries.tag_id = {tag}", *conditions]
-    if scope and scope.stack:
-        sets = (
-            "(SELECT stack_set_id FROM stack_set_members WHERE stack_id ="
-            f" (SELECT id FROM stacks WHERE name = {add('stack', scope.stack)}))"
-        )
-        conditions.append(f"binaries.stack_set_id IN {sets}")
+    sets = [_sets_with(stack, add) for stack in _stacks(scope)]
+    conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
+    if scope and scope.package:
+        package = f"(SELECT id FROM packages WHERE name = {add('package', scope.package)})"
+        conditions.append(f"binaries.package_id = {package}")
     if scope and scope.compiler:
         compiler = f"(SELECT id FROM compilers WHERE name = {add('compiler', scope.compiler)})"
         conditions.append(f"binaries.compiler_id = {compiler}")
+    if scope and scope.target:
+        target = f"(SELECT id FROM targets WHERE name = {add('target', scope.target)})"
+        conditions.append(f"binaries.target_id = {target}")
+    if scope and scope.version:
+        versions = f"SELECT id FROM versions WHERE version = {add('version', scope.version)}"
+        conditions.append(f"binaries.version_id IN ({versions})")
     if scope and not scope.tag:
         newest = "specs.last_tag_id"
-        if scope.stack:
+        if sets:
+            inside = "".join(f" AND same.stack_set_id IN {it}" for it in sets)
             newest = (
                 "(SELECT max(same.tag_id) FROM binaries AS same"
-                f" WHERE same.spec_id = specs.id AND same.stack_set_id IN {sets})"
+                f" WHERE same.spec_id = specs.id{inside})"
             )
         conditions.append(f"binaries.tag_id = {newest}")
     where = f"\nWHERE {all_of(conditions)}" if conditions else ""

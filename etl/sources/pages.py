@@ -47,6 +47,11 @@ def read_pages(path: Path, selection: Selection = EVERYTHING) -> Iterator[Record
         yield from _read_one(path, selection)
 
 
+def holds_page(folder: Path) -> bool:
+    """Whether there is a page at any depth of a folder."""
+    return bool(list_folder(folder, _is_page)[0])
+
+
 def page_files(path: Path) -> Iterator[File]:
     """The pages at ``path`` as files; links and the like are passed over.
 

@@ -11,7 +11,7 @@ from etl.records import Record, Source
 from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
-from etl.sources.pages import read_pages
+from etl.sources.pages import holds_page, read_pages
 from etl.sources.recipes import read_recipes
 from etl.sources.selection import Selection
 from etl.text import printable
@@ -40,7 +40,20 @@ def read_source(
     elif is_build_cache(Path(name)):
         yield from read_build_caches(Path(name), selection)
     else:
-        yield from read_pages(Path(name), selection)
+        yield from _read_folder(Path(name), selection)
+
+
+def _read_folder(path: Path, selection: Selection) -> Iterator[Record]:
+    """Pages at any depth, and the build caches in folders beside them."""
+    inner = sorted(it for it in path.iterdir() if it.is_dir()) if path.is_dir() else []
+    caches = [it for it in inner if is_build_cache(it)]
+    if not caches:
+        yield from read_pages(path, selection)
+        return
+    if holds_page(path):
+        yield from read_pages(path, selection)
+    for folder in caches:
+        yield from read_build_caches(folder, selection)
 
 
 def read_recipe_folder(name: str) -> Iterator[Record]:

@@ -5,6 +5,7 @@ import io
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -160,3 +161,25 @@ def test_no_catalog(tmp_path: Path) -> None:
     result = find(tmp_path / "none.db", "hdf5")
     assert result.exit_code == 3
     assert "there is no catalog; make one with: spack-catalog build" in result.stderr
+
+
+def test_an_empty_spec(run: Any, sample_catalog: Path) -> None:
+    done = run("find", "", "--catalog", sample_catalog)
+    assert (done.code, done.out) == (2, "")
+    assert "expected a spec; '*' is any" in done.err
+
+
+def test_what_is_meant_is_told(run: Any, sample_catalog: Path) -> None:
+    done = run("find", "hdf5 1.14", "--catalog", sample_catalog)
+    assert done.code == 0
+    assert done.err == ("any of 2 specs was looked for: hdf5, 1.14\ndid you mean hdf5@1.14?\n")
+    other = run("find", "HDF5", "--catalog", sample_catalog)
+    assert (other.code, other.out) == (1, "")
+    assert "did you mean hdf5?" in other.err
+
+
+def test_in_all_tags_specs_are_counted(run: Any, sample_catalog: Path) -> None:
+    done = run("find", "hdf5", "--tag", "any", "--catalog", sample_catalog)
+    assert done.out.splitlines()[0] == (
+        "20 specs with a binary in any tag, each with the newest that has it"
+    )

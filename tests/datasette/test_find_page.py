@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -152,3 +153,67 @@ async def test_satisfies_of_what_is_no_spec(site: Any) -> None:
     )
     assert answer.status_code == 400
     assert "user-defined function raised exception" in answer.json()["error"]
+
+
+async def test_fields_without_a_spec_ask_for_any(site: Any) -> None:
+    found = (await site.client.get("/find.json?stack=tutorial&tag=develop-2025-07-20")).json()
+    assert found["total"] == len(found["binaries"]) == 35
+    page = await site.client.get("/find?stack=tutorial&tag=develop-2025-07-20")
+    assert "35 binaries in" in page.text
+
+
+async def test_all_is_there_page_by_page_and_at_once(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasette_spack.site.find.MAX_SHOWN", 100)
+    whole = (await site.client.get("/find.json?spec=*&tag=any")).json()
+    assert whole["total"] == len(whole["binaries"]) == 684
+    listed: list[str] = []
+    for number in range(1, 8):
+        page = (await site.client.get(f"/find?spec=*&tag=any&page={number}")).text
+        assert "684 specs with a binary in any tag" in page
+        listed += re.findall(r'<a href="/spec/[a-z2-7]+" title="([a-z2-7]{32})">', page)
+    assert listed == [row["hash"] for row in whole["binaries"]]
+    text = (await site.client.get("/find.csv?spec=*&tag=any")).text
+    assert len(list(csv.DictReader(io.StringIO(text)))) == 684
+
+
+async def test_facets_count_all_of_it(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("datasette_spack.site.find.MAX_SHOWN", 3)
+    page = (await site.client.get("/find?spec=*&tag=v2025.07.0")).text
+    rows = await sql(
+        site,
+        "SELECT target, count(*) AS n FROM binary_list WHERE tag = 'v2025.07.0' GROUP BY 1",
+    )
+    for row in rows:
+        assert re.search(rf">{row['target']}</a> <span class=\"muted\">{row['n']}</span>", page)
+    chosen = (await site.client.get("/find.json?spec=*&tag=v2025.07.0&package=hdf5")).json()
+    assert {row["package"] for row in chosen["binaries"]} == {"hdf5"}
+    assert chosen["total"] == len(chosen["binaries"])
+
+
+async def test_what_is_meant_is_offered(site: Any) -> None:
+    page = (await ask(site, "hdf5 mpi")).text
+    assert '<a href="/find?spec=hdf5+%2Bmpi" rel="nofollow"><code>hdf5 +mpi</code></a>?' in page
+    assert "mpi is a virtual package" in page
+    assert "Any of 2 specs: hdf5, 1.14." in (await ask(site, "hdf5 1.14")).text
+    assert (await ask(site, "hdf5 1.14", ".json")).json()["meant"] == ["did you mean hdf5@1.14?"]
+
+
+async def test_each_of_several_specs_is_explained(site: Any) -> None:
+    page = (await ask(site, "hdf55 zlibng")).text
+    assert "no package hdf55 in this catalog" in page
+    assert "no package zlibng in this catalog" in page
+
+
+async def test_no_more_streams_than_there_are_connections(site: Any) -> None:
+    database = site.get_database("catalog")
+    borrowed = [database.borrow() for _ in range(4)]
+    try:
+        busy = await ask(site, "hdf5", ".csv")
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "10")
+        assert (await ask(site, "hdf5")).status_code == 200
+    finally:
+        for connection in borrowed:
+            database.give_back(connection)
+    assert (await ask(site, "hdf5", ".csv")).status_code == 200

@@ -89,3 +89,11 @@ async def test_pages_of_a_thousand_rows_have_their_names(site: Any) -> None:
     many = ", ".join(map(str, range(1000)))
     found = (await ask(site, f"select count(*) from binaries where spec_id in ({many})")).json()
     assert found["rows"] == [[716]]
+
+
+async def test_a_query_that_takes_too_long_is_told_what_to_do(site: Any) -> None:
+    sql = "select count(*) from binaries a, binaries b, binaries c, binaries d"
+    page = await site.client.get("/catalog", params={"sql": sql})
+    assert page.status_code == 400
+    assert "The query took longer than this site allows. Name a tag or a package" in page.text
+    assert "sql_time_limit_ms" not in page.text

@@ -297,7 +297,7 @@ async def test_json_is_valid_to_the_letter(site: Any) -> None:
         ("/packages?q=hdf5", "1 package with binaries in Spack's build caches."),
         (
             "/compare/develop/v0.20.1",
-            "From develop to v0.20.1: 7 binaries came, 2 went; 1 new package, 0 upgraded.",
+            "From develop to v0.20.1: 7 binaries added, 2 removed; 1 new package, 0 upgraded.",
         ),
     ],
 )

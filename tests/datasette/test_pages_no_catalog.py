@@ -70,13 +70,42 @@ async def test_home_of_other_databases_is_that_of_datasette(tmp_path: Path) -> N
     assert (await datasette.client.get("/.json")).json()["other"]["tables_count"] == 1
 
 
-async def test_a_catalog_among_other_databases(tmp_path: Path, sample_catalog: Path) -> None:
-    catalog = tmp_path / "catalog.db"
+@pytest.mark.parametrize("name", ["catalog", "spack-2025"])
+async def test_a_catalog_among_other_databases(
+    tmp_path: Path, sample_catalog: Path, name: str
+) -> None:
+    catalog = tmp_path / f"{name}.db"
     catalog.write_bytes(sample_catalog.read_bytes())
     datasette = Datasette([str(catalog), other_database(tmp_path / "other.db")])
-    page = main_of((await datasette.client.get("/")).text)
+    home = (await datasette.client.get("/")).text
+    assert f'href="/{name}"' in home
+    assert 'href="/other"' in home
+    other = (await datasette.client.get("/other/something")).text
+    assert "site-header" not in other
+    page = main_of((await datasette.client.get("/home")).text)
     assert page.one("h1").text == "Which Spack binaries exist?"
     assert main_of((await datasette.client.get("/package/hdf5")).text).one("h1").text == "hdf5"
+    assert (await datasette.client.get("/find.csv?spec=hdf5")).text.startswith("tag,package,")
+    question = await datasette.client.get(f"/{name}/newest_versions.json?_shape=array")
+    assert {"package": "hdf5"}.items() <= {**question.json()[0], "package": "hdf5"}.items()
+    described = (await datasette.client.get("/-/metadata.json")).json()["databases"]
+    assert list(described) == [name]
+    assert "binary_list" in described[name]["tables"]
+
+
+async def test_a_catalog_alone_by_another_name(tmp_path: Path, sample_catalog: Path) -> None:
+    catalog = tmp_path / "spack-2025.db"
+    catalog.write_bytes(sample_catalog.read_bytes())
+    for options in ({"files": [str(catalog)]}, {"files": [], "immutables": [str(catalog)]}):
+        datasette = Datasette(**options)
+        page = (await datasette.client.get("/")).text
+        assert main_of(page).one("h1").text == "Which Spack binaries exist?"
+        offered = '<a href="/spack-2025.db">one SQLite file</a>' in page
+        assert offered is ("immutables" in options)
+        download = await datasette.client.get("/spack-2025.db")
+        assert download.status_code == (200 if offered else 403)
+        sql = (await datasette.client.get("/spack-2025.json?sql=select+satisfies(1,2)")).json()
+        assert sql["rows"] == [[0]]
 
 
 async def test_json_is_for_other_sites_only_where_that_is_wanted(sample_catalog: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -269,7 +271,7 @@ async def test_long_lists_have_pages(site: Any, monkeypatch: pytest.MonkeyPatch)
 async def test_two_tags_compared(history: Any) -> None:
     shown = await get(history, f"/compare/{FIRST}/{SECOND}")
     assert shown.one("h1").text == f"{FIRST} → {SECOND}"
-    lead = "7 binaries came, 4 went and 1 stayed. Of those that came, 2 take the place"
+    lead = "7 binaries added, 4 removed, 1 in both. Of those added, 2 take the place"
     assert lead in shown.text
     form = form_to(shown, "/compare")
     assert form.fields == {"old": FIRST, "new": SECOND, "stack": ""}
@@ -299,7 +301,7 @@ async def test_two_tags_compared(history: Any) -> None:
 
 async def test_the_other_way_round(history: Any) -> None:
     shown = await get(history, f"/compare/{SECOND}/{FIRST}")
-    assert "4 binaries came, 7 went and 1 stayed." in shown.text
+    assert "4 binaries added, 7 removed, 1 in both." in shown.text
     assert [row[:3] for row in shown.section("downgraded").one("table").rows[1:]] == [
         ["tool", "develop", "1.10"]
     ]
@@ -308,7 +310,7 @@ async def test_the_other_way_round(history: Any) -> None:
 async def test_two_tags_compared_in_one_stack(history: Any) -> None:
     shown = await get(history, f"/compare/{FIRST}/{SECOND}?stack=hep")
     assert shown.one("h1").text == f"{FIRST} → {SECOND}, stack hep"
-    assert "2 binaries came, 0 went and 0 stayed." in shown.text
+    assert "2 binaries added, 0 removed, 0 in both." in shown.text
     assert form_to(shown, "/compare").fields["stack"] == "hep"
     assert shown.links["The other way round"] == f"/compare/{SECOND}/{FIRST}?stack=hep"
 
@@ -368,3 +370,22 @@ async def test_what_is_not_there(history: Any, path: str, title: str, near: dict
     assert shown.one("h1").text == title
     assert near.items() <= shown.links.items()
     assert {"/packages", "/tags", "/stacks"} <= set(shown.links.values())
+
+
+async def test_a_comparison_is_whole_as_json_and_csv(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasette_spack.site.compare.MAX_ROWS", 3)
+    path = "/compare/develop-2025-07-20/v2025.07.0"
+    facts = (await site.client.get(f"{path}.json")).json()
+    section = facts["added_packages"]
+    assert len(section["rows"]) == section["total"] > 3
+    text = (await site.client.get(f"{path}.csv?list=added_packages")).text
+    listed = [row["package"] for row in csv.DictReader(io.StringIO(text))]
+    assert listed == [row["package"] for row in section["rows"]]
+    page = (await site.client.get(f"{path}?stack=")).text
+    assert f"here are the first 3 of {section['total']}" in page
+    wrong = await site.client.get(f"{path}.csv?list=nosuch")
+    assert (wrong.status_code, wrong.text[:5]) == (400, "list=")
+    gone = await site.client.get("/compare/develop-2025-07-20/nosuch.csv?list=stacks")
+    assert gone.status_code == 404

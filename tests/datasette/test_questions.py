@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
 from markupsafe import escape
 
-from datasette_spack.serve import packaged_json
+from datasette_spack.packaged import packaged_json
 
 QUERIES = packaged_json("metadata.json")["databases"]["catalog"]["queries"]
 CACHES = "https://binaries.spack.io"
@@ -271,12 +273,12 @@ ANSWERS: list[tuple[str, dict[str, str], list[list[Any]]]] = [
 
 #: What the form gives when nothing is filled in: how many rows, and the beginning of the first.
 FIRST_ANSWERS: dict[str, tuple[int, list[Any]]] = {
-    "find_binaries": (200, ["adiak", "0.2.2", "gcc@7.5.0", "ubuntu18.04", "x86_64_v3"]),
+    "find_binaries": (329, ["adiak", "0.2.2", "gcc@7.5.0", "ubuntu18.04", "x86_64_v3"]),
     "newest_versions": (93, ["adiak", "0.2.2", 1, 7]),
     "package_history": (1, ["py-pyproject-metadata", "develop-2025-03-30", "snapshot"]),
     "changed_packages": (52, ["arkouda", "new package", None, "2025.08.20", 2, 0]),
     "changed_binaries": (74, ["arkouda", "2025.08.20", "added", "none", "x86_64_v3"]),
-    "in_stack_not_in_other": (200, ["v2025.07.0", "adios2", "2.10.2", "gcc@12.2.0"]),
+    "in_stack_not_in_other": (532, ["v2025.07.0", "adios2", "2.10.2", "gcc@12.2.0"]),
     "where_is_hash": (47, ["23f4fjq4mbhanbl644dai3okgdnfzjxx", "openjpeg", "2.5.2"]),
     "dependencies_of": (21, [0, "openjpeg", "2.5.2"]),
     "needed_by": (1, ["libxml2"]),
@@ -318,3 +320,36 @@ async def test_every_question_has_a_page_with_its_fields(site: Any, name: str) -
     for field, text in QUERIES[name]["param_help"].items():
         assert f'name="{field}"' in page
         assert escape(text) in page
+
+
+async def test_an_answer_is_whole_and_its_page_says_so(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page of a question ends somewhere, and says where; JSON and CSV do not."""
+    rows = (await site.client.get("/catalog/in_stack_not_in_other.json?_shape=array")).json()
+    assert len(rows) > 300
+    arrays = (await site.client.get("/catalog/in_stack_not_in_other.json")).json()
+    assert (arrays["ok"], arrays["truncated"]) == (True, False)
+    assert [dict(zip(arrays["columns"], it, strict=True)) for it in arrays["rows"]] == rows
+    text = (await site.client.get("/catalog/in_stack_not_in_other.csv")).text
+    assert [it["hash"] for it in csv.DictReader(io.StringIO(text))] == [it["hash"] for it in rows]
+    page = (await site.client.get("/catalog/in_stack_not_in_other")).text
+    assert f"The first 200 of {len(rows)} rows; JSON and CSV have them all." in page
+    assert page.count("<tr>") == 201
+
+
+async def test_more_rows_than_a_page_reads_are_counted(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "max_returned_rows", 300)
+    rows = (await site.client.get("/catalog/find_binaries.json?_shape=array&tag=any")).json()
+    page = (await site.client.get("/catalog/find_binaries?tag=any")).text
+    assert len(rows) == 0  # all tags are only for a package that is named
+    rows = (await site.client.get("/catalog/in_stack_not_in_other.json?_shape=array")).json()
+    page = (await site.client.get("/catalog/in_stack_not_in_other")).text
+    assert f"The first 200 of {len(rows)} rows;" in page
+
+
+async def test_an_unknown_database_has_no_questions(site: Any) -> None:
+    answer = await site.client.get("/nosuch/find_binaries.csv")
+    assert answer.status_code == 404

@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from datasette_spack.current import CurrentCatalog
-from datasette_spack.serve import datasette_for, packaged_json
+from datasette_spack.packaged import packaged_json
+from datasette_spack.serve import datasette_for
 from tests.servers import said, serving, serving_and_looking
 from tests.sites import build, item, page, place_of, write_site
 

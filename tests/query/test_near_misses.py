@@ -94,4 +94,4 @@ def test_sentences() -> None:
         "without +mpi: 12 binaries; there is ~mpi (12)"
     )
     assert str(NearMiss("^mpi", (5, 9), 1)) == "without ^mpi: 1 binary"
-    assert str(NearMiss("+mpi", (5, 9), 1000)) == "without +mpi: 1,000 or more binaries"
+    assert str(NearMiss("+mpi", (5, 9), 1000)) == "without +mpi: 1,000 binaries"

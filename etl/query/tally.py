@@ -1,0 +1,89 @@
+"""How many binaries a search finds, and how many have each value: all of them, not a sample."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from etl.catalog.sql_text import Parameters
+from etl.catalog.variant_text import split_variants
+from etl.query.find import Finder
+from etl.query.search import Scope, Search
+from etl.spack.tree import SpecQuery
+
+MOST = 100_000
+"""Binaries that are broken down by their values; of more only the number is told."""
+
+_COLUMNS = {
+    "tag": ("tag_id", "tags", "name"),
+    "package": ("package_id", "packages", "name"),
+    "version": ("version_id", "versions", "version"),
+    "compiler": ("compiler_id", "compilers", "name"),
+    "os": ("os_id", "operating_systems", "name"),
+    "platform": ("platform_id", "platforms", "name"),
+    "target": ("target_id", "targets", "name"),
+    "stacks": ("stack_set_id", "stack_sets", "stacks"),
+    "variants": ("variant_set_id", "variant_sets", "variants"),
+}
+
+Counts = list[tuple[str, int]]
+"""Values and how many binaries have each, the most first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many binaries there are; ``values`` by column, empty where there are more than ``MOST``.
+
+    Of ``stacks`` and ``variants`` a binary has several values.
+    """
+
+    total: int = 0
+    values: dict[str, Counts] = field(default_factory=dict)
+
+    def shared(self, column: str) -> list[str]:
+        """The values that all binaries have."""
+        return [value for value, count in self.values.get(column, ()) if count == self.total]
+
+
+def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) -> Tally:
+    """Count what a search finds.
+
+    Raises:
+        UnanswerableError: the catalog cannot answer a query as Spack would.
+        UsageError: the scope names what is not there.
+    """
+    parameters = Parameters()
+    rows = Search(db).binaries(queries, scope, parameters)
+    keys = ", ".join(f"binaries.{key}" for key, _, _ in _COLUMNS.values())
+    sql = f"SELECT {keys}\n{rows.sql}\nLIMIT {MOST + 1}"
+    found = db.execute(sql, parameters.values).fetchall()
+    if len(found) > MOST:
+        return Tally(Finder(db).count(queries, scope))
+    if not found:
+        return Tally()
+    columns = zip(_COLUMNS.items(), zip(*found, strict=True), strict=True)
+    return Tally(
+        len(found),
+        {
+            name: _named(db, name, table, text, Counter(ids))
+            for (name, (_, table, text)), ids in columns
+        },
+    )
+
+
+def _named(db: sqlite3.Connection, name: str, table: str, text: str, by_id: Counter[int]) -> Counts:
+    """The counts by name in the place of those by id."""
+    names = db.execute(f"SELECT id, {text} FROM {table} WHERE id IN ({', '.join(map(str, by_id))})")
+    counts: Counter[str] = Counter()
+    for id_, value in names:
+        for part in _parts(name, value):
+            counts[part] += by_id[id_]
+    return sorted(counts.items(), key=lambda it: (-it[1], it[0]))
+
+
+def _parts(column: str, text: str) -> Sequence[str]:
+    if column == "variants":
+        return split_variants(text)
+    return text.split() if column == "stacks" else (text,)

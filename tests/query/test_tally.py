@@ -1,0 +1,56 @@
+"""How many binaries there are and what they have: as counted by SQL of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.query import tally as module
+from etl.query.find import Scope
+from etl.query.tally import Tally, tally
+from etl.spack.syntax import parse_spec
+
+RELEASE = "v2025.07.0"
+
+
+@pytest.mark.parametrize("column", ["version", "compiler", "os", "platform", "target", "package"])
+def test_values_of_a_column(sample_catalog: Path, column: str) -> None:
+    with open_catalog(sample_catalog) as db:
+        found = tally(db, [parse_spec("*+mpi")], Scope(RELEASE))
+        rows = db.execute(
+            f"SELECT {column}, count(*) FROM binary_list WHERE tag = ? AND hash IN"
+            " (SELECT hash FROM spec_variants WHERE name = 'mpi' AND value = 'true')"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            (RELEASE,),
+        ).fetchall()
+    assert found.values[column] == rows
+    assert found.total == sum(count for _, count in rows) > 0
+
+
+def test_stacks_and_variants(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        found = tally(db, [parse_spec("hdf5")], Scope(RELEASE))
+        stacks = db.execute(
+            "SELECT stack, count(*) FROM binary_stacks WHERE tag = ? AND package = 'hdf5'"
+            " GROUP BY 1 ORDER BY 2 DESC, 1",
+            (RELEASE,),
+        ).fetchall()
+        shared = db.execute(
+            "SELECT count(*) FROM binary_list WHERE tag = ? AND package = 'hdf5'"
+            " AND ' ' || variants || ' ' LIKE '% +mpi %'",
+            (RELEASE,),
+        ).fetchone()
+    assert found.values["stacks"] == stacks
+    assert dict(found.values["variants"])["+mpi"] == shared[0]
+    assert found.shared("package") == ["hdf5"]
+    assert "+mpi" not in found.shared("variants")
+    assert "+shared" in found.shared("variants")
+
+
+def test_nothing_and_too_much(sample_catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_catalog(sample_catalog) as db:
+        assert tally(db, [parse_spec("nosuch")], Scope()) == Tally()
+        monkeypatch.setattr(module, "MOST", 10)
+        assert tally(db, [parse_spec("*")], Scope()) == Tally(684)
