@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +25,11 @@ sys.path.insert(0, str(CHECKOUT))  # what tests share is imported as ``tests.sit
 
 
 @pytest.fixture(scope="session")
-def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def real_data() -> Path:
     """The folder of real data, unpacked; what is in it, ``tests/data/README.md`` tells."""
-    folder = tmp_path_factory.mktemp("real")
-    for archive in sorted((CHECKOUT / "tests" / "data" / "real").glob("*.tar.xz")):
-        with tarfile.open(archive) as packed:
-            packed.extractall(folder, filter="data")
-    return folder
+    from tests.real_data import unpacked
+
+    return unpacked()
 
 
 @pytest.fixture(scope="session")
