@@ -140,7 +140,7 @@ class Mirror:
     """The build cache of one stack under one tag, as its index lists it.
 
     ``available[i]`` says whether ``specs[i]`` is in the build cache, or only mentioned there as
-    a dependency.
+    a dependency; ``view`` is the part of the build cache at ``url`` that it is, if not all of it.
     """
 
     place: str
@@ -149,6 +149,7 @@ class Mirror:
     url: str | None
     specs: tuple[Spec, ...]
     available: tuple[bool, ...]
+    view: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

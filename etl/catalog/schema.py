@@ -68,6 +68,7 @@ TABLES: dict[str, str] = {
         tag_id INTEGER NOT NULL REFERENCES tags(id),
         stack_id INTEGER NOT NULL REFERENCES stacks(id),
         url TEXT,
+        view TEXT,
         binaries INTEGER NOT NULL DEFAULT 0,
         UNIQUE (tag_id, stack_id)
     """,

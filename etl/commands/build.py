@@ -9,6 +9,7 @@ import click
 
 from etl.commands.options import catalog_option, progress_option, selection_options
 from etl.progress import Progress, silently
+from etl.sources.build_caches.naming import read_owner
 from etl.sources.download.fetch import Fetcher
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
@@ -23,6 +24,13 @@ _PROBLEMS_SHOWN = 20
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @catalog_option
 @selection_options
+@click.option("--view", multiple=True, metavar="NAME", help="Read only this view; repeatable.")
+@click.option(
+    "--as",
+    "owner",
+    metavar="TAG[/STACK]",
+    help="What a mirror is that does not say whose it is. [default: the name of its folder]",
+)
 @click.option("--strict", is_flag=True, help="Write nothing if any input is refused.")
 @click.option("--offline", is_flag=True, help="Read addresses from the download cache alone.")
 @click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
@@ -38,6 +46,8 @@ def build(
     tag: tuple[str, ...],
     stack: tuple[str, ...],
     package: tuple[str, ...],
+    view: tuple[str, ...],
+    owner: str | None,
     strict: bool,
     offline: bool,
     sizes: bool,
@@ -55,7 +65,11 @@ def build(
     3 nothing was written.
     """
     started = time.monotonic()
-    selection = Selection(frozenset(tag), frozenset(stack), frozenset(package))
+    if owner is not None:
+        read_owner(owner)  # which refuses what cannot be one
+    selection = Selection(
+        frozenset(tag), frozenset(stack), frozenset(package), frozenset(view), owner
+    )
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
         streams = [(name, read_source(name, selection, fetcher, sizes=sizes)) for name in sources]

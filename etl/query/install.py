@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from etl.query.found import Row
 
 _MIRRORS = """
-    SELECT tags.name, stacks.name, mirrors.url FROM mirrors
+    SELECT stacks.name, mirrors.url, mirrors.view FROM mirrors
     JOIN tags ON tags.id = mirrors.tag_id
     JOIN stacks ON stacks.id = mirrors.stack_id
     WHERE mirrors.url IS NOT NULL AND tags.name = ?
@@ -30,14 +31,15 @@ def install_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[st
     Pages of cache.spack.io do not give its address, but are of Spack's public build caches, whose
     addresses follow a rule.
     """
-    mirrors: dict[str, str] = {}
+    mirrors: dict[str, _Address] = {}
     installs: list[str] = []
-    addresses: dict[str, dict[str, str]] = {}
+    addresses: dict[str, dict[str, _Address]] = {}
     for row in rows:
         tag, stacks = row["tag"], row["stacks"].split()
         if tag not in addresses:
             found = db.execute(_MIRRORS, (tag,)).fetchall()
-            addresses[tag] = {stack: url for _, stack, url in found} or _public(db, tag)
+            told = {stack: _Address(url, view) for stack, url, view in found}
+            addresses[tag] = told or _public(db, tag)
         known = [stack for stack in sorted(stacks, key=_root_first) if stack in addresses[tag]]
         if known:
             name = tag if known[0] == _ROOT else f"{tag}-{known[0]}"
@@ -45,19 +47,31 @@ def install_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[st
         else:
             installs.append(f"# no address is known of a build cache of {tag} that has this:")
         installs.append(f"spack install --cache-only {row['package']}/{row['hash']}")
-    yield from (f"spack mirror add {name} {url}" for name, url in mirrors.items())
+    if any(address.view for address in mirrors.values()):
+        yield "# a view of a build cache needs Spack 1.2 or newer"
+    for name, address in mirrors.items():
+        view = f"--name {address.view} " if address.view else ""
+        yield f"spack mirror add {view}{name} {address.url}"
     if mirrors:
         yield "spack buildcache keys --install --trust"
     yield from installs
 
 
-def _public(db: sqlite3.Connection, tag: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where a build cache is, and which view of it is meant, if not all of it."""
+
+    url: str
+    view: str | None = None
+
+
+def _public(db: sqlite3.Connection, tag: str) -> dict[str, _Address]:
     """The addresses of a tag's build caches by the rule, if they are Spack's public ones."""
     (is_public,) = db.execute(_IS_PUBLIC, (tag,)).fetchone()
     if not is_public:
         return {}
     return {
-        stack: f"{_PUBLIC}/{tag}" if stack == _ROOT else f"{_PUBLIC}/{tag}/{stack}"
+        stack: _Address(f"{_PUBLIC}/{tag}" if stack == _ROOT else f"{_PUBLIC}/{tag}/{stack}")
         for (stack,) in db.execute("SELECT name FROM stacks")
     }
 

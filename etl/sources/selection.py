@@ -1,4 +1,4 @@
-"""Which part of a source is asked for: ``--tag``, ``--stack`` and ``--package``."""
+"""Which part of a source is asked for: ``--tag``, ``--stack``, ``--package`` and ``--view``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The tags, stacks and packages to read; an empty set means all."""
+    """The tags, stacks, packages and views to read; an empty set means all.
+
+    ``owner`` is ``TAG`` or ``TAG/STACK`` for a mirror that does not say whose it is.
+    """
 
     tags: frozenset[str] = frozenset()
     stacks: frozenset[str] = frozenset()
     packages: frozenset[str] = frozenset()
+    views: frozenset[str] = frozenset()
+    owner: str | None = None
 
     def wants(self, tag: str, package: str) -> bool:
         """Whether the binaries of this package in this tag are asked for."""

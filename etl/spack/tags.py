@@ -79,6 +79,7 @@ RELEASE_DATES = {
     "1.1.0": "2025-11-14",
     "2025.07.0": "2025-07-18",
     "2025.11.0": "2025-11-14",
+    "2026.10.0": "2026-10-16",
 }
 
 _DATES = sorted((sort_key(release), day) for release, day in RELEASE_DATES.items())

@@ -201,9 +201,15 @@ def _write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None
     insert(
         db,
         "mirrors",
-        "tag_id, stack_id, url, binaries",
+        "tag_id, stack_id, url, view, binaries",
         (
-            (tag, stack, intake.address(tag_names[tag], stacks[stack]), mirrors[tag, stack])
+            (
+                tag,
+                stack,
+                intake.address(tag_names[tag], stacks[stack]),
+                intake.views.get((tag_names[tag], stacks[stack])),
+                mirrors[tag, stack],
+            )
             for tag, stack in sorted(mirrors)
         ),
     )

@@ -36,7 +36,8 @@ class Intake:
     """What was read, beside the statements on the shelf.
 
     ``sources`` are kind, location and SHA-256; ``stacks`` are all stacks that are named;
-    ``mirrors`` are the addresses of build caches by tag and stack, as far as they are told;
+    ``mirrors`` are the addresses of build caches by tag and stack, as far as they are told, and
+    ``views`` the parts of them where they are no whole ones;
     ``tag_mirrors`` the address of the top-level build cache of each tag that pages are about, as
     the site has it, and ``told_mirrors`` those that pages tell; ``names`` is what the user calls
     each source;
@@ -48,6 +49,7 @@ class Intake:
     problems: list[SourcedProblem] = field(default_factory=list)
     stacks: set[str] = field(default_factory=set)
     mirrors: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    views: dict[tuple[str, str], str | None] = field(default_factory=dict)
     tag_mirrors: dict[str, str] = field(default_factory=dict)
     told_mirrors: dict[str, set[str]] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class Intake:
             self.shelf.put_mirror(record, len(self.sources))
             key = record.tag, record.stack
             self.mirrors[key] = record.url or self.mirrors.get(key)
+            # What one index has of all of a mirror, a view of it adds nothing to.
+            self.views[key] = record.view if self.views.get(key, "") is not None else None
             self.stacks.add(record.stack)
             self.statements += 1
         elif isinstance(record, Tag):

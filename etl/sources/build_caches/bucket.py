@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 from etl.errors import SourceError
 from etl.page_format.names import is_name, is_tag
 from etl.records import Problem
-from etl.sources.build_caches.layouts import Found, Index, index_at, wanted
+from etl.sources.build_caches.layouts import Found, wanted
+from etl.sources.build_caches.places import Index, index_at
 from etl.sources.decode import decode_json, shown
 from etl.sources.download.addresses import public_address
 from etl.sources.selection import Selection

@@ -10,8 +10,9 @@ from pathlib import Path
 from etl.errors import SourceError
 from etl.records import Digest, Mirror, Problem, Record, Source, Spec
 from etl.sources.build_caches.database import Database, read_database
-from etl.sources.build_caches.layouts import MANIFEST_NAME, Found, Index, join
+from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
+from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import unpack
 from etl.sources.files import is_checksum
@@ -115,7 +116,8 @@ class IndexReader:
             yield from sizes.problems(self._store.name(index.mirror))
             self._read += sizes.read
             specs = tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs)
-        yield Mirror(place, index.tag, index.stack, index.url, specs, database.available)
+        view = index.view or None
+        yield Mirror(place, index.tag, index.stack, index.url, specs, database.available, view)
 
 
 def _binaries(database: Database) -> list[Spec]:

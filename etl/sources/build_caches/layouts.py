@@ -7,28 +7,27 @@ layouts 3 and 2 side by side.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from etl.errors import SourceError, UsageError
 from etl.page_format.names import is_name
 from etl.records import Problem
+from etl.sources.build_caches.naming import ROOT, looks_like_tag, owner_of, with_views
+from etl.sources.build_caches.places import (
+    BARE_INDEXES,
+    BUCKET_LIST,
+    MANIFEST_FOLDER,
+    MANIFEST_NAME,
+    V2_FOLDER,
+    V2_INDEX,
+    V3_INDEX,
+    Index,
+    index_at_mirror,
+    join,
+)
 from etl.sources.selection import Selection
-
-Layout = Literal["v3", "v2", "bare"]
-
-ROOT = "root"
-
-MANIFEST_FOLDER = "v3/manifests/index"
-MANIFEST_NAME = "index.manifest.json"
-V3_INDEX = f"{MANIFEST_FOLDER}/{MANIFEST_NAME}"
-V2_FOLDER = "build_cache"
-V2_INDEX = f"{V2_FOLDER}/index.json"
-BARE_INDEXES = ("index.json", "index.json.gz")
-BUCKET_LIST = "cache_spack_io_index.json"
 
 _OWN_FOLDERS = frozenset({"v3", "blobs", V2_FOLDER, "_cache", "_data"})
 """Folders of a mirror, or of the site, that are no stack."""
@@ -36,75 +35,15 @@ _OWN_FOLDERS = frozenset({"v3", "blobs", V2_FOLDER, "_cache", "_data"})
 _RELEASES = "releases"
 """A folder of the bucket in which some releases have theirs."""
 
-_TAG = re.compile(r"develop|develop-\d{4}-\d\d-\d\d|v\d[\w.+-]{0,60}", re.ASCII)
-_BLOB = re.compile(r"(?:(.*)/)?blobs/sha256/([0-9a-f]{2})/([0-9a-f]{64})", re.DOTALL)
-
 _MAX_LOOKS = 2_000
 """How many folders are looked into before a folder is held to have no build cache in it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index to be read.
-
-    ``place`` is its path or address, or that of the manifest that names it; ``mirror`` is that of
-    the mirror, ``""`` where the mirror is the source itself; ``checksum`` is the SHA-256 that the
-    place implies.
-    """
-
-    place: str
-    mirror: str
-    layout: Layout
-    tag: str = ""
-    stack: str = ""
-    url: str | None = None
-    checksum: str | None = None
+_MAX_VIEWS = 10_000
+"""How many views of one mirror are read; more are refused."""
 
 
 Mirrors = tuple[str, list[Index]]
 """A mirror's place, and the indexes in it."""
-
-
-def index_at(place: str) -> Index:
-    """The index at a place that ends as the layouts have it.
-
-    Raises:
-        SourceError: it ends otherwise.
-    """
-    blob = _BLOB.fullmatch(place)
-    if blob and blob[3].startswith(blob[2]):
-        return Index(place, blob[1] or "", "v3", checksum=blob[3])
-    for ending, layout in ((V3_INDEX, "v3"), (V2_INDEX, "v2")):
-        if place == ending or place.endswith("/" + ending):
-            return Index(place, place.removesuffix(ending).rstrip("/"), layout)  # type: ignore[arg-type]
-    if place.rpartition("/")[2] in BARE_INDEXES:
-        return Index(place, place.rpartition("/")[0], "bare")
-    raise SourceError(place, f"not where a build cache has its index, such as …/{V2_INDEX}")
-
-
-def join(folder: str, place: str) -> str:
-    """A place inside a folder; the folder ``""`` is the source itself."""
-    return f"{folder}/{place}" if folder else place
-
-
-def looks_like_tag(name: str) -> bool:
-    """Whether the tags of cache.spack.io are called so: develop, a snapshot of it, or a release."""
-    return _TAG.fullmatch(name) is not None
-
-
-def name_lone(indexes: list[Index], selection: Selection, source: str) -> list[Index]:
-    """The indexes of one mirror, with the tag and the stack that the user names.
-
-    Raises:
-        UsageError: the user names none, or several.
-    """
-    if len(selection.tags) != 1 or len(selection.stacks) != 1:
-        raise UsageError(
-            f"{source}: an index does not say whose it is; name its tag and its stack with one"
-            " --tag and one --stack (the top-level build cache of a tag is the stack root)"
-        )
-    (tag,), (stack,) = selection.tags, selection.stacks
-    return [replace(index, tag=tag, stack=stack) for index in indexes]
 
 
 def wanted(index: Index, selection: Selection) -> bool:
@@ -144,7 +83,8 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
         for place, indexes in _inside(folder, child, problems)
         if indexes
     ]
-    if deeper or (below and not own and all(looks_like_tag(name) for name, _ in below)):
+    names = [place.removeprefix(f"{_RELEASES}/") for place, _ in below]
+    if deeper or (below and not own and all(map(looks_like_tag, names))):
         found = list(_of_bucket(below, deeper))
         problems += (
             Problem(index.place, "refused", "an index beside folders of tags; whose is it?")
@@ -153,8 +93,42 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
     elif below:
         found = list(_of_tag(_tag_of(folder, selection), own, below))
     else:
-        found = name_lone(own, selection, folder.name) if own else []
-    return Found(tuple(index for index in found if wanted(index, selection)), tuple(problems))
+        found = name_lone(own, selection, str(folder.resolve())) if own else []
+    return chosen(with_views(found), selection, problems)
+
+
+def chosen(indexes: Iterable[Index], selection: Selection, problems: Iterable[Problem]) -> Found:
+    """Those of the indexes that are asked for; a view that is asked for and not there is told."""
+    found = list(indexes)
+    views = {index.view for index in found if index.view}
+    missing = [
+        Problem(MANIFEST_FOLDER, "refused", f"there is no view {view}; there are: {_some(views)}")
+        for view in sorted(selection.views - views)
+    ]
+    asked = [index for index in found if not selection.views or index.view in selection.views]
+    left = tuple(index for index in asked if wanted(index, selection))
+    if asked and not left:
+        names = {f"{index.tag}/{index.stack}" for index in asked}
+        message = f"nothing is of the tags and stacks asked for; there are: {_some(names)}"
+        missing.append(Problem(".", "refused", message))
+    return Found(left, (*problems, *missing))
+
+
+def name_lone(indexes: list[Index], selection: Selection, path: str) -> list[Index]:
+    """The indexes of one mirror, with its tag and its stack.
+
+    Raises:
+        UsageError: whose it is has to be told by the user.
+    """
+    bare = all(index.layout == "bare" for index in indexes)
+    owner = owner_of(selection, path, bare=bare)
+    return [replace(index, tag=owner.tag, stack=owner.stack) for index in indexes]
+
+
+def _some(names: set[str]) -> str:
+    listed = sorted(names)
+    more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
+    return (", ".join(listed[:10]) or "none") + more
 
 
 def holds_index(folder: Path) -> bool:
@@ -179,7 +153,8 @@ def holds_index(folder: Path) -> bool:
 def indexes_of(folder: Path, mirror: str) -> list[Index]:
     """The indexes of the mirror at ``mirror`` inside a folder, layout 3 first."""
     path = folder / mirror
-    places = [V3_INDEX] if (path / V3_INDEX).is_file() else _views(path)
+    places = [V3_INDEX] if (path / V3_INDEX).is_file() else []
+    places += _views(path / MANIFEST_FOLDER)
     if (path / V2_INDEX).is_file():
         places.append(V2_INDEX)
     if not places:
@@ -187,20 +162,22 @@ def indexes_of(folder: Path, mirror: str) -> list[Index]:
     return [index_at_mirror(mirror, place) for place in places]
 
 
-def index_at_mirror(mirror: str, place: str) -> Index:
-    """The index at a place of a mirror; ``place`` is one of those in this module, or a view's."""
-    layout: Layout = "v3" if place.startswith("v3/") else "v2" if place == V2_INDEX else "bare"
-    return Index(join(mirror, place), mirror, layout)
-
-
-def _views(path: Path) -> list[str]:
-    """The manifests of a mirror's views: indexes of a part of it, which newer Spacks can write."""
+def _views(folder: Path, inside: str = "", depth: int = 3) -> list[str]:
+    """The manifests of a mirror's views, which may lie in folders: ``stacks/e4s``."""
+    places: list[str] = []
     try:
-        names = sorted(view.name for view in (path / MANIFEST_FOLDER).iterdir())
+        entries = sorted(it for it in (folder / inside).iterdir() if it.is_dir())
     except OSError:
         return []
-    places = (f"{MANIFEST_FOLDER}/{name}/{MANIFEST_NAME}" for name in names)
-    return [place for place in places if (path / place).is_file()]
+    for entry in entries[:_MAX_VIEWS]:
+        name = join(inside, entry.name)
+        if not is_name(entry.name):
+            continue
+        if (entry / MANIFEST_NAME).is_file():
+            places.append(f"{MANIFEST_FOLDER}/{name}/{MANIFEST_NAME}")
+        if depth > 1:
+            places += _views(folder, name, depth - 1)
+    return places
 
 
 def _below(folder: Path, problems: list[Problem]) -> Iterator[Mirrors]:

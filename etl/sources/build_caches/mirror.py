@@ -12,17 +12,10 @@ from etl.errors import SourceError
 from etl.records import Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
 from etl.sources.build_caches.indexes import IndexReader
-from etl.sources.build_caches.layouts import (
-    BARE_INDEXES,
-    BUCKET_LIST,
-    Found,
-    Index,
-    find_indexes,
-    holds_index,
-    index_at,
-    name_lone,
-)
+from etl.sources.build_caches.layouts import Found, chosen, find_indexes, holds_index, name_lone
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE
+from etl.sources.build_caches.naming import with_views
+from etl.sources.build_caches.places import BARE_INDEXES, BUCKET_LIST, Index, index_at
 from etl.sources.build_caches.sizes import sizes_in_folder
 from etl.sources.decode import GZIP_MAGIC, shown
 from etl.sources.selection import EVERYTHING, Selection
@@ -57,7 +50,8 @@ def read_build_caches(path: Path, selection: Selection = EVERYTHING) -> Iterator
         yield from _read_bucket(path.parent, path.name, shown(path.name), selection)
     else:
         folder, index = _lone_index(path)
-        found = Found(tuple(name_lone([index], selection, path.name)))
+        where = str(folder.resolve()) if index.layout != "bare" else path.name
+        found = chosen(with_views(name_lone([index], selection, where)), selection, ())
         yield from _read(folder, found, shown(path.name), selection)
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from etl.errors import SourceError
 from etl.records import Problem
-from etl.sources.build_caches.layouts import V2_FOLDER, Index, join
 from etl.sources.build_caches.manifests import (
     MAX_MANIFEST_BYTES,
     TARBALL_MEDIA_TYPE,
     find_blob,
     unsigned,
 )
+from etl.sources.build_caches.places import V2_FOLDER, Index, join
 from etl.sources.decode import decode_json
 from etl.sources.stores import FolderStore, reason_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -10,17 +11,18 @@ from etl.errors import SourceError
 from etl.records import Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
 from etl.sources.build_caches.indexes import IndexReader
-from etl.sources.build_caches.layouts import (
+from etl.sources.build_caches.layouts import Found, chosen, name_lone
+from etl.sources.build_caches.naming import with_views
+from etl.sources.build_caches.places import (
     BARE_INDEXES,
     BUCKET_LIST,
     V2_INDEX,
     V3_INDEX,
-    Found,
     Index,
     index_at,
     index_at_mirror,
     join,
-    name_lone,
+    view_place,
 )
 from etl.sources.build_caches.web_sizes import sizes_on_web
 from etl.sources.download.addresses import public_address
@@ -54,7 +56,10 @@ def read_url(
 
 
 def _find(store: WebStore, url: str, selection: Selection) -> Found:
-    """The indexes at an address."""
+    """The indexes at an address; what comes after a ``#`` in it is the name of a view."""
+    url, _, view = url.partition("#")
+    if view:
+        selection = replace(selection, views=selection.views | {view})
     public = public_address(url)
     if public.endswith("/" + BUCKET_LIST):
         return _in_list(store, url, url.rpartition(BUCKET_LIST)[0], selection)
@@ -72,22 +77,42 @@ def _probe(store: WebStore, base: str, selection: Selection) -> Found:
         return _in_list(store, join(base, BUCKET_LIST), base, selection)
     except MissingError as error:
         no_list = error
-    # Whose a mirror is must be known, or it would be downloaded in vain.
-    name_lone([], selection, public_address(base))
     exists = store.fetcher.exists
-    places = [place for place in (V3_INDEX, V2_INDEX) if exists(join(base, place))]
+    views = [view_place(view) for view in sorted(selection.views)] or _ruled_views(store, base)
+    places = [it for it in (V3_INDEX, *views, V2_INDEX) if exists(join(base, it))]
     if not places:
         places = [place for place in BARE_INDEXES if exists(join(base, place))][:1]
     if not places and store.fetcher.offline:
         raise no_list
     if not places:
+        looked_for = ", ".join((BUCKET_LIST, V3_INDEX, *views, V2_INDEX))
         raise SourceError(
-            public_address(base),
-            f"no build cache there: no {BUCKET_LIST}, {V3_INDEX}, {V2_INDEX} or index.json",
+            public_address(base), f"no build cache there: no {looked_for} or index.json"
         )
     indexes = [index_at_mirror(base, place) for place in places]
-    named = name_lone(indexes, selection, public_address(base))
-    return Found(tuple(map(_with_address, named)))
+    named = with_views(name_lone(indexes, selection, public_address(base)))
+    return chosen(map(_with_address, named), selection, ())
+
+
+_MAX_PATCHES = 20
+
+
+def _ruled_views(store: WebStore, base: str) -> list[str]:
+    """Views that a mirror of the public bucket has by rule: the releases of ``v2026.10``.
+
+    Others cannot be listed over HTTP; the user names them.
+    """
+    branch = _BRANCH.fullmatch(public_address(base).rstrip("/").rpartition("/")[2])
+    views: list[str] = []
+    for patch in range(_MAX_PATCHES if branch else 0):
+        place = view_place(f"{branch[0] if branch else ''}.{patch}")
+        if not store.fetcher.exists(join(base, place)):
+            break
+        views.append(place)
+    return views
+
+
+_BRANCH = re.compile(r"v[0-9]{1,4}\.[0-9]{1,4}")
 
 
 def _in_list(store: WebStore, place: str, base: str, selection: Selection) -> Found:

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from etl.errors import SourceError
 from etl.records import Spec
-from etl.sources.build_caches.layouts import V2_FOLDER, Index
 from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES, TARBALL_MEDIA_TYPE, find_blob
+from etl.sources.build_caches.places import V2_FOLDER, Index
 from etl.sources.build_caches.sizes import MANIFEST_ENDING, SPEC_MANIFESTS, TARBALL_ENDING, Sizes
 from etl.sources.download.client import MissingError
 from etl.sources.download.fetch import Fetcher

@@ -8,7 +8,7 @@ import pytest
 from etl.errors import SourceError
 from etl.records import Problem
 from etl.sources.build_caches.bucket import read_bucket_list
-from etl.sources.build_caches.layouts import Index
+from etl.sources.build_caches.places import Index
 from etl.sources.selection import EVERYTHING, Selection
 
 BASE = "http://127.0.0.1:8000/bucket"

@@ -6,13 +6,9 @@ import pytest
 
 from etl.errors import SourceError, UsageError
 from etl.records import Problem
-from etl.sources.build_caches.layouts import (
-    Index,
-    find_indexes,
-    holds_index,
-    index_at,
-    looks_like_tag,
-)
+from etl.sources.build_caches.layouts import find_indexes, holds_index
+from etl.sources.build_caches.naming import looks_like_tag
+from etl.sources.build_caches.places import Index, index_at
 from etl.sources.selection import EVERYTHING, Selection
 
 V2 = "build_cache/index.json"
@@ -87,9 +83,28 @@ def test_a_tag_that_the_user_names(tmp_path: Path) -> None:
 def test_one_mirror(tmp_path: Path) -> None:
     folder = make(tmp_path / "mine", V3)
     assert whose(folder, Selection(frozenset({"t"}), frozenset({"s"}))) == [("t", "s", V3)]
-    for tags, stacks in (("", "s"), ("t", ""), ("t", "sx"), ("tx", "s")):
-        with pytest.raises(UsageError, match="mine: an index does not say whose it is"):
-            whose(folder, Selection(frozenset(tags), frozenset(stacks)))
+    assert whose(folder) == [("mine", "root", V3)]
+    assert whose(folder, Selection(frozenset({"t"}))) == [("t", "root", V3)]
+    assert whose(folder, Selection(stacks=frozenset({"s"}))) == [("mine", "s", V3)]
+    assert whose(folder, Selection(owner="v1")) == [("v1", "root", V3)]
+    assert whose(folder, Selection(owner="v1/e4s")) == [("v1", "e4s", V3)]
+    for owner in ("", "v1/", "v1/a/b", "../x"):
+        with pytest.raises(UsageError, match="expected TAG or TAG/STACK"):
+            whose(folder, Selection(owner=owner))
+
+
+def test_a_mirror_in_a_folder_of_a_tag(tmp_path: Path) -> None:
+    folder = make(tmp_path / "develop-2025-07-20" / "e4s", V3)
+    assert whose(folder) == [("develop-2025-07-20", "e4s", V3)]
+    folder = make(tmp_path / "v1.0.0", V2)
+    assert whose(folder) == [("v1.0.0", "root", V2)]
+
+
+def test_a_lone_file_has_to_be_named(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", "index.json")
+    with pytest.raises(UsageError, match="an index does not say whose it is"):
+        whose(folder)
+    assert whose(folder, Selection(owner="v1")) == [("v1", "root", "index.json")]
 
 
 def test_a_mirror_of_both_layouts_has_two_indexes(tmp_path: Path) -> None:
@@ -98,13 +113,61 @@ def test_a_mirror_of_both_layouts_has_two_indexes(tmp_path: Path) -> None:
     assert found.indexes == (Index(V3, "", "v3", "t", "s"), Index(V2, "", "v2", "t", "s"))
 
 
-def test_views_stand_for_an_index_that_is_not_there(tmp_path: Path) -> None:
-    views = [f"v3/manifests/index/{name}/index.manifest.json" for name in ("a", "b")]
-    one = Selection(frozenset({"t"}), frozenset({"s"}))
-    make(tmp_path, *views)
-    assert [place for _, _, place in whose(tmp_path, one)] == views
-    make(tmp_path, V3)
-    assert [place for _, _, place in whose(tmp_path, one)] == [V3]
+def view(name: str) -> str:
+    return f"v3/manifests/index/{name}/index.manifest.json"
+
+
+def test_a_mirror_with_views(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", view("a"), view("stacks/e4s"), view("x/y"), "v3/other.json")
+    views = [("mine", "a", view("a")), ("mine", "e4s", view("stacks/e4s"))]
+    views.append(("mine", "x-y", view("x/y")))
+    assert whose(folder) == views
+    make(folder, V3)
+    assert whose(folder) == [("mine", "root", V3), *views]
+    assert whose(folder, Selection(views=frozenset({"a"}))) == views[:1]
+    assert whose(folder, Selection(frozenset({"t"}), frozenset({"s"}))) == [("t", "s", V3)]
+
+
+def test_a_view_that_is_not_there(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", V3, view("a"), view("b"))
+    found = find_indexes(folder, Selection(views=frozenset({"a", "c"})))
+    assert [index.view for index in found.indexes] == ["a"]
+    assert found.problems == (
+        Problem("v3/manifests/index", "refused", "there is no view c; there are: a, b"),
+    )
+
+
+def test_nothing_that_is_asked_for_is_told(tmp_path: Path) -> None:
+    folder = make(tmp_path / "mine", view("a"))
+    found = find_indexes(folder, Selection(frozenset({"t"}), frozenset({"s"})))
+    assert found.indexes == ()
+    assert found.problems == (
+        Problem(".", "refused", "nothing is of the tags and stacks asked for; there are: t/a"),
+    )
+
+
+def test_views_of_the_public_bucket(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        *(f"develop/{view(it)}" for it in ("develop-2026-10-01", "develop-2026-10-04", "e4s")),
+        *(f"releases/v2026.10/{view(it)}" for it in ("v2026.10.0", "v2026.10.1", "hep", "v2")),
+        f"releases/v2026.06/{view('stacks/e4s')}",
+    )
+    assert sorted((tag, stack) for tag, stack, _ in whose(tmp_path)) == [
+        ("develop", "e4s"),
+        ("develop-2026-10-01", "root"),
+        ("develop-2026-10-04", "root"),
+        ("v2026.06", "e4s"),
+        ("v2026.10.0", "root"),
+        ("v2026.10.1", "hep"),
+        ("v2026.10.1", "root"),
+        ("v2026.10.1", "v2"),
+    ]
+    assert sorted((tag, stack) for tag, stack, _ in whose(tmp_path / "develop")) == [
+        ("develop", "e4s"),
+        ("develop-2026-10-01", "root"),
+        ("develop-2026-10-04", "root"),
+    ]
 
 
 def test_an_index_beside_tags_is_refused(tmp_path: Path) -> None:

@@ -188,10 +188,18 @@ def test_what_is_no_file_is_no_build_cache(tmp_path: Path) -> None:
     assert not is_build_cache(tmp_path / "absent")
 
 
-def test_a_lone_index_has_to_be_named(mirrors: Path) -> None:
+def test_a_mirror_is_named_by_its_folder(mirrors: Path) -> None:
     for place in ("", "build_cache/index.json"):
-        with pytest.raises(UsageError, match="an index does not say whose it is"):
-            list(read_build_caches(mirrors / OLD / "tutorial" / place))
+        records = read_build_caches(mirrors / OLD / "tutorial" / place)
+        (mirror,) = (it for it in records if isinstance(it, Mirror))
+        assert (mirror.tag, mirror.stack) == (OLD, "tutorial")
+
+
+def test_a_lone_index_has_to_be_named(mirrors: Path, tmp_path: Path) -> None:
+    index = tmp_path / "any.json"
+    index.write_bytes((mirrors / OLD / "tutorial" / "build_cache" / "index.json").read_bytes())
+    with pytest.raises(UsageError, match="an index does not say whose it is"):
+        list(read_build_caches(index))
 
 
 def test_a_folder_without_an_index(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import SourceError, UsageError
+from etl.errors import SourceError
 from etl.records import Digest, Mirror, Problem, Record, Source
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.build_caches.web import read_url
@@ -141,11 +141,12 @@ def test_a_bare_index(real_data: Path, serve_folder: Any, fetcher: Fetcher) -> N
         assert (mirror.url, len(mirror.specs), sum(mirror.available)) == (None, 64, 62)
 
 
-def test_a_mirror_has_to_be_named(mirrors: Path, serve_folder: Any, fetcher: Fetcher) -> None:
+def test_a_mirror_is_named_by_its_address(
+    mirrors: Path, serve_folder: Any, fetcher: Fetcher
+) -> None:
     server = serve_folder(mirrors)
-    with pytest.raises(UsageError, match="name its tag and its stack with one --tag and one"):
-        list(read_url(f"{server.url}/{NEW}/tutorial", fetcher=fetcher))
-    assert not any(V3_BLOB in request for request in server.requests)
+    (mirror,) = mirrors_of(read_url(f"{server.url}/{NEW}/tutorial", fetcher=fetcher))
+    assert (mirror.tag, mirror.stack) == (NEW, "tutorial")
 
 
 def test_an_address_without_a_build_cache(serve_answers: Any, fetcher: Fetcher) -> None:
