@@ -161,16 +161,31 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Provision:
+    """A virtual package that a package provides.
+
+    ``versions`` is as after ``@``, "" for any, and None where the recipe computes them or when;
+    ``conditions`` are specs, all of which must be met.
+    """
+
+    virtual: str
+    versions: str | None
+    conditions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a package's recipe says about it.
 
     ``licenses`` are SPDX expressions; any of several may hold for some versions only.
+    ``provides`` are the virtual packages that it can stand for.
     """
 
     package: str
     description: str | None
     homepage: str | None
     licenses: tuple[str, ...]
+    provides: tuple[Provision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

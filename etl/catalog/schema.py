@@ -153,6 +153,13 @@ TABLES: dict[str, str] = {
         specs INTEGER NOT NULL,
         link INTEGER NOT NULL
     """,
+    "provides": """
+        id INTEGER PRIMARY KEY,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        virtual TEXT NOT NULL,
+        versions TEXT,
+        condition TEXT NOT NULL
+    """,
     "virtual_lists": """
         virtual TEXT NOT NULL,
         virtuals TEXT NOT NULL,
@@ -254,6 +261,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("dependencies", "virtuals"),
     ("package_tags", "tag_id"),
     ("package_dependencies", "dependency_id"),
+    ("provides", "package_id"),
+    ("provides", "virtual"),
     ("facet_counts", "table_name, facet"),
     ("problems", "source_id"),
 )

@@ -37,7 +37,8 @@ _PROBLEMS_SHOWN = 20
 @click.option(
     "--recipes",
     metavar="FOLDER",
-    help="A checkout of spack-packages: descriptions, homepages and licences of packages.",
+    help="A checkout of spack-packages: what packages are, their licences, which virtual"
+    " packages they provide.",
 )
 @progress_option
 def build(

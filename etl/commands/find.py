@@ -65,7 +65,7 @@ def find(
     """
     if dialect != "sqlite" and not sql:
         raise click.UsageError("--dialect is about what --sql prints; give --sql too")
-    queries = tuple(query for text in specs for query in parse_specs(text))
+    queries = tuple(query for text in specs for query in parse_specs(text, _this_machine))
     if not queries:
         raise click.UsageError("expected a spec; '*' is any")
     with open_catalog(catalog) as db:
@@ -91,6 +91,14 @@ def find(
             _tell_near_misses(db, queries, scope)
             raise click.exceptions.Exit(1)
         click.echo(_formatted(db, set_apart(rows), form, in_all_tags=scope.tag is None))
+
+
+def _this_machine(field: str) -> str:
+    """What ``os=be`` or ``target=fe`` stand for here, as for Spack."""
+    from etl.spack.host import host_os
+    from etl.spack.targets import host_target
+
+    return host_os() if field == "os" else host_target()
 
 
 def _scope(tag: str | None, stack: str | None, runs_on: str | None) -> Scope:

@@ -8,13 +8,14 @@ before 5, or from a page, only names its compiler, and ``%`` sees nothing but th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.query import graph_sql
 from etl.query.conditions import Condition, NodeConditions
 from etl.query.dependencies import Dependency, dependencies_of, only_names_a_compiler
-from etl.spack.tree import Node, SpecQuery, VariantConstraint
+from etl.query.providers import Provider, Providers
+from etl.spack.tree import Node, SpecQuery, VariantConstraint, Word
 
 Tests = Callable[[str, str, bool], list[str]]
 """Writes conditions on an edge and on the node it leads to, given their names; narrow or wide."""
@@ -24,12 +25,14 @@ Tests = Callable[[str, str, bool], list[str]]
 class Knowledge:
     """What the specs that are asked tell: some have edges, some only name their compiler.
 
-    ``virtuals`` are the interfaces that some edge provides.
+    ``virtuals`` are the interfaces that some edge or recipe provides, ``providers`` what recipes
+    say about them.
     """
 
     edges: bool
     compilers: bool
     virtuals: frozenset[str]
+    providers: Providers
 
 
 class GraphConditions(NodeConditions):
@@ -41,8 +44,12 @@ class GraphConditions(NodeConditions):
 
     def query(self, query: SpecQuery) -> Iterator[Condition]:
         """All conditions of a query on the row called ``specs``."""
+        root = query.root
+        if root.name and root.name.text in self._knows.virtuals:
+            yield from self._provider(root, root.name.text, "specs")
+            return
         # What costs more to look into comes later.
-        yield from super().node(query.root, "specs")
+        yield from super().node(root, "specs")
         dependencies = dependencies_of(query)
         for dependency in dependencies:
             if dependency.direct:
@@ -51,7 +58,38 @@ class GraphConditions(NodeConditions):
             if not dependency.direct:
                 for condition in self._below(dependency, "specs"):
                     yield self._asked_when(dependency.when, condition)
-        yield from self._all_propagated(query.root, "specs")
+        yield from self._all_propagated(root, "specs")
+
+    def _provider(self, node: Node, virtual: str, spec: str) -> Iterator[Condition]:
+        """The conditions that a spec provides a virtual package.
+
+        Spack asks the recipe of the spec: of the query only the hash, and whether the versions of
+        the virtual package can be the same, count; the virtual package could be anything else.
+        """
+        wanted = node.version.versions if node.version else None
+        providers = [it for it in self._knows.providers.of(virtual) or () if it.provides(wanted)]
+        facts = self.facts(spec)
+        if node.hash:
+            prefix = node.hash.text
+            yield Condition(lambda _: self.hash_prefix(prefix, spec), "hash")
+        packages = sorted({it.package for it in providers})
+        yield Condition(lambda _: self._one_of(packages, facts), "package_id")
+        if any(it.conditions for it in providers):
+            yield Condition(
+                lambda narrow: any_of(self._provides_when(it, spec, narrow) for it in providers)
+            )
+
+    def _one_of(self, packages: list[str], facts: str) -> str:
+        names = self._add_all("package", packages)
+        return f"{facts}.package_id IN (SELECT id FROM packages WHERE name IN ({names}))"
+
+    def _provides_when(self, provider: Provider, spec: str, narrow: bool) -> str:
+        """The condition that a spec is of the package, and provides by this rule of its recipe."""
+        name = Word(provider.package, (0, 0))
+        nodes = [replace(it, name=name) for it in provider.conditions]
+        tests = [self._package(provider.package, self.facts(spec))]
+        tests += [test for node in nodes for test in super(GraphConditions, self).node(node, spec)]
+        return block("(", all_of(dict.fromkeys(it.write(narrow) for it in tests)))
 
     def _asked_when(self, when: SpecQuery | None, condition: Condition) -> Condition:
         """The condition, which only those specs have to meet that satisfy ``when``."""
@@ -224,10 +262,20 @@ class GraphConditions(NodeConditions):
                 for wanted in dependency.nodes
                 for condition in self.node(wanted, node)
             ]
-        # Spack asks the recipe of the provider about anything but the hash.
+        # The edge says that it provides it; which version, the recipe.
         return [
-            self.hash_prefix(wanted.hash.text, node) for wanted in dependency.nodes if wanted.hash
+            condition.write(narrow)
+            for wanted in dependency.nodes
+            for condition in self._provided(wanted, node)
         ]
+
+    def _provided(self, wanted: Node, node: str) -> Iterator[Condition]:
+        """The conditions on a node that an edge says to provide a virtual package."""
+        if wanted.version and not wanted.version.versions.everything and wanted.name:
+            yield from self._provider(wanted, wanted.name.text, node)
+        elif wanted.hash:
+            prefix = wanted.hash.text
+            yield Condition(lambda _: self.hash_prefix(prefix, node))
 
     def _called(self, dependency: Dependency, edge: str, node: str) -> list[str]:
         """The condition that an edge leads to what has the dependency's name, or provides it."""

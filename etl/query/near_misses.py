@@ -95,12 +95,15 @@ def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple
     deadline = time.monotonic() + PATIENCE
     misses: list[Reason] = [*suggestions, *_unknown(db, query, scope)]
     found_one = False
+    # The versions there are those of its providers, not of the virtual package.
+    is_virtual = query.root.name is not None and _is_virtual(db, query.root.name.text)
     db.set_progress_handler(lambda: time.monotonic() > deadline, 1_000)
     try:
         for constraint, span, without, where, values in _relaxed(query, scope):
             if found_one and span is None and where is scope:
                 break  # a single constraint was enough
-            miss = _try(db, constraint, span, without, where, values)
+            told = None if is_virtual and where is scope else values
+            miss = _try(db, constraint, span, without, where, told)
             if miss:
                 misses.append(miss)
                 found_one = True
@@ -198,6 +201,11 @@ def _variant(name: str) -> Values:
     return values
 
 
+def _is_virtual(db: sqlite3.Connection, name: str) -> bool:
+    found = "SELECT 1 FROM provides WHERE virtual = ?"
+    return db.execute(found, (name,)).fetchone() is not None
+
+
 def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestion]:
     """The names of a query that the catalog does not have."""
     root = query.root
@@ -205,6 +213,8 @@ def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestio
         package = root.name.text
         there = "SELECT 1 FROM packages WHERE binaries > 0 AND name = ?"
         if not db.execute(there, (package,)).fetchone():
+            if _is_virtual(db, package):
+                return  # a virtual package can be anything else that is asked
             near = near_names(db, "packages", package, 3)
             yield Suggestion("package", package, root.name.span, near)
             return

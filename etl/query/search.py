@@ -11,6 +11,7 @@ from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.query.conditions import Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
+from etl.query.providers import Providers
 from etl.query.starting_point import BY_ID, Start, Table, best_start
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
 from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
@@ -49,6 +50,7 @@ class Search:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._providers = Providers(db)
 
     def specs(self, queries: Sequence[SpecQuery], parameters: Parameters) -> Rows:
         """All specs that satisfy one of the queries, binaries or not."""
@@ -141,6 +143,7 @@ class Search:
             edges=described > 0,
             compilers=described < binaries or self._has_old_specs,
             virtuals=self._virtuals,
+            providers=self._providers,
         )
 
     @cached_property
@@ -150,7 +153,10 @@ class Search:
 
     @cached_property
     def _virtuals(self) -> frozenset[str]:
-        names = "SELECT virtual FROM virtual_lists EXCEPT SELECT name FROM packages"
+        names = (
+            "SELECT virtual FROM virtual_lists UNION SELECT virtual FROM provides"
+            " EXCEPT SELECT name FROM packages"
+        )
         return frozenset(name for (name,) in self._db.execute(names))
 
     def _refuse_unknown_target(self, query: SpecQuery) -> None:
@@ -159,6 +165,9 @@ class Search:
         Spack compares targets after names, versions, variants, platforms and systems, and the
         upper end of a range only where the lower one is met.
         """
+        root = query.root.name
+        if root and root.text in self._virtuals:
+            return
         for low, error in unknown_range_targets(query):
             target = TargetConstraint("", (), ((low, None),), error.span) if low else None
             node = replace(query.root, target=target, flags=())

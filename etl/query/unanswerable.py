@@ -11,6 +11,8 @@ from etl.spack.targets import known_targets
 from etl.spack.tokens import Span, SpecSyntaxError
 from etl.spack.tree import Edge, SpecQuery
 
+_NAMED = 8
+
 
 class UnanswerableError(SpecSyntaxError):
     """A query that is well formed, but that a catalog cannot answer as Spack would."""
@@ -24,12 +26,14 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
     """
     root = query.root.name
     if root and root.text in knows.virtuals:
-        raise UnanswerableError(
-            f"{root.text} is a virtual package; ask for the package that provides it, or for"
-            f" what needs it: ^{root.text}",
-            query.source,
-            root.span,
-        )
+        if knows.providers.of(root.text) is None:
+            raise UnanswerableError(
+                f"{root.text} is a virtual package: {_providers(root.text, knows)},"
+                f" or for what needs it: ^{root.text}",
+                query.source,
+                root.span,
+            )
+        return
     if not knows.edges:
         for span, what in _needs_edges(query):
             raise UnanswerableError(
@@ -49,10 +53,13 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
                 )
     for dependency in _all(dependencies_of(query)):
         for node in dependency.nodes:
-            if dependency.name in knows.virtuals and node.version:
+            virtual = dependency.name
+            if virtual is None or virtual not in knows.virtuals or not node.version:
+                continue
+            if not node.version.versions.everything and knows.providers.of(virtual) is None:
                 raise UnanswerableError(
-                    f"which version of {dependency.name} a package provides is known to its recipe"
-                    " alone; ask for the package and its version",
+                    f"which version of {virtual} a package provides is known to its recipe:"
+                    f" {_providers(virtual, knows)} and its version",
                     query.source,
                     node.version.span,
                 )
@@ -73,6 +80,18 @@ def unknown_range_targets(query: SpecQuery) -> Iterator[tuple[str | None, Unansw
                 hint = f"; did you mean {close[0]}?" if close else ""
                 message = f"a range needs targets that archspec knows, not {name[:40]!r}{hint}"
                 yield before, UnanswerableError(message, query.source, target.span)
+
+
+def _providers(virtual: str, knows: Knowledge) -> str:
+    """What to do where recipes do not tell what provides a virtual package."""
+    names = [*knows.providers.names(virtual)]
+    first = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+    return (
+        "a catalog that is built with --recipes knows what provides it and when; ask for a"
+        f" package that does ({first})"
+        if first
+        else "ask for a package that provides it"
+    )
 
 
 def _all(dependencies: tuple[Dependency, ...]) -> Iterator[Dependency]:

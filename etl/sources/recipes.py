@@ -1,4 +1,4 @@
-"""Descriptions, homepages and licences from a checkout of Spack's package recipes.
+"""What recipes say of packages, from a checkout of Spack's package recipes.
 
 Recipes are Python.  They are parsed and looked at, and nothing in them is ever executed; what a
 recipe computes, or inherits from another, is not seen.
@@ -18,6 +18,7 @@ from etl.errors import SourceError
 from etl.page_format.names import is_name
 from etl.page_format.yaml_text import PageError, load_yaml
 from etl.records import Problem, Recipe
+from etl.sources.provides import provisions
 from etl.sources.stores import FolderStore, read_small
 
 MAX_RECIPE_BYTES = 1 << 21
@@ -89,7 +90,13 @@ def read_recipe(package: str, source: bytes) -> Recipe:
     wanted = _class_name(package)
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name == wanted:
-            return Recipe(package, _description(node), _homepage(node), _licenses(node))
+            return Recipe(
+                package,
+                _description(node),
+                _homepage(node),
+                _licenses(node),
+                provisions(node, module),
+            )
     raise SourceError("", f"no class {wanted} in it")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from etl.spack.tokens import Span, SpecSyntaxError, Token
@@ -31,7 +32,13 @@ _NEVER_PROPAGATED = frozenset(
     {*_ARCH_FIELDS, "branch", "commit", "dev_path", "namespace", "patches", "ref", "tag"}
 )
 #: What Spack replaces by the operating system or the target of the machine it runs on.
-_HOST_ALIASES = frozenset({"backend", "be", "default_os", "default_target", "fe", "frontend"})
+_ALIASES = {
+    "os": frozenset({"backend", "be", "default_os", "fe", "frontend"}),
+    "target": frozenset({"backend", "be", "default_target", "fe", "frontend"}),
+}
+
+Machine = Callable[[str], str]
+"""Tells the ``os`` or the ``target`` of a machine."""
 
 _BOOLEAN_OPERATORS = {"+": "+", "~": "~", "-": "~", "++": "++", "~~": "~~", "--": "~~"}
 
@@ -49,8 +56,9 @@ class NodeDraft:
     ``add`` takes them one by one and refuses what Spack refuses; ``node`` is the result.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, machine: Machine | None = None) -> None:
         self.source = source
+        self._machine = machine
         self.name: Word | None = None
         self.namespace: Word | None = None
         self.version: VersionConstraint | None = None
@@ -171,8 +179,10 @@ class NodeDraft:
         for name, text in fields.items():
             if name in self.arch:
                 self.fail(f"{name} is given twice", span)
-            if text in _HOST_ALIASES and name != "platform":
-                self.fail(f"{text} depends on the machine: name the {name} itself", span)
+            if text in _ALIASES.get(name, ()):
+                if self._machine is None:
+                    self.fail(f"{text} depends on the machine: name the {name} itself", span)
+                fields[name] = self._machine(name)
         for name, text in fields.items():
             if text not in ("", "None"):  # Spack prints None for what is not known
                 self.arch[name] = Word(text, span)
@@ -182,8 +192,6 @@ class NodeDraft:
         ranges: list[tuple[str | None, str | None]] = []
         for part in word.text.split(","):
             low, colon, high = part.partition(":")
-            if part in _HOST_ALIASES:
-                self.fail(f"{part} depends on the machine: name the target itself", word.span)
             if colon:
                 ranges.append((low or None, high or None))
             else:

@@ -16,10 +16,9 @@ The grammar, in the words of :mod:`etl.spack.tokens`::
 ``name=value`` is a variant unless the name is one of ``os``, ``operating_system``, ``platform``,
 ``target``, ``arch``, ``architecture``, ``namespace`` or a compiler flag.  The rules are those of
 ``SpecParser`` in Spack 1.1.0.  Where Spack reads what has no meaning in a catalog, or guesses, the
-text is refused: ``dev_path=``, file names, ``target=fe`` and ``os=be`` (which stand for the machine
-that Spack runs on), a boolean sigil before an architecture field, an empty name in a list of
-virtuals, a closing quote with a backslash before it.  The same dependency given twice stays two
-constraints; Spack tries to make them one, and refuses what does not fit together.
+text is refused: ``dev_path=``, file names, a boolean sigil before an architecture field, an empty
+name in a list of virtuals, a closing quote with a backslash before it.  The same dependency given
+twice stays two constraints; Spack tries to make them one, and refuses what does not fit together.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from etl.spack.compilers import MODERN_NAMES
-from etl.spack.node_attributes import NodeDraft, unquoted
+from etl.spack.node_attributes import Machine, NodeDraft, unquoted
 from etl.spack.tokens import Span, SpecSyntaxError, Token, is_identifier, tokenize
 from etl.spack.tree import Edge, Node, SpecQuery, Word
 
@@ -37,13 +36,15 @@ __all__ = ["SpecSyntaxError", "parse_spec", "parse_specs"]
 DEPTYPES = ("build", "link", "run", "test")
 
 
-def parse_spec(text: str) -> SpecQuery:
+def parse_spec(text: str, machine: Machine | None = None) -> SpecQuery:
     """Read exactly one spec.
+
+    ``machine`` is what ``os=be`` and ``target=fe`` stand for; without one they are refused.
 
     Raises:
         SpecSyntaxError: the text is not one spec, or asks for what a catalog cannot answer.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, machine)
     if parser.check("end"):
         raise SpecSyntaxError("expected a spec; '*' is any", text, (0, len(text)))
     spec = parser.spec()
@@ -52,13 +53,15 @@ def parse_spec(text: str) -> SpecQuery:
     return spec
 
 
-def parse_specs(text: str) -> tuple[SpecQuery, ...]:
+def parse_specs(text: str, machine: Machine | None = None) -> tuple[SpecQuery, ...]:
     """Read all specs in a text, which are separated by blanks; none in a blank text.
+
+    ``machine`` is as for :func:`parse_spec`.
 
     Raises:
         SpecSyntaxError: as :func:`parse_spec`.
     """
-    parser = _Parser(text)
+    parser = _Parser(text, machine)
     specs = []
     while not parser.check("end"):
         specs.append(parser.spec())
@@ -77,8 +80,9 @@ class _EdgeAttributes:
 class _Parser:
     """One pass over the words of a text, one method for each rule of the grammar."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, machine: Machine | None) -> None:
         self.source = source
+        self.machine = machine
         self.tokens = tokenize(source)
         self.index = 0
 
@@ -169,7 +173,7 @@ class _Parser:
     def condition_of(self, token: Token) -> SpecQuery:
         """The spec after ``when=``, whose places are those of the whole word."""
         try:
-            return parse_spec(unquoted(token))
+            return parse_spec(unquoted(token), self.machine)
         except SpecSyntaxError as error:
             self.fail(f"when= is no spec: {error.message}", token.span)
 
@@ -186,7 +190,7 @@ class _Parser:
     def node(self, package: Word | None = None, *, leaf: bool = False) -> Node:
         """Node = [ name | namespace '.' name | '*' ] { attribute }, and its direct edges."""
         start = package.span[0] if package else self.here()[0]
-        draft = NodeDraft(self.source)
+        draft = NodeDraft(self.source, self.machine)
         if package or self.check("name"):
             draft.set_name(package or self.word())
         while self.check("git_version", "version", "boolean", "pair", "hash"):

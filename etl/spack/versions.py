@@ -62,6 +62,10 @@ class KeyRange:
         """Whether the version with this sort key is in the range."""
         return (self.low is None or self.low <= key) and (self.high is None or key < self.high)
 
+    def intersects(self, other: KeyRange) -> bool:
+        """Whether a version can be in both ranges."""
+        return _begins_before_end(self, other) and _begins_before_end(other, self)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionList:
@@ -82,14 +86,30 @@ class VersionList:
         """Whether no version is left out, as with ``@:``."""
         return self.ranges == (KeyRange(None, None),)
 
+    def intersects(self, other: VersionList) -> bool:
+        """Whether a version can satisfy both constraints."""
+        return (
+            self.everything
+            or other.everything
+            or any(it in other.references for it in self.references)
+            or any(other._has(key) for key in self.keys)
+            or any(self._has(key) for key in other.keys)
+            or any(a.intersects(b) for a in self.ranges for b in other.ranges)
+        )
+
+    def _has(self, key: str) -> bool:
+        return key in self.keys or any(part.includes(key) for part in self.ranges)
+
     def includes(self, version: str) -> bool:
         """Whether a concrete version satisfies the constraint."""
         key = sort_key(version)
-        return (
-            key in self.keys
-            or any(part.includes(key) for part in self.ranges)
-            or bool(self.references and key.partition("#")[2] in self.references)
+        return self._has(key) or (
+            bool(self.references and key.partition("#")[2] in self.references)
         )
+
+
+def _begins_before_end(range_: KeyRange, other: KeyRange) -> bool:
+    return range_.low is None or other.high is None or range_.low < other.high
 
 
 def sort_key(version: str) -> str:

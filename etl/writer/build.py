@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from etl.catalog import schema
@@ -215,7 +216,7 @@ def _write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None
     )
 
 
-def _describe_packages(db: sqlite3.Connection, recipes: Iterable[Recipe]) -> None:
+def _describe_packages(db: sqlite3.Connection, recipes: Collection[Recipe]) -> None:
     """Add what recipes say to the packages that the catalog has."""
     db.executemany(
         "UPDATE packages SET description = ?, homepage = ?, licenses = ? WHERE name = ?",
@@ -227,6 +228,15 @@ def _describe_packages(db: sqlite3.Connection, recipes: Iterable[Recipe]) -> Non
                 recipe.package,
             )
             for recipe in recipes
+        ),
+    )
+    db.executemany(
+        "INSERT INTO provides (package_id, virtual, versions, condition)"
+        " SELECT id, ?, ?, ? FROM packages WHERE name = ?",
+        (
+            (it.virtual, it.versions, "\n".join(it.conditions), recipe.package)
+            for recipe in sorted(recipes, key=attrgetter("package"))
+            for it in recipe.provides
         ),
     )
 

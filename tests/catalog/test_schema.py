@@ -28,6 +28,7 @@ FOREIGN_KEYS = {
         "style_id": "page_styles",
     },
     "problems": {"source_id": "sources"},
+    "provides": {"package_id": "packages"},
     "spec_flags": {"spec_id": "specs"},
     "specs": {
         "package_id": "packages", "version_id": "versions", "compiler_id": "compilers",

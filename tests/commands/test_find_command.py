@@ -123,6 +123,15 @@ def test_what_runs_here(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found
 
 
+def test_what_stands_for_this_machine(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.spack.host.host_os", lambda: "ubuntu22.04")
+    monkeypatch.setattr("etl.spack.targets.host_target", lambda: "x86_64_v3")
+    asked = find(catalog, "hdf5 os=be target=fe", "--tag", "any", "--format", "csv").stdout
+    named = find(catalog, "hdf5 os=ubuntu22.04 target=x86_64_v3", "--tag", "any", "--format", "csv")
+    assert asked == named.stdout
+    assert asked.count("\n") > 1
+
+
 def test_none(catalog: Path) -> None:
     result = find(catalog, "hdf5+mpi os=debian12")
     assert (result.exit_code, result.stdout) == (1, "")

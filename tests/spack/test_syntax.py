@@ -276,6 +276,23 @@ ERRORS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("hdf5 os=be", "hdf5 os=rocky9"),
+        ("os=default_os target=frontend", "os=rocky9 target=zen4"),
+        ("arch=linux-fe-default_target", "platform=linux os=rocky9 target=zen4"),
+        ("hdf5 ^[when='os=backend'] zlib os=fe", "hdf5 ^[when='os=rocky9'] zlib os=rocky9"),
+        ("os=default_target target=default_os", "os=default_target target=default_os"),
+        ("platform=be target=be,zen4", "platform=be target=be,zen4"),
+    ],
+)
+def test_what_stands_for_the_machine(query: str, expected: str) -> None:
+    machine = {"os": "rocky9", "target": "zen4"}
+    assert parse_spec(query, machine.__getitem__) == parse_spec(expected)
+    assert parse_specs(query, machine.__getitem__) == parse_specs(expected)
+
+
 @pytest.mark.parametrize(("query", "message", "place"), ERRORS)
 def test_errors_name_the_place(query: str, message: str | None, place: str) -> None:
     with pytest.raises(SpecSyntaxError) as caught:

@@ -179,6 +179,32 @@ def test_what_a_constraint_lets_through(
     assert [version for version in inside + outside if versions.includes(version)] == inside
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("@1.2:1.4", "@1.4:", True),
+        ("@1.2:1.4", "@1.5:", False),
+        ("@:1", "@1.9", True),
+        ("@:1", "@2", False),
+        ("@3:", "@:", True),
+        ("@git.main", "@:", True),
+        ("@git.main", "@git.main", True),
+        ("@git.main", "@git.other", False),
+        ("@git.main", "@1:", False),
+        ("@=1.4", "@1", True),
+        ("@=1.4", "@=1.4", True),
+        ("@=1.4", "@=1.5", False),
+        ("@1,3", "@2,3.1", True),
+        ("@1,3", "@2,4", False),
+        ("@2:", "@:1,3:", True),
+        ("@:", "@:", True),
+    ],
+)
+def test_constraints_that_a_version_can_meet_both(one: str, other: str, expected: bool) -> None:
+    assert parse_versions(one).intersects(parse_versions(other)) is expected
+    assert parse_versions(other).intersects(parse_versions(one)) is expected
+
+
 @pytest.mark.parametrize("constraint", ["@1:0.5.4", "2024.10:999", "1.2:develop-,3:1"])
 def test_empty_ranges_are_refused(constraint: str) -> None:
     with pytest.raises(EmptyRangeError, match="is an empty range"):
