@@ -44,6 +44,10 @@ class Addresses:
         """One list of that page as CSV."""
         return self._path("compare", old, f"{new}.csv", **chosen)
 
+    def file(self, name: str, **chosen: str | None) -> str:
+        """A list of the site as a file: ``packages.csv``."""
+        return self._path(*name.split("/"), **chosen)
+
     def find(self, spec: str, **scope: str | None) -> str:
         """The search for a spec."""
         return self._path("find", spec=spec, **scope)

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from datasette.database import QueryInterrupted
 from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
-from datasette_spack.site.answer import MovedError, Page, answer, ask_catalog, named, page_about
+from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
 from datasette_spack.site.remembered import remembered
-from datasette_spack.streaming import streamed, write_csv
-from datasette_spack.which import catalog_name
+from datasette_spack.site.whole import csv_of
 from etl.browse.lists import scope_names
 from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
 from etl.compare.diff import Comparison, compare
-from etl.errors import CatalogError, UsageError
+from etl.errors import UsageError
 from etl.query.find import ALL
+from etl.spack.versions import sort_key
 
 COMPARE_ROUTE = r"/compare/(?P<old>[^/]+)/(?P<new>[^/]+?)(?P<format>\.json|\.csv)?$"
 CHOOSE_ROUTE = r"/compare(?P<format>\.json)?$"
 
 MAX_ROWS = 60
 """Rows of each list on the page; JSON and CSV have them all."""
+
+PAGE = 200
+"""Rows on a page of one list by itself: ``?list=rebuilt&page=2``."""
 
 SECTIONS = (
     ("added_packages", "New packages", "package", "in {new}, and not in {old}"),
@@ -44,6 +47,8 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
     """The page on what differs between two tags, in all stacks or in one."""
     old, new = named(request, "old"), named(request, "new")
     stack, form = request.args.get("stack") or None, request.url_vars["format"]
+    asked, sort = request.args.get("list", ""), request.args.get("sort", "")
+    number = page_number(request)
 
     def read(connection: Any) -> Page:
         for name in (old, new):
@@ -52,6 +57,10 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
             known(connection, "stacks", "stack", stack)
         if form == ".json":
             facts = compare(connection, old, new, stack=stack, limit=ALL)
+        elif asked:
+            facts = compare(connection, old, new, stack=stack, limit=ALL)
+            in_order: dict[str, Any] = {asked: _sorted(_section(facts, asked), sort)}
+            facts = replace(facts, **in_order)
         else:
             facts = remembered(datasette, _compare, old, new, stack)(connection)
         return Page(
@@ -60,27 +69,47 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
             _description(facts),
             facts,
             {
-                "sections": SECTIONS,
+                "sections": [it for it in SECTIONS if not asked or it[0] == asked],
+                "asked": asked,
+                "sort": sort,
+                "number": number,
+                "per_page": PAGE,
                 "stacks": scope_names(connection)["stacks"],
                 "tags": tag_history(connection),
             },
             unbounded=True,
-            query=f"?{urlencode({'stack': stack})}" if stack else "",
+            query=_query(stack, asked),
         )
 
     if form != ".csv":
         return await answer(datasette, request, read)
-    try:
-        section = _section(await ask_catalog(datasette, read), request.args.get("list", ""))
-    except (CatalogError, QueryInterrupted) as error:
-        page = page_about(error)
-        return Response.text(f"{page.facts['error']}\n", status=page.status)
-    database = datasette.get_database(catalog_name(datasette))
-    kind = "text/csv; charset=utf-8"
-    return streamed(datasette, database, section.sql, {}, write_csv, kind)
+    return await csv_of(datasette, lambda it: _section(read(it).facts, asked).sql)
 
 
-def _section(page: Page, name: str) -> Listed:
+def _query(stack: str | None, asked: str) -> str:
+    given = {name: value for name, value in (("stack", stack), ("list", asked)) if value}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _sorted(section: Listed, sort: str) -> Listed:
+    """The list by one of its columns, versions in Spack's order; those without a value last.
+
+    Raises:
+        UsageError: the list has no such column.
+    """
+    name = sort.removeprefix("-")
+    if not sort or not section.rows:
+        return section
+    if name not in section.rows[0]:
+        raise UsageError(f"sort= is one of {', '.join(section.rows[0])}, with - the other way")
+    some = [row for row in section.rows if row[name] is not None]
+    none = [row for row in section.rows if row[name] is None]
+    in_order = sort_key if name.endswith("version") else lambda value: value
+    some.sort(key=lambda row: in_order(row[name]), reverse=sort.startswith("-"))
+    return replace(section, rows=(*some, *none))
+
+
+def _section(facts: Comparison, name: str) -> Listed:
     """One of the lists.
 
     Raises:
@@ -89,7 +118,7 @@ def _section(page: Page, name: str) -> Listed:
     names = [section[0] for section in SECTIONS]
     if name not in names:
         raise UsageError(f"list= is one of {', '.join(names)}")
-    found = getattr(page.facts, name)
+    found = getattr(facts, name)
     assert isinstance(found, Listed)
     return found
 

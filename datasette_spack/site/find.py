@@ -38,6 +38,9 @@ FIND_ROUTE = r"/find(?P<format>\.json|\.csv)?$"
 MAX_SHOWN = 200
 """Binaries on one page; JSON and CSV have them all."""
 
+MAX_SORTED = 20_000
+"""Binaries that a page sorts; CSV and JSON sort any number."""
+
 MAX_FACET_VALUES = 12
 
 FIND_FACETS = ("package", *FACETS)
@@ -55,6 +58,8 @@ class Question:
     kept: dict[str, str]
     path: str
     """Where the page is."""
+    sort: str = ""
+    """The column by which the binaries are sorted."""
 
     @classmethod
     def of(cls, arguments: Any, path: str) -> Question:
@@ -64,7 +69,7 @@ class Question:
             return {name: value for name in names if (value := arguments.get(name, "").strip())}
 
         spec = arguments.get("spec", "").strip()
-        return cls(spec, given(SCOPE_FIELDS), given(FIND_FACETS), path)
+        return cls(spec, given(SCOPE_FIELDS), given(FIND_FACETS), path, arguments.get("sort", ""))
 
     @property
     def is_asked(self) -> bool:
@@ -78,9 +83,14 @@ class Question:
         return f"{self.path if path is None else path}?{query}"
 
     @property
+    def given(self) -> dict[str, str]:
+        """Those of its arguments that say something."""
+        return {name: value for name, value in self.arguments.items() if value}
+
+    @property
     def arguments(self) -> dict[str, str | None]:
         """The arguments of the address."""
-        return {"spec": self.spec, **self.scope, **self.kept}
+        return {"spec": self.spec, **self.scope, **self.kept, "sort": self.sort}
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,8 @@ class Answer:
     misses: tuple[tuple[SpecQuery, tuple[Reason, ...]], ...] = ()
     meant: tuple[Meant, ...] = ()
     install: tuple[str, ...] = ()
+    sortable: bool = True
+    """Whether there are few enough to sort on a page."""
     several: tuple[str, ...] = ()
     """The specs that were looked for."""
 
@@ -205,11 +217,13 @@ def _search(
     counts = tally(connection, queries, scope)
     found.tag, found.total = scope.tag, counts.total
     found.several = tuple(str(query) for query in queries)
-    found.statement = finder.binaries(queries, scope, ALL)
+    found.statement = finder.binaries(queries, scope, ALL, sort=question.sort)
     if not counts.total:
         found.misses = tuple((it, near_misses(connection, it, scope)) for it in queries)
         return
-    page = finder.binaries(queries, scope, MAX_SHOWN, (number - 1) * MAX_SHOWN)
+    found.sortable = counts.total <= MAX_SORTED
+    sort = question.sort if found.sortable else ""
+    page = finder.binaries(queries, scope, MAX_SHOWN, (number - 1) * MAX_SHOWN, sort)
     found.found = set_apart(finder.rows(page), counts)
     found.facets = _facets(counts, question)
     found.install = tuple(install_commands(connection, found.found.rows[:1]))

@@ -5,32 +5,51 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from datasette.utils.asgi import Response
+from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
-from datasette_spack.site.answer import Page, answer, named
+from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import versions_picture
 from datasette_spack.site.recipes import recipe_links
-from etl.browse.package import Chosen, PackageFacts, package_facts
+from datasette_spack.site.whole import csv_of
+from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, package_facts
 from etl.catalog.variant_text import split_variants
+from etl.errors import UsageError
+from etl.query.find import ALL
 
-PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json)?$"
+PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json|\.csv)?$"
 
 MAX_SHOWN = 50
-"""Binaries on the page; its JSON has all that were looked at."""
+"""Binaries on the page; JSON and CSV have them all."""
+
+LISTS = ("binaries", "versions", "dependencies", "dependents")
+"""The lists of the page that are there as CSV."""
 
 FIELDS = ("version", "compiler", "os", "target", "runs_on", "stacks")
 
 
-async def package(datasette: Any, request: Any) -> Response:
-    """The page of a package, of the binaries in one tag those that are asked for."""
-    name = named(request, "package")
-    chosen = chosen_by(request.args)
+async def package(datasette: Any, request: Any) -> Response | AsgiStream:
+    """The page of a package, of the binaries in one tag those that are asked for.
+
+    JSON has all of them, and CSV nothing else, or another list where ``list=`` asks for one.
+    """
+    name, form = named(request, "package"), request.url_vars["format"]
+    chosen, sort, number = (
+        chosen_by(request.args),
+        request.args.get("sort", ""),
+        page_number(request),
+    )
     site = Addresses(datasette)
+    if form == ".csv":
+        asked = request.args.get("list") or "binaries"
+        return await csv_of(
+            datasette, lambda it: _sql_of(package_facts(it, name, chosen, sort), asked)
+        )
 
     def read(connection: Any) -> Page:
-        facts = package_facts(connection, name, chosen)
+        facts = package_facts(connection, name, chosen, sort, ALL if form else MAX_BINARIES)
+        first = min((number - 1) * MAX_SHOWN, max(len(facts.found.rows) - 1, 0))
         return Page(
             "package.html",
             name,
@@ -43,6 +62,9 @@ async def package(datasette: Any, request: Any) -> Response:
                 "picture": versions_picture(site, name, facts.history.rows),
                 "recipes": recipe_links(name),
                 "shown": MAX_SHOWN,
+                "first": first // MAX_SHOWN * MAX_SHOWN,
+                "sort": sort,
+                "arguments": _arguments(chosen),
             },
             feed=f"package/{quote(name, safe='')}/feed.atom",
             unbounded=bool(request.query_string),
@@ -59,6 +81,30 @@ def chosen_by(arguments: Any) -> Chosen:
         variants=tuple(dict.fromkeys(text for it in variants if (text := it.strip()))),
         **{name: arguments.get(name) or None for name in FIELDS},
     )
+
+
+def _sql_of(facts: PackageFacts, name: str) -> str:
+    """The statement of one of the lists.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name not in LISTS:
+        raise UsageError(f"list= is one of {', '.join(LISTS)}")
+    if name == "binaries":
+        return facts.sql or "SELECT NULL AS package LIMIT 0"  # known only as a dependency
+    return {
+        "versions": facts.versions,
+        "dependencies": facts.dependencies,
+        "dependents": facts.dependents,
+    }[name].sql
+
+
+def _arguments(chosen: Chosen) -> dict[str, str]:
+    """What is chosen, as the arguments of an address."""
+    given = {"tag": chosen.tag, **{it: getattr(chosen, it) for it in FIELDS}}
+    given["variant"] = " ".join(chosen.variants)
+    return {name: value for name, value in given.items() if value}
 
 
 def _address(site: Addresses, name: str, chosen: Chosen, **changes: Any) -> str:

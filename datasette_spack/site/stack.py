@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasette.utils.asgi import Response
+from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import stack_picture
+from datasette_spack.site.whole import csv_of
 from etl.browse.overview import stack_list
-from etl.browse.stack import PAGE, stack_facts
+from etl.browse.stack import PAGE, StackFacts, stack_facts
+from etl.query.find import ALL
 
-STACK_ROUTE = r"/stack/(?P<stack>[^/]+?)(?P<format>\.json)?$"
+STACK_ROUTE = r"/stack/(?P<stack>[^/]+?)(?P<format>\.json|\.csv)?$"
 STACKS_ROUTE = r"/stacks(?P<format>\.json)?$"
 
 
-async def stack(datasette: Any, request: Any) -> Response:
-    """The page of a stack, in the newest tag or the one that is asked for."""
-    name = named(request, "stack")
+async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
+    """The page of a stack, in the newest tag or the one that is asked for.
+
+    JSON has all of its packages there, CSV nothing else.
+    """
+    name, form = named(request, "stack"), request.url_vars["format"]
     chosen, other = request.args.get("tag") or None, request.args.get("without") or None
     part, page = request.args.get("q", ""), page_number(request)
+    sort = request.args.get("sort", "")
     site = Addresses(datasette)
 
+    def facts_of(connection: Any) -> StackFacts:
+        limit = ALL if form and "page" not in request.args else PAGE
+        return stack_facts(connection, name, chosen, other, part, page, sort, limit)
+
+    if form == ".csv":
+        return await csv_of(datasette, lambda it: facts_of(it).packages.sql)
+
     def read(connection: Any) -> Page:
-        facts = stack_facts(connection, name, chosen, other, part, page)
+        facts = facts_of(connection)
         return Page(
             "stack.html",
             f"Stack {name}",
@@ -34,6 +47,7 @@ async def stack(datasette: Any, request: Any) -> Response:
             {
                 "picture": stack_picture(site, name, facts.tags),
                 "part": part,
+                "sort": sort,
                 "number": page,
                 "per_page": PAGE,
             },

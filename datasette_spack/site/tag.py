@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasette.utils.asgi import Response
+from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import history_pictures, share_pictures
+from datasette_spack.site.whole import csv_of
 from etl.browse.overview import tag_history
 from etl.browse.tag import PAGE, tag_facts
+from etl.query.find import ALL
 
-TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json)?$"
+TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json|\.csv)?$"
 TAGS_ROUTE = r"/tags(?P<format>\.json)?$"
 
 
-async def tag(datasette: Any, request: Any) -> Response:
-    """The page of a tag."""
-    name = named(request, "tag")
+async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
+    """The page of a tag; JSON has all of its packages, CSV nothing else."""
+    name, form = named(request, "tag"), request.url_vars["format"]
     part, page = request.args.get("q", ""), page_number(request)
+    sort = request.args.get("sort", "")
+    limit = ALL if form and "page" not in request.args else PAGE
+    if form == ".csv":
+        return await csv_of(datasette, lambda it: tag_facts(it, name, part, 1, sort).packages.sql)
     site = Addresses(datasette)
 
     def read(connection: Any) -> Page:
-        facts = tag_facts(connection, name, part, page)
+        facts = tag_facts(connection, name, part, page, sort, limit)
         row = facts.tag
         return Page(
             "tag.html",
@@ -37,6 +43,7 @@ async def tag(datasette: Any, request: Any) -> Response:
                 "shares": share_pictures(site, name, facts.shares),
                 "tags": tag_history(connection),
                 "part": part,
+                "sort": sort,
                 "number": page,
                 "per_page": PAGE,
             },

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Literal
 
 from etl.catalog.asking import Listed, like, listed
+from etl.catalog.ordering import Ordering
 
 PAGE = 200
 """Packages on one page."""
 
-Order = Literal["name", "binaries"]
-ORDERS: dict[Order, str] = {"name": "packages.name", "binaries": "packages.binaries DESC"}
+ORDERING = Ordering(
+    {
+        "package": "packages.name",
+        "newest_version": "versions.sort_key",
+        "versions": "packages.versions",
+        "specs": "packages.specs",
+        "binaries": "packages.binaries",
+        "tags": "packages.tags",
+        "last_tag": "tags.position",
+    },
+    "packages.name",
+)
 
 _PACKAGES = """\
 SELECT packages.name AS package, versions.version AS newest_version, packages.versions,
-    packages.specs, packages.tags, tags.name AS last_tag, packages.description
+    packages.specs, packages.binaries, packages.tags, tags.name AS last_tag, packages.description
 FROM packages
 LEFT JOIN versions ON versions.id = packages.newest_version_id
 LEFT JOIN tags ON tags.id = packages.last_tag_id
 WHERE packages.binaries > 0 AND packages.name LIKE :name_1 ESCAPE '\\'
-ORDER BY {order}, packages.name"""
+ORDER BY {order}"""
 
 
 def package_list(
-    db: sqlite3.Connection, part: str = "", page: int = 1, order: Order = "name"
+    db: sqlite3.Connection, part: str = "", page: int = 1, sort: str = "", limit: int = PAGE
 ) -> Listed:
-    """One page of the packages that have binaries, those with ``part`` in their name."""
-    sql = _PACKAGES.format(order=ORDERS[order])
-    return listed(db, sql, PAGE, (page - 1) * PAGE, name_1=like(part))
+    """One page of the packages that have binaries, those with ``part`` in their name.
+
+    Raises:
+        UsageError: ``sort`` is no column of the list.
+    """
+    sql = _PACKAGES.format(order=ORDERING.sql(sort))
+    return listed(db, sql, limit, (page - 1) * PAGE, name_1=like(part))
 
 
 def scope_names(db: sqlite3.Connection) -> dict[str, list[str]]:

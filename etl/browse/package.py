@@ -12,7 +12,7 @@ from etl.browse.spec_text import askable
 from etl.catalog.asking import Listed, NotHereError, Row, ask, ask_one, listed, near_names
 from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import inline
-from etl.query.find import COLUMNS, Finder, Scope
+from etl.query.find import ALL, COLUMNS, Finder, Scope
 from etl.query.found import Found, set_apart
 from etl.query.install import install_commands
 from etl.spack.syntax import parse_spec
@@ -136,12 +136,15 @@ class PackageFacts:
     sql: str
 
 
-def package_facts(db: sqlite3.Connection, name: str, chosen: Chosen) -> PackageFacts:
-    """The facts of a package.
+def package_facts(
+    db: sqlite3.Connection, name: str, chosen: Chosen, sort: str = "", most: int = MAX_BINARIES
+) -> PackageFacts:
+    """The facts of a package, with ``most`` binaries sorted by a column of the list.
 
     Raises:
         NotHereError: there is no such package, or it is not in the tag.
         CatalogError: something that is chosen is not in this catalog, or is no variant.
+        UsageError: ``sort`` is no column of the list.
     """
     package = ask_one(db, _PACKAGE, package_1=name)
     if package is None:
@@ -151,9 +154,9 @@ def package_facts(db: sqlite3.Connection, name: str, chosen: Chosen) -> PackageF
     if tag is not None and tag not in {row["tag"] for row in tags}:
         raise NotHereError(f"{name} in the tag", tag, tuple(row["tag"] for row in tags[:5]))
     chosen = replace(chosen, tag=tag)
-    rows, sql = _binaries(db, name, chosen)
-    every = rows if chosen == Chosen(tag) else _binaries(db, name, Chosen(tag))[0]
-    found = set_apart(rows[:MAX_BINARIES])
+    rows, sql = _binaries(db, name, chosen, sort, most)
+    every = rows if chosen == Chosen(tag) else _binaries(db, name, Chosen(tag), "", most)[0]
+    found = set_apart(rows[:most])
     return PackageFacts(
         package=package,
         tag=tag,
@@ -162,7 +165,7 @@ def package_facts(db: sqlite3.Connection, name: str, chosen: Chosen) -> PackageF
         versions=listed(db, _VERSIONS, MAX_VERSIONS, package_1=name),
         spec=chosen.spec(name),
         found=found,
-        more=len(rows) > MAX_BINARIES,
+        more=len(rows) > most,
         choices={facet: count_values(found.rows, facet) for facet in FACETS},
         all_choices=_all_choices(every),
         variants=count_variants(found.rows),
@@ -181,9 +184,9 @@ def package_history(db: sqlite3.Connection, name: str) -> Listed:
 
 
 def _binaries(
-    db: sqlite3.Connection, name: str, chosen: Chosen
+    db: sqlite3.Connection, name: str, chosen: Chosen, sort: str, most: int
 ) -> tuple[list[tuple[Any, ...]], str]:
-    """The chosen binaries of a tag, newest versions first, and the SQL that lists them."""
+    """The chosen binaries of a tag, ``most`` and one more, and the SQL that lists all of them."""
     if chosen.tag is None:  # the package is only known as a dependency of others
         return [], ""
     check_name(db, "operating system", chosen.os)
@@ -191,8 +194,9 @@ def _binaries(
         check_name(db, "target", chosen.target)
     finder = Finder(db)
     scope = Scope(chosen.tag, chosen.stacks, chosen.runs_on, compiler=chosen.compiler)
-    statement = finder.binaries([parse_spec(chosen.spec(name))], scope, MAX_BINARIES + 1)
-    return finder.rows(statement), statement.text
+    queries = [parse_spec(chosen.spec(name))]
+    statement = finder.binaries(queries, scope, most + 1, sort=sort)
+    return finder.rows(statement), finder.binaries(queries, scope, ALL, sort=sort).text
 
 
 def _all_choices(rows: Sequence[Sequence[Any]]) -> dict[str, list[str]]:

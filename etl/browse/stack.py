@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from etl.catalog.asking import Listed, NotHereError, Row, ask, known, like, listed
+from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import inline
 
 PAGE = 200
@@ -34,7 +35,7 @@ FROM here
 CROSS JOIN packages ON packages.id = here.package_id
 CROSS JOIN versions ON versions.id = here.version_id
 WHERE packages.name LIKE :name_1 ESCAPE '\\'
-ORDER BY packages.name"""
+ORDER BY {{order}}"""
 _NOT_THERE = f"""\
 WITH here AS (
 {_COUNTED}
@@ -47,7 +48,15 @@ CROSS JOIN packages ON packages.id = here.package_id
 CROSS JOIN versions ON versions.id = here.version_id
 WHERE here.package_id NOT IN (SELECT package_id FROM there)
     AND packages.name LIKE :name_1 ESCAPE '\\'
-ORDER BY packages.name"""
+ORDER BY {{order}}"""
+ORDERING = Ordering(
+    {
+        "package": "packages.name",
+        "newest_version": "versions.sort_key",
+        "binaries": "here.binaries",
+    },
+    "packages.name",
+)
 _STACKS = """
     SELECT name FROM stacks ORDER BY name
 """
@@ -73,6 +82,8 @@ def stack_facts(
     other: str | None = None,
     part: str = "",
     page: int = 1,
+    sort: str = "",
+    limit: int = PAGE,
 ) -> StackFacts:
     """The facts of a stack, with one page of its packages, those that have ``part`` in their name.
 
@@ -81,6 +92,7 @@ def stack_facts(
 
     Raises:
         NotHereError: there is no such stack, no such other one, or the tag does not have it.
+        UsageError: ``sort`` is no column of the packages.
     """
     known(db, "stacks", "stack", name)
     if other:
@@ -101,5 +113,7 @@ def stack_facts(
         tags_sql=inline(_TAGS, {"stack_1": name}),
         others=tuple(row["name"] for row in ask(db, _STACKS) if row["name"] != name),
         other=other,
-        packages=listed(db, sql, PAGE, (page - 1) * PAGE, **values),
+        packages=listed(
+            db, sql.format(order=ORDERING.sql(sort)), limit, (page - 1) * PAGE, **values
+        ),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from etl.browse.shares import Shares, shares_of_tag
 from etl.catalog.asking import Listed, Row, ask_one, known, like, listed
+from etl.catalog.ordering import Ordering
 from etl.compare.diff import PackageChanges, package_changes, previous_tag
 
 PAGE = 200
@@ -29,7 +30,16 @@ CROSS JOIN packages ON packages.id = package_tags.package_id
 CROSS JOIN versions ON versions.id = package_tags.newest_version_id
 WHERE package_tags.tag_id = (SELECT id FROM tags WHERE name = :tag_1)
     AND packages.name LIKE :name_1 ESCAPE '\\'
-ORDER BY packages.name"""
+ORDER BY {order}"""
+ORDERING = Ordering(
+    {
+        "package": "packages.name",
+        "newest_version": "versions.sort_key",
+        "versions": "package_tags.versions",
+        "binaries": "package_tags.binaries",
+    },
+    "packages.name",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,19 @@ class TagFacts:
     packages: Listed
 
 
-def tag_facts(db: sqlite3.Connection, name: str, part: str = "", page: int = 1) -> TagFacts:
+def tag_facts(
+    db: sqlite3.Connection,
+    name: str,
+    part: str = "",
+    page: int = 1,
+    sort: str = "",
+    limit: int = PAGE,
+) -> TagFacts:
     """The facts of a tag, with one page of its packages, those that have ``part`` in their name.
 
     Raises:
         NotHereError: there is no such tag.
+        UsageError: ``sort`` is no column of the packages.
     """
     known(db, "tags", "tag", name)
     tag = ask_one(db, _TAG, tag_1=name)
@@ -60,5 +78,12 @@ def tag_facts(db: sqlite3.Connection, name: str, part: str = "", page: int = 1) 
         changes=package_changes(db, previous, name) if previous else None,
         stacks=listed(db, _STACKS, 1_000, tag_1=name),
         shares=shares_of_tag(db, name),
-        packages=listed(db, _PACKAGES, PAGE, (page - 1) * PAGE, tag_1=name, name_1=like(part)),
+        packages=listed(
+            db,
+            _PACKAGES.format(order=ORDERING.sql(sort)),
+            limit,
+            (page - 1) * PAGE,
+            tag_1=name,
+            name_1=like(part),
+        ),
     )

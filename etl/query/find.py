@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import Parameters, Value, block, inline
 from etl.query.search import Scope, Search
 from etl.query.unanswerable import UnanswerableError
@@ -42,8 +43,29 @@ CROSS JOIN operating_systems ON operating_systems.id = binaries.os_id
 CROSS JOIN platforms ON platforms.id = binaries.platform_id
 CROSS JOIN targets ON targets.id = binaries.target_id
 CROSS JOIN variant_sets ON variant_sets.id = specs.variant_set_id
-CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
-ORDER BY packages.name, binaries.version_id DESC, binaries.spec_id DESC"""
+CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id"""
+
+ORDERING = Ordering(
+    {
+        "tag": "tags.position",
+        "package": "packages.name",
+        "version": "versions.sort_key",
+        "compiler": "compilers.compiler || ' ' || ifnull(compilers.sort_key, '')",
+        "os": "operating_systems.name",
+        "platform": "platforms.name",
+        "target": "targets.name",
+        "variants": "variant_sets.variants",
+        "stacks": "stack_sets.stacks",
+        "size": "specs.size",
+        "hash": "specs.hash",
+    },
+    "packages.name, binaries.version_id DESC, binaries.spec_id DESC",
+)
+"""What binaries are sorted by; where nothing is asked, by package and the newest versions first."""
+
+_NEWEST_TAGS_FIRST = (
+    "packages.name, binaries.tag_id DESC, binaries.version_id DESC, binaries.spec_id DESC"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +97,32 @@ class Finder:
         return self._db.execute(statement.sql, statement.values).fetchall()
 
     def binaries(
-        self, queries: Sequence[SpecQuery], scope: Scope, limit: int = MAX_ROWS, offset: int = 0
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        limit: int = MAX_ROWS,
+        offset: int = 0,
+        sort: str = "",
     ) -> Statement:
         """The statement that lists the binaries by package, newest versions first.
 
-        In all tags, each spec is listed once, with the newest tag that has it.
+        In all tags, each spec is listed once, with the newest tag that has it, and of a package
+        those of the newest tags come first.  ``sort`` is a column of :data:`ORDERING`.
+
+        Raises:
+            UsageError: the list has no such column.
         """
         parameters = Parameters()
-        rows = self._search.binaries(queries, scope, parameters, offset + limit)
         bounds = f"LIMIT {limit}" + (f" OFFSET {offset}" if offset else "")
-        found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\n{bounds}"
-        return Statement(f"{block('WITH found AS (', found)}\n{_NAMES}", parameters.values)
+        if sort:  # all of them have to be looked at
+            rows = self._search.binaries(queries, scope, parameters)
+            found = f"SELECT binaries.id\n{rows.sql}"
+            last = f"ORDER BY {ORDERING.sql(sort)}\n{bounds}"
+        else:
+            rows = self._search.binaries(queries, scope, parameters, offset + limit)
+            found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\n{bounds}"
+            last = f"ORDER BY {ORDERING.sql() if scope.tag else _NEWEST_TAGS_FIRST}"
+        return Statement(f"{block('WITH found AS (', found)}\n{_NAMES}\n{last}", parameters.values)
 
     def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int = ALL) -> int:
         """How many binaries there are; ``most`` if there are more."""

@@ -259,5 +259,8 @@ def _joined(
             )
         conditions.append(f"binaries.tag_id = {newest}")
     where = f"\nWHERE {all_of(conditions)}" if conditions else ""
-    order = f"{start.table}.package_id, {start.table}.version_id DESC, specs.id DESC"
+    # In all tags the newest tags come first, so that what is offered first is still there.
+    newest_first = "binaries.tag_id DESC, " if scope and not scope.tag else ""
+    versions = f"{start.table}.version_id DESC, specs.id DESC"
+    order = f"{start.table}.package_id, {newest_first}{versions}"
     return Rows(sql + where, order)

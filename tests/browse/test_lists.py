@@ -239,13 +239,13 @@ def test_a_tag_that_is_not_there(db: sqlite3.Connection) -> None:
 def test_packages(db: sqlite3.Connection, catalog: Path) -> None:
     found = package_list(db)
     assert values(found.rows) == [
-        ("lib", "2.0", 2, 4, 2, SECOND, None),
-        ("new-lib", "1.0", 1, 2, 2, DEVELOP, None),
-        ("old-lib", "1.0", 1, 1, 1, FIRST, None),
-        ("tool", "develop", 4, 6, 3, SECOND, None),
+        ("lib", "2.0", 2, 4, 4, 2, SECOND, None),
+        ("new-lib", "1.0", 1, 2, 3, 2, DEVELOP, None),
+        ("old-lib", "1.0", 1, 1, 1, 1, FIRST, None),
+        ("tool", "develop", 4, 6, 7, 3, SECOND, None),
     ]
     assert is_true(catalog, found)
-    by_binaries = package_list(db, order="binaries")
+    by_binaries = package_list(db, sort="-binaries")
     assert [row["package"] for row in by_binaries.rows] == ["tool", "lib", "new-lib", "old-lib"]
     assert is_true(catalog, by_binaries)
     assert [row["package"] for row in package_list(db, "LIB").rows] == ["lib", "new-lib", "old-lib"]

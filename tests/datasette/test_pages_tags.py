@@ -233,21 +233,21 @@ async def test_the_cache_of_a_whole_tag(history: Any) -> None:
 
 async def test_packages(history: Any) -> None:
     shown = await get(history, "/packages")
-    assert "4 packages." in shown.text
+    assert "4 packages, as CSV or JSON." in shown.text
     assert shown.one("table").rows[1:] == [
-        ["lib", "2.0", "2", "4", "2", SECOND],
-        ["new-lib", "1.0", "1", "2", "2", DEVELOP],
-        ["old-lib", "1.0", "1", "1", "1", FIRST],
-        ["tool", "develop", "4", "6", "3", SECOND],
+        ["lib", "2.0", "2", "4", "4", "2", SECOND],
+        ["new-lib", "1.0", "1", "2", "3", "2", DEVELOP],
+        ["old-lib", "1.0", "1", "1", "1", "1", FIRST],
+        ["tool", "develop", "4", "6", "7", "3", SECOND],
     ]
     assert shown.one("table").links["old-lib"] == "/package/old-lib"
     ordered = await get(history, "/packages?order=binaries&q=l")
     assert [row[0] for row in ordered.one("table").rows[1:]] == [
         "tool", "lib", "new-lib", "old-lib",
     ]  # fmt: skip
-    assert form_to(ordered, "/packages").fields == {"q": "l", "order": "binaries"}
+    assert form_to(ordered, "/packages").fields == {"q": "l", "sort": "-binaries"}
     none = await get(history, "/packages?q=zzz")
-    assert (none.all("table"), "0 packages." in none.text) == ([], True)
+    assert (none.all("table"), "0 packages, as" in none.text) == ([], True)
 
 
 async def test_long_lists_have_pages(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

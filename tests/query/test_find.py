@@ -102,11 +102,13 @@ def test_the_text_finds_what_the_statement_finds(sample_catalog: Path, spec: str
         )
 
 
-def test_newest_versions_come_first(sample_catalog: Path) -> None:
+def test_newest_tags_come_first_and_in_each_newest_versions(
+    sample_catalog: Path,
+) -> None:
     with open_catalog(sample_catalog) as db:
         finder = Finder(db)
         rows = finder.rows(finder.binaries([parse_spec("cmake")], Scope()))
-    assert list(dict.fromkeys(row[2] for row in rows)) == ["3.31.8", "3.30.5", "3.25.3"]
+    assert list(dict.fromkeys(row[2] for row in rows)) == ["3.31.8", "3.25.3", "3.30.5"]
 
 
 @pytest.mark.parametrize(
