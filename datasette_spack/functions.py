@@ -1,4 +1,4 @@
-"""SQL functions: ``satisfies(hash, 'hdf5 +mpi')`` in any query."""
+"""SQL functions: ``satisfies(hash, 'hdf5 +mpi')``, ``reusable(hash, 'rocky8/zen3')``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from etl.hosts.profiles import find_host
 from etl.page_format.names import is_hash
 from etl.query.find import Finder, Statement
+from etl.query.reuse import Reuse
 from etl.spack.syntax import parse_spec
 from etl.spack.tree import Word
 
@@ -15,6 +17,7 @@ _ANY_HASH = "0" * 32
 """Stands in a statement for the hash that it is asked about; no hash has these characters."""
 
 _SPECS_KEPT = 32
+_HOSTS_KEPT = 16
 
 
 def register(connection: Any) -> None:
@@ -34,7 +37,20 @@ def register(connection: Any) -> None:
         }
         return int(connection.execute(statement.sql, values).fetchone() is not None)
 
+    hosts = lru_cache(_HOSTS_KEPT)(lambda name: Reuse(connection, find_host(name, files=False)))
+
+    def reusable(hash_: object, host: object) -> int | None:
+        """1 if Spack would take the binary of a spec on a host such as rocky8/zen3, else 0.
+
+        NULL if either is NULL, or there is no such spec.
+        """
+        if hash_ is None or host is None:
+            return None
+        verdict = hosts(str(host)).verdict(str(hash_))
+        return None if verdict is None else int(verdict.reusable)
+
     connection.create_function("satisfies", 2, satisfies, deterministic=True)
+    connection.create_function("reusable", 2, reusable, deterministic=True)
 
 
 def _statement(connection: Any, spec: str) -> Statement:

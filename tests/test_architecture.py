@@ -23,6 +23,7 @@ FLOORS = (
     # floor                                           what stands on it
     ("ground", ("etl.errors", "etl.records", "etl.text")),
     ("language", ("etl.spack",)),
+    ("hosts", ("etl.hosts",)),
     ("page format", ("etl.page_format",)),
     ("sources", ("etl.sources", "etl.progress")),
     ("catalog", ("etl.catalog",)),

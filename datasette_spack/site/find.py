@@ -18,16 +18,20 @@ from datasette_spack.site.answer import (
     page_number,
     shown,
 )
+from datasette_spack.site.verdicts import with_verdicts
 from datasette_spack.streaming import json_writer, streamed, write_csv
 from datasette_spack.which import catalog_name
 from etl.browse.facets import FACETS
 from etl.browse.lists import scope_names
 from etl.errors import CatalogError
+from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
+from etl.query.host_misses import host_misses
 from etl.query.install import install_commands
 from etl.query.meant import Meant, what_is_meant
 from etl.query.near_misses import NearMiss, Reason, Suggestion, near_misses
+from etl.query.reuse import Reuse, Verdict
 from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
@@ -44,7 +48,7 @@ MAX_SORTED = 20_000
 MAX_FACET_VALUES = 12
 
 FIND_FACETS = ("package", *FACETS)
-SCOPE_FIELDS = ("tag", "stack", "runs_on", "os")
+SCOPE_FIELDS = ("tag", "stack", "runs_on", "os", "host", "reusable")
 ANY = "any"
 """What stands for all tags in the address."""
 
@@ -116,10 +120,14 @@ class Answer:
     facets: dict[str, list[FacetValue]] = field(default_factory=dict)
     statement: Statement | None = None
     misses: tuple[tuple[SpecQuery, tuple[Reason, ...]], ...] = ()
+    host_misses: tuple[str, ...] = ()
     meant: tuple[Meant, ...] = ()
     install: tuple[str, ...] = ()
     sortable: bool = True
     """Whether there are few enough to sort on a page."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Of each binary on the page, whether the host can take it."""
+
     several: tuple[str, ...] = ()
     """The specs that were looked for."""
 
@@ -159,6 +167,9 @@ async def find(datasette: Any, request: Any) -> Response | AsgiStream:
     if found.statement is None:  # a mistake, or nothing asked
         return await shown(datasette, request, page)
     writer = write_csv if form == ".csv" else json_writer({"ok": True, **page.facts}, "binaries")
+    host = question.scope.get("host")
+    if host:
+        writer = with_verdicts(datasette, find_host(host, files=False), writer)
     kind = "text/csv" if form == ".csv" else "application/json"
     database = datasette.get_database(catalog_name(datasette))
     return streamed(
@@ -191,6 +202,7 @@ def _page(
             "underlined": _underlined(error),
             "misses": misses,
             "names": names,
+            "profiles": SHOWN_PROFILES,
             "number": number,
             "per_page": MAX_SHOWN,
         },
@@ -213,23 +225,35 @@ def _search(
         CatalogError: the question cannot be answered.
     """
     finder = Finder(connection)
-    scope = _scope(finder, question, queries)
+    host = question.scope.get("host")
+    reuse = Reuse(connection, find_host(host, files=False)) if host else None
+    scope = _scope(finder, question, queries, reuse)
     counts = tally(connection, queries, scope)
     found.tag, found.total = scope.tag, counts.total
     found.several = tuple(str(query) for query in queries)
     found.statement = finder.binaries(queries, scope, ALL, sort=question.sort)
     if not counts.total:
-        found.misses = tuple((it, near_misses(connection, it, scope)) for it in queries)
+        without = replace(scope, taken=None)
+        found.misses = tuple((it, near_misses(connection, it, without)) for it in queries)
+        if reuse and scope.taken:
+            any_tag = "tag" not in question.scope
+            lines = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
+            found.host_misses = tuple(line.strip() for line in lines)
         return
     found.sortable = counts.total <= MAX_SORTED
     sort = question.sort if found.sortable else ""
     page = finder.binaries(queries, scope, MAX_SHOWN, (number - 1) * MAX_SHOWN, sort)
     found.found = set_apart(finder.rows(page), counts)
+    if reuse:
+        verdicts = (reuse.verdict(row["hash"], row["tag"]) for row in found.found.rows)
+        found.verdicts = tuple(it or Verdict("not-in-cache") for it in verdicts)
     found.facets = _facets(counts, question)
     found.install = tuple(install_commands(connection, found.found.rows[:1]))
 
 
-def _scope(finder: Finder, question: Question, queries: tuple[SpecQuery, ...]) -> Scope:
+def _scope(
+    finder: Finder, question: Question, queries: tuple[SpecQuery, ...], reuse: Reuse | None
+) -> Scope:
     """Where to look: in the tag that is named, else in the newest that has it."""
     chosen, kept = question.scope, question.kept
     scope = Scope(
@@ -242,6 +266,7 @@ def _scope(finder: Finder, question: Question, queries: tuple[SpecQuery, ...]) -
         target=kept.get("target"),
         package=kept.get("package"),
         also_in=kept.get("stacks"),
+        taken=reuse.condition() if reuse and chosen.get("reusable") else None,
     )
     if "tag" in chosen:
         return scope

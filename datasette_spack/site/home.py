@@ -14,6 +14,7 @@ from datasette_spack.site.pictures import history_pictures, share_pictures
 from datasette_spack.site.remembered import remembered
 from datasette_spack.which import is_alone
 from etl.browse.overview import Overview, overview
+from etl.hosts.profiles import SHOWN_PROFILES
 
 HOME_ROUTE = r"/(?P<name>home)?(?P<format>\.json)?$"
 
@@ -37,6 +38,7 @@ async def home(datasette: Any, request: Any) -> Response:
             _description(facts),
             facts,
             {
+                "profiles": SHOWN_PROFILES,
                 "history": history_pictures(site, facts.history),
                 "shares": share_pictures(site, facts.newest or "", facts.shares),
             },

@@ -16,7 +16,9 @@ from datasette_spack.site.whole import csv_of
 from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, package_facts
 from etl.catalog.variant_text import split_variants
 from etl.errors import UsageError
+from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import ALL
+from etl.query.reuse import Reuse, Verdict
 
 PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json|\.csv)?$"
 
@@ -26,7 +28,7 @@ MAX_SHOWN = 50
 LISTS = ("binaries", "versions", "dependencies", "dependents")
 """The lists of the page that are there as CSV."""
 
-FIELDS = ("version", "compiler", "os", "target", "runs_on", "stacks")
+FIELDS = ("version", "compiler", "os", "target", "runs_on", "stacks", "host")
 
 
 async def package(datasette: Any, request: Any) -> Response | AsgiStream:
@@ -50,6 +52,12 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
     def read(connection: Any) -> Page:
         facts = package_facts(connection, name, chosen, sort, ALL if form else MAX_BINARIES)
         first = min((number - 1) * MAX_SHOWN, max(len(facts.found.rows) - 1, 0))
+        verdicts: tuple[Verdict, ...] = ()
+        if chosen.host:
+            reuse = Reuse(connection, find_host(chosen.host, files=False))
+            shown_rows = facts.found.rows[first : first + MAX_SHOWN]
+            found = (reuse.verdict(it["hash"], it["tag"]) for it in shown_rows)
+            verdicts = tuple(it or Verdict("not-in-cache") for it in found)
         return Page(
             "package.html",
             name,
@@ -65,6 +73,8 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "first": first // MAX_SHOWN * MAX_SHOWN,
                 "sort": sort,
                 "arguments": _arguments(chosen),
+                "verdicts": verdicts,
+                "profiles": SHOWN_PROFILES,
             },
             feed=f"package/{quote(name, safe='')}/feed.atom",
             unbounded=bool(request.query_string),

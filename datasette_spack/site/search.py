@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from datasette.utils.asgi import Response
 
@@ -23,9 +24,13 @@ async def search(datasette: Any, request: Any) -> Response:
     def read(connection: Any) -> Page:
         if not text:
             raise MovedError(datasette.urls.path("packages"))
-        meant = meaning(connection, text)
+        meant, host = meaning(connection, text), request.args.get("host", "").strip() or None
         if meant is None:
-            raise MovedError(site.find(text))
+            raise MovedError(site.find(text, host=host))
+        if host and meant.kind == "package":
+            raise MovedError(site.package(meant.name, host=host))
+        if host and meant.kind == "spec":
+            raise MovedError(f"{site.spec(meant.name)}?{urlencode({'host': host})}")
         pages = {
             "package": site.package,
             "tag": site.tag,

@@ -11,6 +11,8 @@ from datasette_spack.site.answer import MovedError, Page, answer, named
 from datasette_spack.site.recipes import recipe_links
 from etl.browse.spec import SpecFacts, spec_facts, specs_with_prefix
 from etl.catalog.asking import Listed
+from etl.hosts.profiles import SHOWN_PROFILES, find_host
+from etl.query.reuse import Reuse
 
 SPEC_ROUTE = r"/spec/(?P<hash>[^/]+?)(?P<format>\.json)?$"
 
@@ -30,14 +32,22 @@ async def spec(datasette: Any, request: Any) -> Response:
             return _candidates(hash_, found, site)
         whole = found.rows[0]["hash"]
         if given != whole:
-            raise MovedError(site.spec(whole) + (request.url_vars["format"] or ""))
+            query = f"?{request.query_string}" if request.query_string else ""
+            raise MovedError(site.spec(whole) + (request.url_vars["format"] or "") + query)
         facts = spec_facts(connection, whole)
+        host = request.args.get("host", "").strip()
+        verdict = Reuse(connection, find_host(host, files=False)).verdict(whole) if host else None
         return Page(
             "spec.html",
             _title(facts),
             facts.text,
             facts,
-            {"recipes": recipe_links(facts.spec["package"])},
+            {
+                "recipes": recipe_links(facts.spec["package"]),
+                "host": host,
+                "verdict": verdict,
+                "profiles": SHOWN_PROFILES,
+            },
             unbounded=True,
         )
 

@@ -10,7 +10,9 @@ from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import stack_picture
+from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
+from etl.browse.hosts import incomplete_binaries, profile_shares
 from etl.browse.overview import stack_list
 from etl.browse.stack import PAGE, StackFacts, stack_facts
 from etl.query.find import ALL
@@ -39,6 +41,14 @@ async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
 
     def read(connection: Any) -> Page:
         facts = facts_of(connection)
+        of_hosts = {
+            key: remembered(datasette, read_them, facts.tag, name)(connection)
+            for key, read_them in (
+                ("host_shares", profile_shares),
+                ("incomplete", incomplete_binaries),
+            )
+            if facts.tag
+        }
         return Page(
             "stack.html",
             f"Stack {name}",
@@ -46,6 +56,7 @@ async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
             facts,
             {
                 "picture": stack_picture(site, name, facts.tags),
+                **of_hosts,
                 "part": part,
                 "sort": sort,
                 "number": page,

@@ -10,7 +10,9 @@ from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import history_pictures, share_pictures
+from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
+from etl.browse.hosts import incomplete_binaries, profile_shares
 from etl.browse.overview import tag_history
 from etl.browse.tag import PAGE, tag_facts
 from etl.query.find import ALL
@@ -42,6 +44,8 @@ async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
             {
                 "shares": share_pictures(site, name, facts.shares),
                 "tags": tag_history(connection),
+                "host_shares": remembered(datasette, profile_shares, name)(connection),
+                "incomplete": remembered(datasette, incomplete_binaries, name)(connection),
                 "part": part,
                 "sort": sort,
                 "number": page,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from etl.browse.facets import FACETS, count_values, count_variants, values_of
+from etl.browse.hosts import Needed, needed_by_package
 from etl.browse.spec_text import askable
 from etl.catalog.asking import Listed, NotHereError, Row, ask, ask_one, listed, near_names
 from etl.catalog.names_near import check_name
@@ -96,6 +97,7 @@ class Chosen:
     runs_on: str | None = None
     stacks: str | None = None
     variants: tuple[str, ...] = ()
+    host: str | None = None
 
     def spec(self, package: str) -> str:
         """The same in Spack's words, as far as a spec can say it."""
@@ -115,7 +117,7 @@ class PackageFacts:
     is None for a package that is known only as a dependency; ``choices`` are the values they have
     of each facet, ``all_choices`` those of all of the tag.  ``variants`` are their variants by
     name.  ``described`` is whether a source of the tag tells dependencies.  ``install`` are the
-    commands for the first of them.
+    commands for the first of them; ``needed`` is what their closures need of a host.
     """
 
     package: Row
@@ -134,6 +136,7 @@ class PackageFacts:
     dependents: Listed
     described: bool
     sql: str
+    needed: Needed | None
 
 
 def package_facts(
@@ -155,7 +158,8 @@ def package_facts(
         raise NotHereError(f"{name} in the tag", tag, tuple(row["tag"] for row in tags[:5]))
     chosen = replace(chosen, tag=tag)
     rows, sql = _binaries(db, name, chosen, sort, most)
-    every = rows if chosen == Chosen(tag) else _binaries(db, name, Chosen(tag), "", most)[0]
+    is_all = replace(chosen, host=None) == Chosen(tag)
+    every = rows if is_all else _binaries(db, name, Chosen(tag), "", most)[0]
     found = set_apart(rows[:most])
     return PackageFacts(
         package=package,
@@ -174,6 +178,7 @@ def package_facts(
         dependents=listed(db, _DEPENDENTS, MAX_NEIGHBOURS, package_1=name),
         described=bool(ask(db, _DESCRIBED, tag_1=tag)),
         sql=sql,
+        needed=needed_by_package(db, name, tag) if tag else None,
     )
 
 

@@ -92,6 +92,12 @@ def check_catalog(db: sqlite3.Connection) -> Iterator[str]:
             yield f"{what}: not what the rows say for {name}"
 
 
+def count_incomplete(db: sqlite3.Connection) -> int:
+    """How many binaries cannot be installed from the cache alone; that is no fault of the file."""
+    (number,) = db.execute("SELECT count(*) FROM binaries WHERE complete = 0").fetchone()
+    return int(number)
+
+
 def check_pages(db: sqlite3.Connection, source: Path, follow: Follower) -> Iterator[str]:
     """Which pages of the source the catalog does not give back as they are, a sentence each.
 

@@ -52,6 +52,26 @@ TABLES: dict[str, str] = {
         ancestor_id INTEGER NOT NULL REFERENCES targets(id),
         PRIMARY KEY (target_id, ancestor_id)
     """,
+    "libcs": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        sort_key TEXT NOT NULL,
+        path TEXT NOT NULL
+    """,
+    "needs": """
+        id INTEGER PRIMARY KEY,
+        platform_id INTEGER REFERENCES platforms(id),
+        os_id INTEGER REFERENCES operating_systems(id),
+        target_id INTEGER REFERENCES targets(id),
+        libc_id INTEGER REFERENCES libcs(id),
+        libc_by TEXT
+    """,
+    "need_set_members": """
+        need_set INTEGER NOT NULL,
+        need_id INTEGER NOT NULL REFERENCES needs(id),
+        PRIMARY KEY (need_set, need_id)
+    """,
     "tags": """
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -115,7 +135,11 @@ TABLES: dict[str, str] = {
         namespace TEXT,
         package_hash TEXT,
         external TEXT,
-        build_spec TEXT
+        build_spec TEXT,
+        libc_id INTEGER REFERENCES libcs(id),
+        need_id INTEGER REFERENCES needs(id),
+        need_set INTEGER,
+        fault TEXT
     """,
     "binaries": """
         id INTEGER PRIMARY KEY,
@@ -130,7 +154,8 @@ TABLES: dict[str, str] = {
         target_id INTEGER NOT NULL REFERENCES targets(id),
         variant_set_id INTEGER NOT NULL REFERENCES variant_sets(id),
         position INTEGER,
-        stack_order_id INTEGER REFERENCES stack_orders(id)
+        stack_order_id INTEGER REFERENCES stack_orders(id),
+        complete INTEGER
     """,
     "spec_flags": """
         id INTEGER PRIMARY KEY,
@@ -226,6 +251,7 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("variant_set_members", "variant_id, variant_set_id"),
     ("stack_set_members", "stack_id, stack_set_id"),
     ("target_ancestors", "ancestor_id, target_id"),
+    ("need_set_members", "need_id, need_set"),
     ("specs", "package_id, version_id"),
     ("specs", "package_id, last_tag_id"),
     ("specs", "last_tag_id"),

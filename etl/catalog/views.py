@@ -72,6 +72,22 @@ VIEWS: dict[str, str] = {
         JOIN packages AS child_packages ON child_packages.id = children.package_id
         LEFT JOIN versions AS child_versions ON child_versions.id = children.version_id
     """,
+    "binary_needs": """
+        SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
+            platforms.name AS platform, operating_systems.name AS os, targets.name AS target,
+            libcs.name AS libc, libcs.version AS libc_version, libcs.sort_key AS libc_key,
+            libcs.path AS libc_path, needs.libc_by, specs.fault, binaries.complete
+        FROM binaries
+        LEFT JOIN tags ON tags.id = binaries.tag_id
+        LEFT JOIN specs ON specs.id = binaries.spec_id
+        LEFT JOIN packages ON packages.id = binaries.package_id
+        LEFT JOIN versions ON versions.id = binaries.version_id
+        LEFT JOIN platforms ON platforms.id = binaries.platform_id
+        LEFT JOIN operating_systems ON operating_systems.id = binaries.os_id
+        LEFT JOIN targets ON targets.id = binaries.target_id
+        LEFT JOIN libcs ON libcs.id = specs.libc_id
+        LEFT JOIN needs ON needs.id = specs.need_id
+    """,
     "package_list": """
         SELECT packages.name AS package, packages.versions, versions.version AS newest_version,
             packages.specs, packages.tags, first_tags.name AS first_tag,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from etl.catalog.check import check_catalog, check_pages
+from etl.catalog.check import check_catalog, check_pages, count_incomplete
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option, progress_option
 from etl.errors import CatalogError
@@ -26,6 +26,7 @@ def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
     follow = Progress() if progress else silently
     with open_catalog(catalog) as db:
         faults = list(check_catalog(db))
+        incomplete = count_incomplete(db)
         for name in sources:
             faults += check_pages(db, Path(name), follow)
     for fault in faults:
@@ -36,3 +37,6 @@ def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
             " download it again"
         )
     click.echo(f"{printable(str(catalog))}: no faults")
+    if incomplete:
+        told = counted(incomplete, "binary", "binaries")
+        click.echo(f"{told} cannot be installed from the cache alone (binaries.complete = 0)")

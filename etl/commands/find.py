@@ -6,25 +6,29 @@ import csv
 import io
 import json
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.dialects import DIALECTS, Dialect, statement_for
 from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
-from etl.query.found import Found, set_apart
+from etl.query.found import Found, Row, set_apart
+from etl.query.host_misses import host_misses
 from etl.query.install import install_commands
 from etl.query.meant import what_is_meant
 from etl.query.near_misses import near_misses
+from etl.query.reuse import Reuse, Verdict
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
 
 FORMATS = ("table", "json", "csv", "install", "hashes")
 ANY_TAG = "any"
-HOST = "host"
 _SHOWN = 50
 _ALL = 1_000_000
 
@@ -34,7 +38,18 @@ _ALL = 1_000_000
 @catalog_option
 @click.option("--tag", metavar="TAG", help="Look in this tag, or in any. [default: the newest]")
 @click.option("--stack", metavar="STACK", help="Look in this stack only.")
-@click.option("--runs-on", metavar="CPU", help="What this CPU can execute; host is this machine.")
+@click.option(
+    "--runs-on",
+    metavar="CPU",
+    help="What this CPU can execute; host is this machine's. CPU alone: see --host.",
+)
+@click.option(
+    "--host",
+    "host_name",
+    metavar="HOST",
+    help="Say what this host can take: host (this machine), rocky8/zen3, or a file.",
+)
+@click.option("--reusable", is_flag=True, help="List only what the host can take.")
 @click.option("--explain", "explained", is_flag=True, help="Say what each constraint leaves.")
 @click.option("--sql", is_flag=True, help="Print the SQL that finds it, and do not run it.")
 @click.option(
@@ -51,6 +66,8 @@ def find(
     tag: str | None,
     stack: str | None,
     runs_on: str | None,
+    host_name: str | None,
+    reusable: bool,
     explained: bool,
     sql: bool,
     dialect: Dialect,
@@ -68,13 +85,16 @@ def find(
     queries = tuple(query for text in specs for query in parse_specs(text, _this_machine))
     if not queries:
         raise click.UsageError("expected a spec; '*' is any")
+    host = find_host(host_name or THIS_MACHINE) if host_name or reusable else None
     with open_catalog(catalog) as db:
         _tell_what_is_meant(db, queries)
         finder = Finder(db)
+        reuse = Reuse(db, host) if host else None
         scope = _scope(tag, stack, runs_on)
+        if reuse and reusable:
+            scope = replace(scope, taken=reuse.condition())
         if tag is None:
-            newest = finder.newest_tag(queries, scope)
-            scope = Scope(newest, scope.stack, scope.runs_on, scope.os)
+            scope = replace(scope, tag=finder.newest_tag(queries, scope))
         if explained:
             for query in queries:
                 click.echo(explain(db, query, scope))
@@ -87,10 +107,14 @@ def find(
             click.echo(statement.text)
             return
         rows = finder.rows(statement)
+        if not rows and reuse and reusable:
+            _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)
         if not rows:
-            _tell_near_misses(db, queries, scope)
+            _tell_near_misses(db, queries, replace(scope, taken=None))
             raise click.exceptions.Exit(1)
-        click.echo(_formatted(db, set_apart(rows), form, in_all_tags=scope.tag is None))
+        found = set_apart(rows)
+        verdicts = _verdicts(reuse, found.rows) if reuse else ()
+        click.echo(_formatted(db, found, form, verdicts, in_all_tags=scope.tag is None))
 
 
 def _this_machine(field: str) -> str:
@@ -102,14 +126,31 @@ def _this_machine(field: str) -> str:
 
 
 def _scope(tag: str | None, stack: str | None, runs_on: str | None) -> Scope:
-    """Where to look; the host runs what is built for its CPU and its operating system."""
-    chosen = None if tag == ANY_TAG else tag
-    if runs_on != HOST:
-        return Scope(chosen, stack, runs_on)
-    from etl.spack.host import host_os
-    from etl.spack.targets import host_target
+    """Where to look; ``host`` as a CPU is that of this machine."""
+    if runs_on == THIS_MACHINE:
+        from etl.spack.targets import host_target
 
-    return Scope(chosen, stack, host_target(), host_os())
+        runs_on = host_target()
+    return Scope(None if tag == ANY_TAG else tag, stack, runs_on)
+
+
+def _verdicts(reuse: Reuse, rows: Sequence[Row]) -> tuple[Verdict, ...]:
+    """What the host can take of the rows, and why not the others."""
+    found = (reuse.verdict(row["hash"], row["tag"]) for row in rows)
+    return tuple(it or Verdict("not-in-cache") for it in found)
+
+
+def _tell_host_misses(
+    db: sqlite3.Connection,
+    queries: tuple[SpecQuery, ...],
+    scope: Scope,
+    reuse: Reuse,
+    *,
+    any_tag: bool,
+) -> None:
+    """Say what keeps the host from what is there, and where there is something that it can take."""
+    for line in host_misses(db, queries, scope, reuse, any_tag=any_tag):
+        click.echo(line, err=True)
 
 
 def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], scope: Scope) -> None:
@@ -129,30 +170,47 @@ def _tell_what_is_meant(db: sqlite3.Connection, queries: tuple[SpecQuery, ...]) 
 
 
 def _formatted(
-    db: sqlite3.Connection, found: Found, form: str, *, in_all_tags: bool = False
+    db: sqlite3.Connection,
+    found: Found,
+    form: str,
+    verdicts: Sequence[Verdict] = (),
+    *,
+    in_all_tags: bool = False,
 ) -> str:
-    if form == "json":
-        return json.dumps(found.rows, indent=2)
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found.rows)
-        return text.getvalue().rstrip("\n")
+    if form in ("json", "csv"):
+        rows: Sequence[Row] = found.rows
+        columns: tuple[str, ...] = COLUMNS
+        if verdicts:
+            columns = (*COLUMNS, "reusable", "reason", "why")
+            rows = [
+                {**row, "reusable": it.reusable, "reason": it.reason, "why": it.why}
+                for row, it in zip(rows, verdicts, strict=True)
+            ]
+        return json.dumps(rows, indent=2) if form == "json" else _csv(columns, rows)
     if form == "hashes":
         return "\n".join(dict.fromkeys(row["hash"] for row in found.rows))
     if form == "install":
         return "\n".join(install_commands(db, found.rows))
-    return _table(found, in_all_tags)
+    return _table(found, verdicts, in_all_tags)
 
 
-def _table(found: Found, in_all_tags: bool) -> str:
+def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _table(found: Found, verdicts: Sequence[Verdict], in_all_tags: bool) -> str:
     """What all have, then a line for each; the widest column, the variants, comes last."""
     number = len(found.rows)
     head = f"{number:,} {'binary' if number == 1 else 'binaries'}"
     if in_all_tags:
         specs = "spec" if number == 1 else "specs"
         head = f"{number:,} {specs} with a binary in any tag, each with the newest that has it"
+    if verdicts:
+        head += f"; the host can take {sum(it.reusable for it in verdicts):,}"
     lines = [head, *(f"  {name}: {value}" for name, value in found.common.items() if value)]
     columns = [name for name in found.columns if name not in ("variants", "stacks")]
     columns += [name for name in ("stacks", "variants") if name in found.columns]
@@ -160,6 +218,9 @@ def _table(found: Found, in_all_tags: bool) -> str:
         [found.differing[place] if name == "variants" else _text(row[name]) for name in columns]
         for place, row in enumerate(found.rows[:_SHOWN])
     ]
+    if verdicts:
+        columns.insert(0, "host")
+        shown = [[_mark(verdict), *cells] for cells, verdict in zip(shown, verdicts, strict=False)]
     if columns:
         widths = [max(map(len, values)) for values in zip(columns, *shown, strict=True)]
         lines.append("")
@@ -169,6 +230,10 @@ def _table(found: Found, in_all_tags: bool) -> str:
     if number > _SHOWN:
         lines.append(f"… and {number - _SHOWN:,} more; --format csv or json has all")
     return "\n".join(lines)
+
+
+def _mark(verdict: Verdict) -> str:
+    return "yes" if verdict.reusable else f"no: {verdict.why}"
 
 
 def _text(value: object) -> str:

@@ -23,7 +23,8 @@ class Scope:
 
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
-    listed with; ``also_in`` is a second stack.
+    listed with; ``also_in`` is a second stack; ``taken`` is the condition that a host
+    can take a binary (:meth:`etl.query.reuse.Reuse.condition`).
     """
 
     tag: str | None = None
@@ -35,6 +36,7 @@ class Scope:
     target: str | None = None
     package: str | None = None
     also_in: str | None = None
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,8 @@ def _joined(
         conditions = [f"binaries.tag_id = {tag}", *conditions]
     sets = [_sets_with(stack, add) for stack in _stacks(scope)]
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
+    if scope and scope.taken:
+        conditions.append(scope.taken)
     if scope and scope.package:
         package = f"(SELECT id FROM packages WHERE name = {add('package', scope.package)})"
         conditions.append(f"binaries.package_id = {package}")

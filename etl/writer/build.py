@@ -17,6 +17,7 @@ from etl.progress import Follower, silently
 from etl.records import Problem, Recipe
 from etl.writer import finish
 from etl.writer.assemble import Assembly
+from etl.writer.host_needs import add_host_needs
 from etl.writer.intake import Intake, Reading
 from etl.writer.names import Names
 from etl.writer.resolve import SourcedProblem
@@ -110,6 +111,7 @@ def _write(
     assembly = _assemble(db, shelf, names, follow)
     assembly.write_shared()
     finish.add_edges(db)
+    add_host_needs(db)
     _describe_packages(db, intake.recipes.values())
     problems = sorted(
         intake.problems + assembly.problems,

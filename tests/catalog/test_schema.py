@@ -34,7 +34,13 @@ FOREIGN_KEYS = {
         "package_id": "packages", "version_id": "versions", "compiler_id": "compilers",
         "os_id": "operating_systems", "platform_id": "platforms", "target_id": "targets",
         "variant_set_id": "variant_sets", "first_tag_id": "tags", "last_tag_id": "tags",
+        "libc_id": "libcs", "need_id": "needs",
     },
+    "needs": {
+        "platform_id": "platforms", "os_id": "operating_systems", "target_id": "targets",
+        "libc_id": "libcs",
+    },
+    "need_set_members": {"need_id": "needs"},
     "stack_orders": {"stack_set_id": "stack_sets"},
     "stack_set_members": {"stack_set_id": "stack_sets", "stack_id": "stacks"},
     "target_ancestors": {"target_id": "targets", "ancestor_id": "targets"},
@@ -51,6 +57,8 @@ VIEWS = {
     "binary_stacks": "tag, hash, package, stack",
     "dependency_list": "hash, package, version, dependency_hash, dependency, dependency_version,"
     " deptypes, virtuals, available",
+    "binary_needs": "tag, package, version, hash, platform, os, target, libc, libc_version,"
+    " libc_key, libc_path, libc_by, fault, complete",
     "package_list": "package, versions, newest_version, specs, tags, first_tag, last_tag",
 }
 """The public contract: these columns, in this order."""

@@ -217,3 +217,18 @@ async def test_no_more_streams_than_there_are_connections(site: Any) -> None:
         for connection in borrowed:
             database.give_back(connection)
     assert (await ask(site, "hdf5", ".csv")).status_code == 200
+
+
+async def test_reusable_in_sql(site: Any) -> None:
+    found = await sql(
+        site,
+        "SELECT reusable(hash, 'ubuntu22.04/zen3') AS taken, count(*) AS n FROM spec_list"
+        " WHERE package = 'hdf5' AND last_tag = 'develop-2025-07-20' GROUP BY 1",
+    )
+    assert found == [{"taken": 0, "n": 2}]
+    found = await sql(site, f"SELECT reusable('{MPI}', 'debian12/zen3') AS it")
+    assert found == [{"it": 1}]
+    found = await sql(site, "SELECT reusable('nosuch', 'debian12/zen3') AS it")
+    assert found == [{"it": None}]
+    found = await sql(site, f"SELECT reusable('{MPI}', NULL) AS it")
+    assert found == [{"it": None}]

@@ -169,7 +169,7 @@ async def test_all_filters_together(site: Any) -> None:
 
 async def test_what_is_chosen_is_in_the_form_again(site: Any) -> None:
     (form,) = (await get(site, "/package/hdf5", **COMBINED)).all("form", class_="filters")
-    assert form.fields == {**COMBINED, "variant": "+mpi ~fortran"}
+    assert form.fields == {**COMBINED, "variant": "+mpi ~fortran", "host": ""}
     assert form.attributes["action"].split("#")[0] == "/package/hdf5"
     assert hashes(await get(site, "/package/hdf5", **form.fields)) == LEFT
     assert form.options("tag") == [

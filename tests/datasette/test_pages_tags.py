@@ -48,9 +48,9 @@ async def test_home_says_what_is_here(history: Any) -> None:
     assert shown.links["4 packages"] == "/packages"
     assert shown.links["4 tags"] == "/tags"
     form = form_to(shown, "/search")
-    assert form.fields == {"q": ""}
-    field = form.one("input")
-    assert form.one("label").attributes["for"] == field.attributes["id"]
+    assert form.fields == {"q": "", "host": ""}
+    fields = [it.attributes["id"] for it in form.all("input")]
+    assert [it.attributes["for"] for it in form.all("label")] == fields
 
 
 async def test_home_says_what_is_new(history: Any) -> None:

@@ -1,0 +1,158 @@
+"""Which binaries Spack would take on a host, and why not the others.
+
+The catalog knows what each spec needs, and what its closure needs (:mod:`etl.writer.host_needs`);
+here the few distinct needs are held against a host once, and the rest is SQL.  What a user's
+configuration forbids besides is not known: a yes means that nothing in the binary is in the way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from etl.hosts.host import WORDS, Host, Libc, Need, Reason
+
+_NEEDS = """
+    SELECT needs.id, platforms.name, operating_systems.name, targets.name,
+        libcs.name, libcs.version, libcs.path
+    FROM needs
+    LEFT JOIN platforms ON platforms.id = needs.platform_id
+    LEFT JOIN operating_systems ON operating_systems.id = needs.os_id
+    LEFT JOIN targets ON targets.id = needs.target_id
+    LEFT JOIN libcs ON libcs.id = needs.libc_id
+"""
+_SPEC = """
+    SELECT specs.id, specs.fault, specs.need_id, specs.need_set, needs.libc_by
+    FROM specs LEFT JOIN needs ON needs.id = specs.need_id WHERE specs.hash = ?
+"""
+_COMPLETE = """
+    SELECT complete FROM binaries
+    WHERE spec_id = ? AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
+    ORDER BY tag_id DESC LIMIT 1
+"""
+_CHILDREN = """
+    SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id, specs.tags > 0,
+        EXISTS (
+            SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id
+            AND (? IS NULL OR binaries.tag_id = (SELECT id FROM tags WHERE name = ?))
+        )
+    FROM dependencies
+    CROSS JOIN specs ON specs.id = dependencies.child_id
+    CROSS JOIN packages ON packages.id = specs.package_id
+    WHERE dependencies.parent_id = ? AND dependencies.linked = 1
+        AND NOT (' ' || dependencies.virtuals || ' ' LIKE '% libc %' AND specs.external IS NOT NULL)
+    ORDER BY packages.name, specs.hash
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What Spack would do with a binary on a host: take it, or not for this reason.
+
+    ``why`` is the reason as a sentence; of a binary that it takes it is None, or what is not
+    known for certain.
+    """
+
+    reason: Reason | None
+    why: str | None = None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether it would be taken."""
+        return self.reason is None
+
+
+class Reuse:
+    """Holds the binaries of one catalog against one host."""
+
+    def __init__(self, db: sqlite3.Connection, host: Host) -> None:
+        self._db = db
+        self.host = host
+        self._needs: dict[int | None, Need] = {None: Need(None, None, None)}
+        for id_, platform, os, target, libc, version, path in db.execute(_NEEDS):
+            known = Libc(libc, version, path) if libc else None
+            self._needs[id_] = Need(platform, os, target, known)
+        self._refused = {id_: host.refuses(need) for id_, need in self._needs.items()}
+        self._culprits: dict[tuple[int, str | None], str | None] = {}
+
+    def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
+        """The condition that a binary can be taken, as SQL over rows of these names."""
+        taken = [id_ for id_, reason in self._refused.items() if reason is None and id_ is not None]
+        tests = [
+            f"{spec}.fault IS NULL",
+            f"{spec}.need_id IN ({', '.join(map(str, taken))})",
+            f"{binary}.complete IS NOT 0",
+        ]
+        if self._bad_sets:
+            bad = ", ".join(map(str, sorted(self._bad_sets)))
+            tests.append(f"ifnull({spec}.need_set, 0) NOT IN ({bad})")
+        return "\nAND ".join(tests)
+
+    def meets(self, need_id: int | None, need_set: int | None) -> bool:
+        """Whether the host meets a need, and all of a set of needs."""
+        return self._refused[need_id] is None and need_set not in self._bad_sets
+
+    def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
+        """Whether the binary of a spec can be taken, and why not; None if there is no such spec.
+
+        Its closure has to be in the same tag; without a tag, in the newest that has it.
+        """
+        row = self._db.execute(_SPEC, (hash_,)).fetchone()
+        if row is None:
+            return None
+        id_, fault, need_id, need_set, libc_by = row
+        if fault:
+            return Verdict(fault, WORDS[fault])
+        need = self._needs[need_id]
+        reason = self._refused[need_id]
+        by_os = f" (by its OS, {need.os})" if libc_by == "os" else ""
+        if reason:
+            note = by_os if reason == "libc" else ""
+            return Verdict(reason, self.host.why(reason, need) + note)
+        found = self._db.execute(_COMPLETE, (id_, tag, tag)).fetchone()
+        if found is None:
+            return Verdict("not-in-cache", WORDS["not-in-cache"])
+        if found[0] == 0 or need_set in self._bad_sets:
+            return Verdict("closure", self._culprit(id_, tag) or WORDS["closure"])
+        if found[0] is None:
+            return Verdict(None, f"what it links to and runs with is not known{by_os}")
+        return Verdict(None)
+
+    @cached_property
+    def _bad_sets(self) -> frozenset[int]:
+        """The sets in which a need is that the host does not meet."""
+        bad = [id_ for id_, reason in self._refused.items() if reason and id_ is not None]
+        if not bad:
+            return frozenset()
+        sql = (
+            "SELECT DISTINCT need_set FROM need_set_members"
+            f" WHERE need_id IN ({', '.join(map(str, bad))})"
+        )
+        return frozenset(id_ for (id_,) in self._db.execute(sql))
+
+    def _culprit(self, spec: int, tag: str | None) -> str | None:
+        """The first of what a spec links to and runs with that cannot be taken, and why."""
+        key = spec, tag
+        if key not in self._culprits:
+            self._culprits[key] = None  # a circle leads nowhere
+            self._culprits[key] = next(self._culprits_below(spec, tag), None)
+        return self._culprits[key]
+
+    def _culprits_below(self, spec: int, tag: str | None) -> Iterator[str]:
+        children: Sequence[tuple[int, str, str, str | None, int | None, int, int]]
+        children = self._db.execute(_CHILDREN, (tag, tag, spec)).fetchall()
+        for _, package, hash_, fault, need_id, _, is_here in children:
+            name = f"its {package}/{hash_[:7]}"
+            if fault:
+                yield f"{name}: {WORDS[fault]}"
+            elif self._refused[need_id] == "platform" and self._needs[need_id].platform is None:
+                yield f"{name} is not in the cache"
+            elif reason := self._refused[need_id]:
+                yield f"{name}: {self.host.why(reason, self._needs[need_id])}"
+            elif not is_here:
+                yield f"{name} is not in the cache"
+        for child, *_ in children:
+            if below := self._culprit(child, tag):
+                yield below

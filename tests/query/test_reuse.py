@@ -1,0 +1,142 @@
+"""What a host can take: as Spack says of an index that was varied on purpose, host by host."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.hosts.host import Host, Libc, read_host
+from etl.hosts.profiles import find_host
+from etl.query.reuse import Reuse, Verdict
+from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.selection import Selection
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+from tests.running import Run
+
+HOSTS = (
+    "centos7-haswell", "amzn2-graviton2", "rocky8-zen3", "sles15.5-skylake", "rocky9-zen4",
+    "ubuntu22.04-icelake", "debian12-x86_64_v3", "sles15.6-zen2", "ubuntu24.04-grace",
+    "ubuntu24.04-x86_64_v2", "debian13-a64fx", "alpine3.20-zen4", "ventura-m1", "sonoma-m2",
+    "tahoe-m3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def expected(real_data: Path) -> dict[str, Any]:
+    path = real_data / "reuse" / "expected.json.gz"
+    told: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return told
+
+
+@pytest.fixture(scope="module")
+def catalog(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("reuse") / "catalog.db"
+    records = read_build_caches(real_data / "reuse" / "index.json.gz", Selection(owner="v1"))
+    build_catalog([Reading("reuse", records)], target)
+    return target
+
+
+def host_of(expected: dict[str, Any], name: str) -> Host:
+    (told,) = (it for it in expected["hosts"] if it["name"] == name)
+    return read_host(json.dumps(told), name)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_spack_says_the_same_of_every_binary(
+    name: str, expected: dict[str, Any], catalog: Path
+) -> None:
+    with open_catalog(catalog) as db:
+        reuse = Reuse(db, host_of(expected, name))
+        found = [reuse.verdict(hash_, "v1") for hash_ in expected["hashes"]]
+        taken = db.execute(
+            "SELECT specs.hash FROM binaries JOIN specs ON specs.id = binaries.spec_id"
+            f" WHERE {reuse.condition()}"
+        ).fetchall()
+    assert [it and it.reason for it in found] == expected["reasons"][name]
+    assert {hash_ for (hash_,) in taken} == {
+        hash_
+        for hash_, reason in zip(expected["hashes"], expected["reasons"][name], strict=True)
+        if reason is None
+    }
+
+
+def test_all_hosts_are_tried(expected: dict[str, Any]) -> None:
+    assert [it["name"] for it in expected["hosts"]] == list(HOSTS)
+
+
+def test_the_command_says_it_too(
+    run: Run, expected: dict[str, Any], catalog: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "node.json"
+    file.write_text(host_of(expected, "rocky8-zen3").to_json())
+    options = ("--host", file, "--catalog", catalog)
+    done = run("find", "*", *options, "--format", "json")
+    reasons = {row["hash"]: row["reason"] for row in json.loads(done.out)}
+    told = dict(zip(expected["hashes"], expected["reasons"]["rocky8-zen3"], strict=True))
+    assert reasons == told
+    rows = json.loads(run("find", "*", *options, "--reusable", "--format", "json").out)
+    assert {row["hash"] for row in rows} == {it for it, reason in told.items() if reason is None}
+    assert all(row["reusable"] is True and row["why"] is None for row in rows)
+    text = run("find", "hdf5", *options, "--format", "csv").out
+    assert {row["reusable"] for row in csv.DictReader(io.StringIO(text))} == {"True", "False"}
+
+
+def test_why(run: Run, catalog: Path) -> None:
+    done = run("why", "hdf5", "--host", "rocky8/zen3", "--catalog", catalog)
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "rocky8/zen3 can take 1 of 14 binaries in v1"
+    assert "no   hdf5@1.14.6/xdvwawk  needs glibc 2.36, this host has 2.28" in done.out
+    one = run(
+        "why", "xdvwawks2aawdryak3mygm5fgzymrrjl", "--host", "rocky8/zen3", "--catalog", catalog
+    )
+    assert (one.code, one.out.splitlines()[0]) == (1, "rocky8/zen3 can take 0 of 1 binary in v1")
+    told = json.loads(
+        run("why", "/xdvw", "--format", "json", "--host", "rocky8/zen3", "--catalog", catalog).out
+    )
+    assert [(it["reusable"], it["reason"]) for it in told] == [(False, "libc")]
+    assert run("why", "nosuch", "--host", "rocky8/zen3", "--catalog", catalog).code == 1
+    assert run("why", " ", "--catalog", catalog).code == 2
+    assert run("why", "hdf5", "--host", "nosuch", "--catalog", catalog).code == 2
+
+
+def test_nothing_that_can_be_taken_is_explained(run: Run, catalog: Path) -> None:
+    done = run("find", "hdf5", "--reusable", "--host", "debian13/a64fx", "--catalog", catalog)
+    assert (done.code, done.out) == (1, "")
+    assert "debian13/a64fx can take none of the 14 binaries in v1:" in done.err
+    assert ": built for x86_64_v3, this host is a64fx" in done.err
+
+
+def test_a_closure_names_what_is_in_the_way(catalog: Path) -> None:
+    with open_catalog(catalog) as db:
+        reuse = Reuse(db, Host("linux", "debian12", "zen4", Libc("glibc", "2.36")))
+        verdict = reuse.verdict("xdvwawks2aawdryak3mygm5fgzymrrjl", "v1")
+    assert verdict == Verdict(
+        "closure", "its mpich/cfc7cob: needs musl 1.2.4, this host has glibc 2.36"
+    ) or (verdict and verdict.reason == "closure" and "mpich/cfc7cob" in str(verdict.why))
+
+
+def test_pages_tell_the_libc_by_their_system(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        (hash_,) = db.execute(
+            "SELECT hash FROM binary_list WHERE tag = 'v2025.07.0' AND os = 'ubuntu24.04'"
+            " AND target = 'x86_64_v3' ORDER BY hash LIMIT 1"
+        ).fetchone()
+        old = Reuse(db, find_host("rocky8/zen3")).verdict(hash_, "v2025.07.0")
+        new = Reuse(db, find_host("ubuntu24.04/zen3")).verdict(hash_, "v2025.07.0")
+    assert old == Verdict("libc", "needs glibc 2.39, this host has 2.28 (by its OS, ubuntu24.04)")
+    assert new == Verdict(
+        None, "what it links to and runs with is not known (by its OS, ubuntu24.04)"
+    )
+
+
+def test_no_such_spec(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        assert Reuse(db, find_host("rocky8/zen3")).verdict("a" * 32) is None
