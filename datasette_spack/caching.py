@@ -19,6 +19,7 @@ from datasette.utils import add_cors_headers
 
 from datasette_spack.completeness import making_answer
 from datasette_spack.database import is_catalog
+from datasette_spack.either import shown_metadata
 from datasette_spack.program import program_digest, static_hashes
 
 STALE_WHILE_REVALIDATE: Final = 600
@@ -121,7 +122,7 @@ class _Catalog:
         content = await asyncio.to_thread(lambda: catalog.hash)
         if content is None or not await is_catalog(catalog):
             return ""
-        shown = json.dumps([self._datasette.metadata(), self._datasette.settings_dict()])
+        shown = json.dumps([shown_metadata(self._datasette), self._datasette.settings_dict()])
         return sha256(f"{content} {program_digest()} {shown}".encode()).hexdigest()
 
     def headers(self, tag: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from datasette.database import Database
 # Not always Python's own: Datasette takes pysqlite3 where that is installed.
 from datasette.utils.sqlite import sqlite3
 
+from datasette_spack.either import open_connections
 from etl.catalog.reader import APPLICATION_ID
 from etl.errors import ReadError
 
@@ -135,7 +136,7 @@ class CatalogDatabase(Database):
         if hasattr(connection, "setlimit"):  # Python 3.11 has it
             for name, limit in _LIMITS.items():
                 connection.setlimit(getattr(sqlite3, name), limit)
-        self._all_file_connections.append(connection)
+        open_connections(self).append(connection)
         return connection
 
     def connect(self, write: bool = False) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 
 from datasette.utils import add_cors_headers
 from datasette.utils.asgi import Response, asgi_start
-from datasette.views.database import DatabaseDownload
 
 from datasette_spack.caching import cache_control, names_tag
 from datasette_spack.database import CatalogDatabase
+from datasette_spack.either import datasettes_download
 
 DOWNLOAD_ROUTE = r"/(?P<database>catalog)\.db$"
 
@@ -30,7 +30,7 @@ async def download(datasette: Any, request: Any, send: Any) -> Any:
     """
     if request.method not in ("GET", "HEAD"):
         return Response.text("Method not allowed\n", 405, {"allow": "GET, HEAD"})
-    response = await DatabaseDownload(datasette).get(request)
+    response = await datasettes_download(datasette, request)
     database = datasette.get_database("catalog")
     if not isinstance(database, CatalogDatabase):
         return response

@@ -22,6 +22,7 @@ from datasette.utils.asgi import BadRequest
 
 from datasette_spack.completeness import incomplete
 from datasette_spack.database import is_catalog
+from datasette_spack.either import settings_of
 from datasette_spack.facet_kinds import KINDS, FacetKind, count_column, kind_of_column
 from datasette_spack.filters import FILTERED_TABLES
 
@@ -68,7 +69,7 @@ class CatalogFacet(ColumnFacet):
 
     async def _requests(self) -> list[_Request]:
         """The facets that metadata and address ask for, each once."""
-        configs = load_facet_configs(self.request, self.metadata)
+        configs = load_facet_configs(self.request, settings_of(self))
         columns = await self._db.table_columns(self.table)
         requests: dict[str, _Request] = {}
         for type_ in ("by", "column"):

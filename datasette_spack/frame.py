@@ -10,6 +10,7 @@ from typing import Any
 
 from datasette.utils.sqlite import sqlite3
 
+from datasette_spack.either import shown_metadata
 from datasette_spack.packaged import packaged_json
 from datasette_spack.site.questions import total
 from datasette_spack.which import USUAL, catalog_name, is_alone, is_catalog_file
@@ -21,7 +22,7 @@ async def frame_facts(datasette: Any) -> dict[str, Any]:
     name = catalog_name(datasette) or USUAL
     return {
         "site_newest_tag": await _newest_tag(datasette),
-        "site_metadata": datasette.metadata() or {},
+        "site_metadata": shown_metadata(datasette),
         "site_database": name,
         "site_has_file": _has_file(datasette, name),
         "await_total": partial(total, datasette),

@@ -14,6 +14,7 @@ from datasette.app import Datasette
 from datasette_spack.completeness import NotesInterruptions
 from datasette_spack.current import CurrentCatalog
 from datasette_spack.database import CatalogDatabase
+from datasette_spack.either import template_environment
 from datasette_spack.packaged import packaged_json
 from datasette_spack.which import USUAL
 from etl.catalog.reader import open_catalog
@@ -41,7 +42,7 @@ def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
     )
     datasette.remove_database("_memory")
     # A program that runs does not change when its files do: an update would mix old and new.
-    datasette.jinja_env.auto_reload = False
+    template_environment(datasette).auto_reload = False
     with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
         database = ServedCatalog(datasette, catalog, settings["num_sql_threads"])
         try:
