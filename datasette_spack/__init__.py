@@ -77,7 +77,9 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
     from datasette_spack.frame import static_addresses
     from datasette_spack.which import is_alone
+    from etl.spack.tags import parse_tag
 
+    env.globals["tag_kind"] = lambda name: parse_tag(name).kind
     env.globals["site_static"] = static_addresses(datasette)
     env.globals["site_is_alone"] = lambda: is_alone(datasette)
 

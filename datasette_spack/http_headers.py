@@ -13,6 +13,7 @@ from datasette_spack.caching import inner_path, kept
 from datasette_spack.database import CatalogDatabase
 
 OUR_PAGES: Final = (
+    "badge",
     "compare",
     "feed",
     "find",

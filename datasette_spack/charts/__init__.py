@@ -7,9 +7,10 @@ there is no chart, but an empty text that a template can test.
 
 from __future__ import annotations
 
+from datasette_spack.charts.badge import badge
 from datasette_spack.charts.matrix import Label, matrix
 from datasette_spack.charts.shares import Part, shares
 from datasette_spack.charts.sparkline import sparkline
 from datasette_spack.charts.timeline import Point, timeline
 
-__all__ = ["Label", "Part", "Point", "matrix", "shares", "sparkline", "timeline"]
+__all__ = ["Label", "Part", "Point", "badge", "matrix", "shares", "sparkline", "timeline"]

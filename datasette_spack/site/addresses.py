@@ -48,6 +48,10 @@ class Addresses:
         """A list of the site as a file: ``packages.csv``."""
         return self._path(*name.split("/"), **chosen)
 
+    def badge(self, package: str, **chosen: str | None) -> str:
+        """The badge of a package, of the tag that is asked for."""
+        return self._path("badge", f"{package}.svg", **chosen)
+
     def find(self, spec: str, **scope: str | None) -> str:
         """The search for a spec."""
         return self._path("find", spec=spec, **scope)

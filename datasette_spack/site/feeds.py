@@ -16,19 +16,32 @@ from markupsafe import Markup
 
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import named
+from datasette_spack.site.find import Question
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import add, xml_answer
+from etl.browse.newest import newest_tag_name
 from etl.browse.news import (
     Names,
     PackageEvent,
     PackageNews,
     TagNews,
     package_news,
+    stack_news,
     tag_news,
 )
+from etl.browse.query_news import query_news
+from etl.catalog.asking import Row, ask_one
+from etl.errors import UsageError
+from etl.query.search import Scope
+from etl.spack.syntax import parse_specs
 
 FEED_ROUTE = r"/feed\.atom$"
+STACK_FEED_ROUTE = r"/stack/(?P<stack>[^/]+)/feed\.atom$"
+QUERY_FEED_ROUTE = r"/find\.atom$"
 PACKAGE_FEED_ROUTE = r"/package/(?P<package>[^/]+)/feed\.atom$"
+
+KINDS = ("release", "snapshot")
+"""Kinds of tags that have a feed of their own: ``/feed.atom?kind=release``."""
 
 CONTENT_TYPE = "application/atom+xml; charset=utf-8"
 
@@ -45,19 +58,79 @@ _LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}<
 
 
 async def catalog_feed(datasette: Any, request: Any) -> Response:
-    """The newest tags, each with what changed in it."""
+    """The newest tags, or those of the kind that is asked for, each with what changed in it."""
+    kind = request.args.get("kind", "")
+    what = {"release": "releases", "snapshot": "snapshots"}.get(kind, "tags")
 
     def make(news: tuple[TagNews, ...]) -> Element:
-        feed = _Feed(
-            datasette, request, datasette.urls.path("feed.atom"), datasette.urls.path("tags")
-        )
+        path = Addresses(datasette).file("feed.atom", kind=kind)
+        feed = _Feed(datasette, request, path, datasette.urls.path("tags"))
         dates = [it.date for it in news]
-        feed.begin(("feed",), "spack-catalog: new tags", max(dates, default=_NO_DATE))
+        key = ("feed", kind) if kind else ("feed",)
+        feed.begin(key, f"spack-catalog: new {what}", max(dates, default=_NO_DATE))
         for it in news:
             feed.tag(it)
         return feed.root
 
-    read = remembered(datasette, tag_news)
+    def read(connection: Any) -> tuple[TagNews, ...]:
+        if kind not in ("", *KINDS):
+            raise UsageError(f"kind= is one of {', '.join(KINDS)}")
+        return remembered(datasette, tag_news, kind)(connection)
+
+    return await xml_answer(datasette, request, CONTENT_TYPE, read, make)
+
+
+async def stack_feed(datasette: Any, request: Any) -> Response:
+    """The newest tags of a stack, each with what changed in the stack."""
+    name = named(request, "stack")
+
+    def make(news: tuple[TagNews, ...]) -> Element:
+        path = Addresses(datasette).stack(name)
+        feed = _Feed(datasette, request, f"{path}/feed.atom", path)
+        dates = [it.date for it in news]
+        feed.begin(("stack feed", name), f"Stack {name}: new tags", max(dates, default=_NO_DATE))
+        for it in news:
+            feed.tag(it, stack=name)
+        return feed.root
+
+    read = remembered(datasette, stack_news, name)
+    return await xml_answer(datasette, request, CONTENT_TYPE, read, make)
+
+
+async def query_feed(datasette: Any, request: Any) -> Response:
+    """The versions that satisfy a spec as they appeared, also of what is not there yet."""
+    question = Question.of(request.args, str(datasette.urls.path("find")))
+
+    def read(connection: Any) -> tuple[tuple[Row, ...], str]:
+        chosen, kept = question.scope, question.kept
+        scope = Scope(
+            None, chosen.get("stack"), chosen.get("runs_on"), chosen.get("os"), **{
+                name: kept[name] for name in ("compiler", "version", "target", "package")
+                if name in kept
+            }
+        )  # fmt: skip
+        news = query_news(connection, parse_specs(question.spec or "*"), scope)
+        newest = newest_tag_name(connection)
+        row = ask_one(connection, "SELECT date FROM tags WHERE name = :tag_1", tag_1=newest)
+        return news, (row and row["date"]) or _NO_DATE
+
+    def make(facts: tuple[tuple[Row, ...], str]) -> Element:
+        news, date = facts
+        feed = _Feed(
+            datasette,
+            request,
+            question.address(str(datasette.urls.path("find.atom"))),
+            question.address(tag=None),
+        )
+        asked = question.address("", tag=None)
+        dates = [it["date"] for it in news]
+        title = f"{question.spec or 'any spec'}: new versions"
+        feed.begin(("query feed", asked), title, max(dates, default=date))
+        for it in news:
+            event = PackageEvent("version", it["version"], it["tag"], it["date"], it["binaries"])
+            feed.event(it["package"], event, asked)
+        return feed.root
+
     return await xml_answer(datasette, request, CONTENT_TYPE, read, make)
 
 
@@ -100,8 +173,8 @@ class _Feed:
         self._link(self.root, "self", self._path, CONTENT_TYPE.partition(";")[0])
         self._link(self.root, "alternate", self._about, "text/html")
 
-    def tag(self, news: TagNews) -> None:
-        """Add an entry for a tag."""
+    def tag(self, news: TagNews, stack: str | None = None) -> None:
+        """Add an entry for a tag, or for what a stack has in it."""
         size = (
             f"{news.binaries:,} {_plural('binary', 'binaries', news.binaries)} of "
             f"{news.packages:,} {_plural('package', 'packages', news.packages)}"
@@ -112,12 +185,12 @@ class _Feed:
             ("Newer versions", news.newer),
         )
         summary, content = f"{size}.", [_PARAGRAPH.format(f"{size}.")]
-        tag_path = self._site.tag(news.tag)
+        tag_path = self._site.stack(stack, tag=news.tag) if stack else self._site.tag(news.tag)
         compare_path = None
         if news.previous is not None:
             counts = ", ".join(f"{title.lower()}: {names.total:,}" for title, names in lists)
             summary = f"{size}. Since {news.previous}: {counts}."
-            compare_path = self._site.compare(news.previous, news.tag)
+            compare_path = self._site.compare(news.previous, news.tag, stack=stack)
             content += [
                 _LIST.format(title, names.total, _listed(names))
                 for title, names in lists
@@ -128,17 +201,19 @@ class _Feed:
                     self._origin + tag_path, news.tag, self._origin + compare_path, news.previous
                 )
             )
-        entry = self._entry(("tag", news.tag), f"Tag {news.tag}", news.date, tag_path)
+        key = ("tag", news.tag, stack) if stack else ("tag", news.tag)
+        title = f"Stack {stack} in {news.tag}" if stack else f"Tag {news.tag}"
+        entry = self._entry(key, title, news.date, tag_path)
         if compare_path is not None:
             self._link(entry, "related", compare_path, "text/html")
         add(entry, "summary", summary)
         add(entry, "content", str(Markup("\n").join(content)), type="html")
 
-    def event(self, package: str, it: PackageEvent) -> None:
-        """Add an entry for what happened to a package."""
+    def event(self, package: str, it: PackageEvent, asked: str = "") -> None:
+        """Add an entry for what happened to a package, or to what satisfies a query."""
         count = f"{it.binaries:,} {_plural('binary', 'binaries', it.binaries)}"
         if it.kind == "version":
-            key = ("version", package, str(it.version))
+            key = ("version", package, str(it.version), *([asked] if asked else []))
             title = f"{package} {it.version}"
             text = f"First seen in {it.tag}, with {count}."
             path = self._site.package(package, tag=it.tag, version=it.version)

@@ -8,9 +8,11 @@ from urllib.parse import quote
 from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
-from datasette_spack.site.addresses import Addresses
+from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import Page, answer, named, page_number
-from datasette_spack.site.pictures import versions_picture
+from datasette_spack.site.badge import markdown
+from datasette_spack.site.linked_data import linked_data
+from datasette_spack.site.pictures import versions_pictures
 from datasette_spack.site.recipes import recipe_links
 from datasette_spack.site.whole import csv_of
 from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, package_facts
@@ -67,8 +69,10 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "chosen": chosen,
                 "chips": _chips(site, name, chosen),
                 "address": lambda **changes: _address(site, name, chosen, **changes),
-                "picture": versions_picture(site, name, facts.history.rows),
+                "pictures": versions_pictures(site, name, facts.history.rows),
+                "linked_data": linked_data(facts, origin(datasette, request) + site.package(name)),
                 "recipes": recipe_links(name),
+                "badge_markdown": markdown(site, origin(datasette, request), name),
                 "shown": MAX_SHOWN,
                 "first": first // MAX_SHOWN * MAX_SHOWN,
                 "sort": sort,

@@ -68,7 +68,20 @@ def share_pictures(site: Addresses, tag: str, found: Sequence[Shares]) -> dict[s
     }
 
 
-def versions_picture(site: Addresses, package: str, history: Sequence[Row]) -> Markup:
+def versions_pictures(site: Addresses, package: str, history: Sequence[Row]) -> dict[str, Markup]:
+    """The binaries of a package by version and tag, releases apart from other tags."""
+    releases = [row for row in history if row["kind"] == "release"]
+    others = [row for row in history if row["kind"] != "release"]
+    return {
+        f"Binaries by version and {what}, the newest first": _versions_picture(
+            site, package, rows, what
+        )
+        for what, rows in (("release", releases), ("snapshot", others))
+        if rows
+    }
+
+
+def _versions_picture(site: Addresses, package: str, history: Sequence[Row], what: str) -> Markup:
     """The binaries of a package by version and tag: its newest versions in the newest tags."""
     versions = list(dict.fromkeys(row["version"] for row in history))[:MAX_VERSIONS]
     # The rows come by version; by tag they are in order only within each.
@@ -77,8 +90,8 @@ def versions_picture(site: Addresses, package: str, history: Sequence[Row]) -> M
     rows = {version: number for number, version in enumerate(versions)}
     columns = {tag: number for number, tag in enumerate(tags)}
     return matrix(
-        "versions-by-tag",
-        f"Binaries of {package} by version and tag",
+        f"versions-by-{what}",
+        f"Binaries of {package} by version and {what}",
         [Label(version, site.package(package, version=version)) for version in versions],
         [Label(tag, site.package(package, tag=tag)) for tag in tags],
         {
@@ -86,4 +99,5 @@ def versions_picture(site: Addresses, package: str, history: Sequence[Row]) -> M
             for row in history
             if row["version"] in rows and row["tag"] in columns
         },
+        column_title=what,
     )

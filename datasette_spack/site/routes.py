@@ -8,6 +8,7 @@ from typing import Any
 from datasette.utils.asgi import Response
 
 from datasette_spack.site import (
+    badge,
     compare,
     crawlers,
     feeds,
@@ -47,6 +48,7 @@ _VIEWS: tuple[tuple[str, Any], ...] = (
     (find.FIND_ROUTE, find.find),
     (packages.PACKAGES_ROUTE, packages.packages),
     (package.PACKAGE_ROUTE, package.package),
+    (badge.BADGE_ROUTE, badge.badge),
     (spec.SPEC_ROUTE, spec.spec),
     (tag.TAGS_ROUTE, tag.tags),
     (tag.TAG_ROUTE, tag.tag),
@@ -59,6 +61,8 @@ _VIEWS: tuple[tuple[str, Any], ...] = (
     (search.SUGGEST_ROUTE, search.suggest),
     (feeds.FEED_ROUTE, feeds.catalog_feed),
     (feeds.PACKAGE_FEED_ROUTE, feeds.package_feed),
+    (feeds.STACK_FEED_ROUTE, feeds.stack_feed),
+    (feeds.QUERY_FEED_ROUTE, feeds.query_feed),
     (crawlers.ROBOTS_ROUTE, crawlers.robots),
     (crawlers.SITEMAP_ROUTE, crawlers.sitemap),
     (shortened.LISTED_ROUTE, shortened.listed),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from datasette.utils.asgi import AsgiStream, Response
 
@@ -62,6 +63,7 @@ async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
                 "number": page,
                 "per_page": PAGE,
             },
+            feed=f"stack/{quote(name, safe='')}/feed.atom",
             unbounded=bool(request.query_string),
         )
 

@@ -7,6 +7,7 @@ is new once a dated tag has it too.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
@@ -19,15 +20,35 @@ from etl.compare.diff import previous_tag
 MAX_TAGS = 40
 """The newest tags are told, at most so many."""
 
+MAX_TAGS_OF_STACK = 12
+"""The newest tags of a stack are told, at most so many: for these its binaries are looked at."""
+
 MAX_EVENTS = 50
 """What last happened to a package is told, at most so many times."""
+
+PACKAGE_NAME = re.compile("[a-z0-9_][a-z0-9_-]{0,99}")
+"""What a package of Spack may be called."""
 
 MAX_NAMES = 30
 """Packages named in one list; of more than these only the number is told."""
 
 _DATED_TAGS = """
     SELECT name AS tag, kind, date, packages, binaries FROM tags
-    WHERE date IS NOT NULL AND binaries > 0 ORDER BY position DESC LIMIT :number_1
+    WHERE date IS NOT NULL AND binaries > 0 AND :kind_1 IN ('', kind)
+    ORDER BY position DESC LIMIT :number_1
+"""
+_TAGS_OF_STACK = """
+    SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries
+    FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
+    WHERE mirrors.stack_id = :stack_1 AND tags.date IS NOT NULL AND mirrors.binaries > 0
+    ORDER BY tags.position DESC
+"""
+_NEWEST_VERSIONS_OF_STACK = """
+    SELECT package_id, max(version_id) FROM binaries
+    WHERE tag_id = (SELECT id FROM tags WHERE name = :tag_1) AND stack_set_id IN (
+        SELECT stack_set_id FROM stack_set_members WHERE stack_id = :stack_1
+    )
+    GROUP BY package_id
 """
 _NEWEST_VERSIONS = """
     SELECT package_id, newest_version_id FROM package_tags
@@ -36,6 +57,7 @@ _NEWEST_VERSIONS = """
 _PACKAGE_NAMES = """
     SELECT id, name FROM packages WHERE id IN (SELECT value FROM json_each(:ids_1))
 """
+_IS_PACKAGE = "SELECT 1 FROM packages WHERE name = :package_1"
 _VERSION_NAMES = """
     SELECT id, version AS name FROM versions WHERE id IN (SELECT value FROM json_each(:ids_1))
 """
@@ -115,24 +137,51 @@ class PackageNews:
     newest_date: str | None
 
 
-def tag_news(db: sqlite3.Connection) -> tuple[TagNews, ...]:
-    """The newest tags, the newest first, each with what changed."""
+def tag_news(db: sqlite3.Connection, kind: str = "") -> tuple[TagNews, ...]:
+    """The newest tags, or those of a kind, the newest first, each with what changed."""
 
     @cache  # most tags are looked at twice: for what they changed, and as what was before
     def newest_versions(tag: str) -> dict[int, int]:
         return dict(db.execute(_NEWEST_VERSIONS, {"tag_1": tag}).fetchall())
 
     return tuple(
-        _changes(db, tag, newest_versions) for tag in ask(db, _DATED_TAGS, number_1=MAX_TAGS)
+        _changes(db, tag, previous_tag(db, tag["tag"]), newest_versions)
+        for tag in ask(db, _DATED_TAGS, number_1=MAX_TAGS, kind_1=kind)
     )
 
 
-def package_news(db: sqlite3.Connection, package: str) -> PackageNews:
-    """What happened to a package.
+def stack_news(db: sqlite3.Connection, stack: str) -> tuple[TagNews, ...]:
+    """The newest tags of a stack, the newest first, each with what changed in the stack.
 
     Raises:
-        NotHereError: the catalog has no such package.
+        NotHereError: there is no such stack.
     """
+    stack_id = known(db, "stacks", "stack", stack)
+    tags = ask(db, _TAGS_OF_STACK, stack_1=stack_id)
+
+    @cache
+    def newest_versions(tag: str) -> dict[int, int]:
+        return dict(
+            db.execute(_NEWEST_VERSIONS_OF_STACK, {"tag_1": tag, "stack_1": stack_id}).fetchall()
+        )
+
+    news = []
+    for place, tag in enumerate(tags[:MAX_TAGS_OF_STACK]):
+        before = [it["tag"] for it in tags[place + 1 :] if it["kind"] == tag["kind"]]
+        counted = {**tag, "packages": len(newest_versions(tag["tag"]))}
+        news.append(_changes(db, counted, before[0] if before else None, newest_versions))
+    return tuple(news)
+
+
+def package_news(db: sqlite3.Connection, package: str) -> PackageNews:
+    """What happened to a package; nothing yet to one that is not here, but may come.
+
+    Raises:
+        NotHereError: the catalog has no such package, and none can be called so.
+    """
+    if not ask_one(db, _IS_PACKAGE, package_1=package) and PACKAGE_NAME.fullmatch(package):
+        newest = ask_one(db, _DATED_TAGS, number_1=1, kind_1="")
+        return PackageNews(package, (), newest["date"] if newest else None)
     package_id = known(db, "packages", "package", package)
     placed = [
         (row["position"], PackageEvent("version", *_values(row)))
@@ -140,7 +189,7 @@ def package_news(db: sqlite3.Connection, package: str) -> PackageNews:
     ]
     placed += _gone_and_back(ask(db, _IN_SNAPSHOTS, package_1=package_id))
     placed.sort(key=lambda it: -it[0])  # stable: the versions of a tag stay in their order
-    newest = ask_one(db, _DATED_TAGS, number_1=1)
+    newest = ask_one(db, _DATED_TAGS, number_1=1, kind_1="")
     return PackageNews(
         package,
         tuple(event for _, event in placed[:MAX_EVENTS]),
@@ -149,11 +198,13 @@ def package_news(db: sqlite3.Connection, package: str) -> PackageNews:
 
 
 def _changes(
-    db: sqlite3.Connection, tag: Row, newest_versions: Callable[[str], dict[int, int]]
+    db: sqlite3.Connection,
+    tag: Row,
+    previous: str | None,
+    newest_versions: Callable[[str], dict[int, int]],
 ) -> TagNews:
     """What is new in a tag.  Packages have their numbers in the order of their names."""
     name = tag["tag"]
-    previous = previous_tag(db, name)
     new = newest_versions(name) if previous is not None else {}
     old = newest_versions(previous) if previous is not None else {}
     # Within a package the numbers of versions are in Spack's order.

@@ -11,7 +11,7 @@ from etl.catalog.asking import Row, ask
 from etl.compare.diff import PackageChanges, package_changes, previous_tag
 
 RECENT = 6
-"""Tags whose changes are told."""
+"""Snapshots whose changes are told, and as many releases."""
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM tags WHERE binaries > 0) AS tags,
@@ -45,13 +45,16 @@ class TagChanges:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is here: ``history`` has every tag in time, ``recent`` the last with their changes.
+    """What is here, and what is new.
 
-    ``newest`` is the tag as of which all this is, and of which the ``shares`` are.
+    ``history`` has every tag in time; ``releases`` are the last of these with their changes,
+    ``recent`` the last of all other tags.  ``newest`` is the
+    tag as of which all this is, and of which the ``shares`` are.
     """
 
     counts: Row
     newest: str | None
+    releases: tuple[TagChanges, ...]
     recent: tuple[TagChanges, ...]
     history: tuple[Row, ...]
     stacks: tuple[Row, ...]
@@ -62,10 +65,13 @@ def overview(db: sqlite3.Connection) -> Overview:
     """The facts of the home page."""
     tags = tag_history(db)
     newest = newest_tag_name(db)
+    releases = [tag for tag in tags if tag["kind"] == "release"]
+    others = [tag for tag in tags if tag["kind"] != "release"]
     return Overview(
         counts=ask(db, _COUNTS)[0],
         newest=newest,
-        recent=tuple(_changes(db, tag) for tag in tags[:RECENT]),
+        releases=tuple(_changes(db, tag) for tag in releases[:RECENT]),
+        recent=tuple(_changes(db, tag) for tag in others[:RECENT]),
         history=tags[::-1],
         stacks=stack_list(db),
         shares=shares_of_tag(db, newest) if newest else (),

@@ -47,7 +47,7 @@ _TAGS = """
     ORDER BY tags.position DESC
 """
 _HISTORY = """\
-SELECT versions.version, tags.name AS tag, tags.position, counted.binaries
+SELECT versions.version, tags.name AS tag, tags.position, counted.binaries, tags.kind
 FROM (
     SELECT version_id, tag_id, count(*) AS binaries FROM binaries
     WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)

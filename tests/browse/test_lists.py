@@ -83,8 +83,8 @@ def test_all_that_the_home_page_says(db: sqlite3.Connection) -> None:
         (TAGS[0], SECOND, PackageChanges(0, 2, 0, 0, ("tool", "lib"))),
         (TAGS[1], FIRST, PackageChanges(1, 1, 1, 0, ("tool", "new-lib", "old-lib"))),
         (TAGS[2], None, None),
-        (TAGS[3], None, None),
     ]
+    assert [(it.tag, it.previous, it.changes) for it in facts.releases] == [(TAGS[3], None, None)]
     assert facts.stacks == tuple(STACKS)
     assert [(it.kind, it.parts, it.total) for it in facts.shares] == [
         ("os", ({"os": "ubuntu22.04", "binaries": 7}, {"os": "rhel8", "binaries": 1}), 8),

@@ -337,12 +337,77 @@ async def test_a_catalog_that_changes_is_read_again(tmp_path: Path) -> None:
     assert text(entries(after)[1], "title") == "Tag other"
 
 
-async def test_an_unknown_package(site: Any) -> None:
-    answer = await site.client.get("/package/hdf6/feed.atom")
+async def test_a_package_that_is_not_here_yet_has_a_feed_without_entries(site: Any) -> None:
+    feed = await feed_of(site, "/package/gromacs/feed.atom")
+    check_atom(feed, "http://spack.example/package/gromacs/feed.atom")
+    assert (text(feed, "title"), entries(feed)) == ("gromacs: new versions", [])
+    assert text(feed, "updated") == "2025-07-20T00:00:00Z"
+    answer = await site.client.get("/package/gromacs")
+    assert answer.status_code == 404
+    assert 'href="/package/gromacs/feed.atom"' in answer.text
+
+
+async def test_what_no_package_can_be_called_has_no_feed(site: Any) -> None:
+    answer = await site.client.get("/package/No%20Name/feed.atom")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "This catalog has no package called hdf6." in answer.text
-    assert "/package/hdf5" in answer.text
+    assert "This catalog has no package called No Name." in answer.text
+
+
+async def test_feeds_of_a_kind_of_tags(news: Any) -> None:
+    feed = await feed_of(news, "/feed.atom?kind=release")
+    check_atom(feed, "http://spack.example/feed.atom?kind=release")
+    assert [text(it, "title") for it in entries(feed)] == ["Tag v0.21.0", "Tag releases/v0.20"]
+    snapshots = await feed_of(news, "/feed.atom?kind=snapshot")
+    assert [text(it, "title") for it in entries(snapshots)] == [
+        f"Tag {tag}" for tag in sorted(SNAPSHOTS, reverse=True)
+    ]
+    every = {text(it, "title"): text(it, "id") for it in entries(await feed_of(news, "/feed.atom"))}
+    for it in (*entries(feed), *entries(snapshots)):  # who reads two sees no entry twice
+        assert every[text(it, "title")] == text(it, "id")
+    assert (await news.client.get("/feed.atom?kind=%3Cb%3E")).status_code == 400
+
+
+async def test_the_feed_of_a_stack(news: Any) -> None:
+    feed = await feed_of(news, "/stack/e4s/feed.atom")
+    check_atom(feed, "http://spack.example/stack/e4s/feed.atom")
+    told = {text(it, "title"): text(it, "summary") for it in entries(feed)}
+    assert told["Stack e4s in develop-2025-01-19"] == (
+        "4 binaries of 4 packages. Since develop-2025-01-12:"
+        " packages added: 2, packages removed: 0, newer versions: 1."
+    )
+    assert told["Stack e4s in develop-2025-01-05"] == "3 binaries of 3 packages."
+    first = entries(feed)[0]
+    assert links(first)["related"].endswith(
+        "/compare/develop-2025-01-12/develop-2025-01-19?stack=e4s"
+    )
+    assert (await news.client.get("/stack/nothing/feed.atom")).status_code == 404
+
+
+async def test_the_feed_of_a_query(news: Any) -> None:
+    feed = await feed_of(news, "/find.atom?spec=hdf5%401.10%3A")
+    check_atom(feed, "http://spack.example/find.atom?spec=hdf5%401.10%3A")
+    assert [(text(it, "title"), text(it, "updated")[:10]) for it in entries(feed)] == [
+        ("hdf5 1.12", "2025-01-19"),
+        ("hdf5 1.14", "2025-01-12"),
+        ("hdf5 1.10", "2023-05-21"),
+    ]
+    assert text(entries(feed)[2], "summary") == "First seen in releases/v0.20, with 1 binary."
+
+
+async def test_the_feed_of_a_query_that_nothing_satisfies_yet(news: Any) -> None:
+    feed = await feed_of(news, "/find.atom?spec=gromacs+%2Bcuda&tag=develop")
+    check_atom(feed, "http://spack.example/find.atom?spec=gromacs+%2Bcuda&tag=develop")
+    assert entries(feed) == []
+    page = await news.client.get("/find?spec=gromacs+%2Bcuda")
+    assert 'href="/find.atom?spec=gromacs+%2Bcuda"' in page.text
+
+
+@pytest.mark.parametrize("query", ["spec=hdf5%40%40", "spec=hdf5&stack=nowhere", "runs_on=x"])
+async def test_a_query_that_cannot_be_answered_has_no_feed(news: Any, query: str) -> None:
+    answer = await news.client.get(f"/find.atom?{query}")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
 
 
 async def test_no_catalog() -> None:
@@ -354,7 +419,7 @@ async def test_no_catalog() -> None:
 
 
 async def test_a_catalog_that_takes_too_long(news: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(db: sqlite3.Connection) -> None:
+    def endless(db: sqlite3.Connection, kind: str) -> None:
         numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 1 FROM n)"
         db.execute(f"{numbers} SELECT max(i) FROM n").fetchall()
 

@@ -145,7 +145,7 @@ async def test_an_empty_catalog(tmp_path: Path) -> None:
     datasette: Any = datasette_for(build(tmp_path / "catalog.db", read_build_caches(indexes)))
     for path, says in (
         ("/", "0 packages, 0 specs and 0 binaries in 0 tags"),
-        ("/packages", "0 packages."),
+        ("/packages", "0 packages, as"),
         ("/tags", "Tags"),
         ("/stacks", "Stacks"),
         ("/compare", "Compare two tags"),

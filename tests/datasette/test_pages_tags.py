@@ -54,7 +54,10 @@ async def test_home_says_what_is_here(history: Any) -> None:
 
 
 async def test_home_says_what_is_new(history: Any) -> None:
-    table = (await get(history, "/")).section("new").one("table")
+    releases, snapshots = (await get(history, "/")).section("new").all("table")
+    assert [row["Tag"] for row in releases.records] == [RELEASE]
+    assert releases.links[RELEASE] == f"/tag/{SLASH}"
+    table = snapshots
     assert table.records == [
         {
             "Tag": DEVELOP,
@@ -78,17 +81,9 @@ async def test_home_says_what_is_new(history: Any) -> None:
             "Binaries": "5",
             "What changed": "the first of its kind",
         },
-        {
-            "Tag": RELEASE,
-            "Date": "2022-05-28",
-            "Packages": "1",
-            "Binaries": "1",
-            "What changed": "the first of its kind",
-        },
     ]
     assert table.links["1 new package, 1 package gone, 1 upgraded"] == f"/compare/{FIRST}/{SECOND}"
     assert table.links["new-lib"] == "/package/new-lib"
-    assert table.links[RELEASE] == f"/tag/{SLASH}"
 
 
 async def test_home_leads_to_stacks_and_data(history: Any) -> None:
@@ -101,8 +96,10 @@ async def test_home_leads_to_stacks_and_data(history: Any) -> None:
 
 async def test_tags(history: Any) -> None:
     shown = await get(history, "/tags")
-    assert shown.one("table").rows[1:] == TAGS
-    assert shown.one("table").links[RELEASE] == f"/tag/{SLASH}"
+    assert shown.section("kind-release").one("table").rows[1:] == TAGS[3:]
+    assert shown.section("kind-snapshot").one("table").rows[1:] == TAGS[:3]
+    assert shown.section("kind-release").links[RELEASE] == f"/tag/{SLASH}"
+    assert shown.section("kind-release").links["feed"] == "/feed.atom?kind=release"
 
 
 async def test_stacks(history: Any) -> None:
@@ -275,7 +272,9 @@ async def test_two_tags_compared(history: Any) -> None:
     assert lead in shown.text
     form = form_to(shown, "/compare")
     assert form.fields == {"old": FIRST, "new": SECOND, "stack": ""}
-    assert form.options("old") == [DEVELOP, SECOND, FIRST, RELEASE]
+    assert form.options("old") == [RELEASE, DEVELOP, SECOND, FIRST]
+    groups = [it.attributes["label"] for it in form.one("select", name="old").all("optgroup")]
+    assert groups == ["Releases", "Snapshots of develop"]
 
     def table(section: str) -> list[list[str]]:
         return shown.section(section).one("table").rows[1:]
@@ -331,7 +330,7 @@ async def test_which_two_tags_to_compare(history: Any) -> None:
     shown = await get(history, "/compare")
     form = form_to(shown, "/compare")
     assert form.fields == {"old": SECOND, "new": DEVELOP, "stack": ""}
-    assert form.options("new") == [DEVELOP, SECOND, FIRST, RELEASE]
+    assert form.options("new") == [RELEASE, DEVELOP, SECOND, FIRST]
     assert form.options("stack") == ["", "e4s", "hep", "root"]
 
 

@@ -1,0 +1,60 @@
+"""What is new for a spec query: the versions that satisfy it, by the tag that had them first.
+
+As in other news, only tags with a date count.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from etl.browse.news import MAX_EVENTS
+from etl.catalog.asking import Row
+from etl.catalog.sql_text import Parameters
+from etl.query.search import Scope, Search
+from etl.spack.tree import SpecQuery
+
+_NAMES = ("package", "version", "tag", "date", "binaries")
+
+# Tags are numbered in time; of a version the binaries of its first tag are counted.
+_FIRST_SEEN = """\
+WITH found AS MATERIALIZED (
+SELECT specs.id AS id
+{specs}
+), seen AS (
+    SELECT binaries.version_id, binaries.tag_id, count(*) AS binaries
+    FROM found
+    CROSS JOIN binaries ON binaries.spec_id = found.id
+    WHERE binaries.tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL){stack}
+    GROUP BY binaries.version_id, binaries.tag_id
+)
+SELECT packages.name, versions.version, tags.name, tags.date, seen.binaries
+FROM (SELECT version_id, min(tag_id) AS tag_id, binaries FROM seen GROUP BY version_id) AS seen
+CROSS JOIN versions ON versions.id = seen.version_id
+CROSS JOIN packages ON packages.id = versions.package_id
+CROSS JOIN tags ON tags.id = seen.tag_id
+ORDER BY tags.position DESC, packages.name, versions.id DESC
+LIMIT {limit}"""
+
+
+def query_news(
+    db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope
+) -> tuple[Row, ...]:
+    """The last versions that came: package, version, tag, date, and binaries in that tag.
+
+    Raises:
+        UnanswerableError: the catalog cannot answer a query as Spack would.
+        UsageError: the scope names what is not there.
+    """
+    parameters = Parameters()
+    specs = Search(db).binaries(queries, scope, parameters)
+    stack = ""
+    if scope.stack:
+        place = parameters.add("stack", scope.stack)
+        stack = (
+            "\n    AND binaries.stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
+            f" WHERE stack_id = (SELECT id FROM stacks WHERE name = {place}))"
+        )
+    sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, limit=MAX_EVENTS)
+    rows = db.execute(sql, parameters.values).fetchall()
+    return tuple(dict(zip(_NAMES, row, strict=True)) for row in rows)
