@@ -20,6 +20,16 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
+def in_bytes(size: int) -> str:
+    """A size for people: ``999 bytes``, ``1.2 kB``, ``3.4 GB``."""
+    number = float(size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if unit == "bytes" else f"{number:,.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"
+
+
 def printable(name: str) -> str:
     """A name that any terminal and any file can hold: line feeds and the like are escaped."""
     if name.isprintable():

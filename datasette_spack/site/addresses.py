@@ -40,6 +40,10 @@ class Addresses:
         """The page on what differs between two tags."""
         return self._path("compare", old, new, **chosen)
 
+    def compare_specs(self, old: str, new: str) -> str:
+        """The page on what differs between two specs."""
+        return self._path("compare", "spec", old, new)
+
     def compare_csv(self, old: str, new: str, **chosen: str | None) -> str:
         """One list of that page as CSV."""
         return self._path("compare", old, f"{new}.csv", **chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,16 +16,22 @@ from datasette_spack.site.whole import csv_of
 from etl.browse.lists import scope_names
 from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
+from etl.compare.causes import cause_in_words
 from etl.compare.diff import Comparison, compare
+from etl.compare.rebuilt import as_json, compare_specs, rebuilt
 from etl.errors import UsageError
 from etl.query.find import ALL
 from etl.spack.versions import sort_key
 
 COMPARE_ROUTE = r"/compare/(?P<old>[^/]+)/(?P<new>[^/]+?)(?P<format>\.json|\.csv)?$"
+SPECS_ROUTE = r"/compare/spec/(?P<old>[a-z0-9]{1,32})/(?P<new>[a-z0-9]{1,32})(?P<format>\.json)?$"
 CHOOSE_ROUTE = r"/compare(?P<format>\.json)?$"
 
 MAX_ROWS = 60
 """Rows of each list on the page; JSON and CSV have them all."""
+
+MAX_CAUSES = 25
+"""Causes of rebuilds on the page; JSON has all."""
 
 PAGE = 200
 """Rows on a page of one list by itself: ``?list=rebuilt&page=2``."""
@@ -57,7 +63,9 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
             known(connection, "stacks", "stack", stack)
         if form == ".json":
             facts = compare(connection, old, new, stack=stack, limit=ALL)
-        elif asked:
+            why = remembered(datasette, rebuilt, old, new, stack)(connection)
+            return Page("compare.html", "", "", {**asdict(facts), "why": as_json(why)})
+        if asked:
             facts = compare(connection, old, new, stack=stack, limit=ALL)
             in_order: dict[str, Any] = {asked: _sorted(_section(facts, asked), sort)}
             facts = replace(facts, **in_order)
@@ -70,6 +78,11 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
             facts,
             {
                 "sections": [it for it in SECTIONS if not asked or it[0] == asked],
+                "causes": None
+                if asked
+                else remembered(datasette, rebuilt, old, new, stack)(connection),
+                "in_words": cause_in_words,
+                "max_causes": MAX_CAUSES,
                 "asked": asked,
                 "sort": sort,
                 "number": number,
@@ -121,6 +134,24 @@ def _section(facts: Comparison, name: str) -> Listed:
     found = getattr(facts, name)
     assert isinstance(found, Listed)
     return found
+
+
+async def compare_two_specs(datasette: Any, request: Any) -> Response:
+    """The page on all that differs between two specs, in both of their graphs."""
+    old, new = named(request, "old"), named(request, "new")
+
+    def read(connection: Any) -> Page:
+        found = compare_specs(connection, old, new)
+        return Page(
+            "compare_specs.html",
+            f"/{old[:7]} → /{new[:7]}",
+            f"What differs between the specs /{old[:7]} and /{new[:7]}, in both of their graphs.",
+            {"old": old, "new": new, "nodes": [asdict(it) for it in found]},
+            {"found": found, "in_words": cause_in_words},
+            unbounded=True,
+        )
+
+    return await answer(datasette, request, read)
 
 
 async def choose(datasette: Any, request: Any) -> Response:

@@ -14,13 +14,16 @@ from datasette_spack.site.badge import markdown
 from datasette_spack.site.linked_data import linked_data
 from datasette_spack.site.pictures import versions_pictures
 from datasette_spack.site.recipes import recipe_links
+from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, package_facts
 from etl.catalog.variant_text import split_variants
+from etl.compare.impact import Impact, impact
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import ALL
 from etl.query.reuse import Reuse, Verdict
+from etl.spack.syntax import parse_spec
 
 PACKAGE_ROUTE = r"/package/(?P<package>[^/]+?)(?P<format>\.json|\.csv)?$"
 
@@ -78,6 +81,9 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "sort": sort,
                 "arguments": _arguments(chosen),
                 "verdicts": verdicts,
+                "impact": remembered(datasette, _impact, name, facts.tag)(connection)
+                if facts.tag and facts.described
+                else None,
                 "profiles": SHOWN_PROFILES,
             },
             feed=f"package/{quote(name, safe='')}/feed.atom",
@@ -85,6 +91,10 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
         )
 
     return await answer(datasette, request, read)
+
+
+def _impact(connection: Any, name: str, tag: str) -> Impact:
+    return impact(connection, parse_spec(name), tag)
 
 
 def chosen_by(arguments: Any) -> Chosen:

@@ -55,6 +55,7 @@ _VIEWS: tuple[tuple[str, Any], ...] = (
     (stack.STACKS_ROUTE, stack.stacks),
     (stack.STACK_ROUTE, stack.stack),
     (compare.CHOOSE_ROUTE, compare.choose),
+    (compare.SPECS_ROUTE, compare.compare_two_specs),
     (compare.COMPARE_ROUTE, compare.compare_tags),
     (questions.QUESTION_ROUTE, questions.question),
     (search.SEARCH_ROUTE, search.search),

@@ -11,6 +11,8 @@ from datasette_spack.site.answer import MovedError, Page, answer, named
 from datasette_spack.site.recipes import recipe_links
 from etl.browse.spec import SpecFacts, spec_facts, specs_with_prefix
 from etl.catalog.asking import Listed
+from etl.compare.causes import cause_in_words
+from etl.compare.rebuilt import last_build
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.reuse import Reuse
 
@@ -46,6 +48,8 @@ async def spec(datasette: Any, request: Any) -> Response:
                 "recipes": recipe_links(facts.spec["package"]),
                 "host": host,
                 "verdict": verdict,
+                "before": last_build(connection, whole),
+                "in_words": cause_in_words,
                 "profiles": SHOWN_PROFILES,
             },
             unbounded=True,

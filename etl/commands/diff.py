@@ -8,13 +8,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 
 from etl.catalog.asking import Listed
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
+from etl.compare.rebuilt import as_json, compare_specs, rebuilt
 from etl.text import printable
 
 FORMATS = ("text", "json", "csv")
@@ -52,19 +55,41 @@ _CHANGES = {
 @catalog_option
 @click.option("--stack", metavar="STACK", help="Compare what this stack has.")
 @click.option("--package", metavar="PACKAGE", help="Compare this package only.")
+@click.option("--why", is_flag=True, help="Say why binaries were rebuilt.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 def diff(
-    old: str, new: str, catalog: Path, stack: str | None, package: str | None, form: str
+    old: str,
+    new: str,
+    catalog: Path,
+    stack: str | None,
+    package: str | None,
+    why: bool,
+    form: str,
 ) -> None:
-    """Say what changed from TAG_A to TAG_B.
+    """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
 
-    Packages that came and went, newest versions that went up or down, versions, rebuilt binaries
+    Packages added and removed, newest versions that went up or down, versions, rebuilt binaries
     (same package, version, compiler, os, target and variants; another hash in place of the old),
     and numbers by stack.  JSON has all of it, CSV all that is about packages and versions.
+
+    --why pairs the specs of both tags that differ in nothing that Spack decides but their hash, and
+    names the deepest differences below each pair: recipes, versions, variants, dependencies.
 
     Exit codes: 0 whether there are differences or not; 2 a tag, stack or package is not known;
     3 there is no catalog.
     """
+    if old.startswith("/") and new.startswith("/"):
+        with open_catalog(catalog) as db:
+            differences = compare_specs(db, old, new)
+        click.echo(specs_in_words(differences, old, new, form))
+        return
+    if why:
+        with open_catalog(catalog) as db:
+            causes = rebuilt(db, old, new, stack)
+            whole = compare(db, old, new, stack=stack, package=package, limit=_ALL)
+        told = {**_values(whole), **as_json(causes, package)}
+        click.echo(rebuilds_in_words(causes, package, form, told))
+        return
     with open_catalog(catalog) as db:
         shown = _SHOWN if form == "text" else _ALL
         found = compare(db, old, new, stack=stack, package=package, limit=shown)
@@ -72,10 +97,12 @@ def diff(
 
 
 def _json(found: Comparison) -> str:
+    return json.dumps(_values(found), indent=2)
+
+
+def _values(found: Comparison) -> dict[str, Any]:
     values = {field.name: getattr(found, field.name) for field in fields(found)}
-    return json.dumps(
-        {name: it.rows if isinstance(it, Listed) else it for name, it in values.items()}, indent=2
-    )
+    return {name: it.rows if isinstance(it, Listed) else it for name, it in values.items()}
 
 
 def _csv(found: Comparison) -> str:
@@ -109,10 +136,10 @@ def _summary(found: Comparison) -> str:
     tags = f"from {printable(found.old)} to {printable(found.new)}"
     if before == after == found.binaries_kept and not found.stacks.total:
         return f"Nothing changed {tags}: {_number(after)}{of}{where}."
-    rebuilt = f" ({found.binaries_rebuilt:,} of them rebuilt)" if found.binaries_rebuilt else ""
+    again = f" ({found.binaries_rebuilt:,} of them rebuilt)" if found.binaries_rebuilt else ""
     return (
-        f"{_number(before)}{of}{where} became {after:,} {tags}:\n{found.binaries_added:,} came"
-        f"{rebuilt}, {found.binaries_removed:,} went, {found.binaries_kept:,} stayed."
+        f"{_number(before)}{of}{where} became {after:,} {tags}:\n{found.binaries_added:,} added"
+        f"{again}, {found.binaries_removed:,} removed, {found.binaries_kept:,} in both."
     )
 
 

@@ -31,7 +31,7 @@ def test_one_package_in_plain_words(catalog: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout == (
         "2 binaries of hdf5 became 2 from develop-2024-11-17 to develop-2025-07-20:\n"
-        "2 came, 2 went, 0 stayed.\n"
+        "2 added, 2 removed, 0 in both.\n"
         "\n"
         "1 package was upgraded\n"
         "  package  old version  new version\n"
@@ -56,7 +56,7 @@ def test_one_stack(catalog: Path) -> None:
     result = diff(catalog, "develop-2025-03-23", "develop-2025-03-30", "--stack", "e4s")
     assert result.stdout == (
         "2 binaries in the stack e4s became 7 from develop-2025-03-23 to develop-2025-03-30:\n"
-        "7 came, 2 went, 0 stayed.\n"
+        "7 added, 2 removed, 0 in both.\n"
         "\n"
         "1 package was added\n"
         "  package                newest version  binaries\n"
@@ -76,7 +76,7 @@ def test_what_is_rebuilt_is_told_of_what_came(catalog: Path) -> None:
     lines = diff(catalog, "v2025.07.0", NEW, "--package", "hdf5").stdout.splitlines()
     assert lines[:8] == [
         "16 binaries of hdf5 became 2 from v2025.07.0 to develop-2025-07-20:",
-        "2 came (1 of them rebuilt), 16 went, 0 stayed.",
+        "2 added (1 of them rebuilt), 16 removed, 0 in both.",
         "",
         "1 version of a package was dropped",
         "  package  version  binaries",
@@ -90,7 +90,7 @@ def test_a_long_list_is_cut(catalog: Path) -> None:
     parts = diff(catalog, OLD, NEW).stdout.split("\n\n")
     assert parts[0] == (
         "66 binaries became 72 from develop-2024-11-17 to develop-2025-07-20:\n"
-        "72 came (17 of them rebuilt), 66 went, 0 stayed."
+        "72 added (17 of them rebuilt), 66 removed, 0 in both."
     )
     upgraded = parts[2].splitlines()
     assert upgraded[0] == "24 packages were upgraded"

@@ -1,0 +1,120 @@
+"""What a change of a package would rebuild: the binaries of a tag that contain it, by what for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from etl.catalog.names_near import check_name
+from etl.query.find import Finder
+from etl.spack.tree import SpecQuery
+
+_PRESENT = """
+    SELECT binaries.spec_id, packages.name, specs.size, stack_sets.stacks
+    FROM binaries
+    CROSS JOIN specs ON specs.id = binaries.spec_id
+    CROSS JOIN packages ON packages.id = binaries.package_id
+    CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
+    WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
+"""
+_ABOVE = """
+    WITH RECURSIVE above(id) AS (
+        SELECT id FROM specs WHERE hash IN ({hashes})
+        UNION
+        SELECT dependencies.parent_id FROM above
+        CROSS JOIN dependencies ON dependencies.child_id = above.id
+        WHERE {edges}
+    )
+    SELECT id FROM above
+"""
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some binaries: how many, how many bytes as far as they are known, and of how many."""
+
+    binaries: int
+    size: int
+    sizes_known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What contains a package in a tag.
+
+    ``itself`` are its own binaries; ``runs`` are those that link to it or run with it, directly or
+    through others; ``builds`` are the others that were built with it, at whatever distance.
+    ``packages`` names those that would be rebuilt, most binaries first.
+    """
+
+    what: str
+    tag: str
+    itself: Part
+    runs: Part
+    builds: Part
+    packages: tuple[tuple[str, int], ...]
+    stacks: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> Part:
+        """All that a change would rebuild."""
+        parts = (self.itself, self.runs, self.builds)
+        return Part(
+            sum(it.binaries for it in parts),
+            sum(it.size for it in parts),
+            sum(it.sizes_known for it in parts),
+        )
+
+
+def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
+    """What a change of the specs that satisfy a query would rebuild in a tag.
+
+    Raises:
+        UsageError: there is no such tag.
+        UnanswerableError: the catalog cannot answer the query.
+    """
+    check_name(db, "tag", tag)
+    statement = Finder(db).specs([query])
+    hashes = [str(row[0]) for row in db.execute(statement.sql, statement.values)]
+    present = {row[0]: row[1:] for row in db.execute(_PRESENT, (tag,))}
+    own = _ids(db, hashes, "0")
+    linked = _ids(db, hashes, "dependencies.linked = 1")
+    every = _ids(db, hashes, "1")
+    groups = [
+        own & present.keys(),
+        (linked - own) & present.keys(),
+        (every - linked) & present.keys(),
+    ]
+    affected = set().union(*groups)
+    packages: Counter[str] = Counter()
+    stacks: Counter[str] = Counter()
+    for id_ in affected:
+        package, _, text = present[id_]
+        packages[package] += 1
+        stacks.update(text.split())
+    parts = [_part(present[id_][1] for id_ in group) for group in groups]
+    return Impact(str(query), tag, parts[0], parts[1], parts[2], _ranked(packages), _ranked(stacks))
+
+
+def _ids(db: sqlite3.Connection, hashes: list[str], edges: str) -> set[int]:
+    """The specs with these hashes, and all above them over such edges."""
+    found: set[int] = set()
+    for first in range(0, len(hashes), _AT_ONCE):
+        part = hashes[first : first + _AT_ONCE]
+        sql = _ABOVE.format(hashes=", ".join("?" * len(part)), edges=edges)
+        found.update(id_ for (id_,) in db.execute(sql, part))
+    return found
+
+
+def _part(sizes: Iterable[int | None]) -> Part:
+    known: dict[bool, list[int]] = defaultdict(list)
+    for size in sizes:
+        known[size is not None].append(size or 0)
+    return Part(len(known[True]) + len(known[False]), sum(known[True]), len(known[True]))
+
+
+def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda it: (-it[1], it[0])))

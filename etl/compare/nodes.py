@@ -1,0 +1,144 @@
+"""The specs of a catalog as nodes to compare, read in few statements."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from etl.catalog.variant_text import split_variants
+from etl.compare.causes import Edge, Node
+
+_AT_ONCE = 500
+_LANGUAGES = ("c", "cxx", "fortran")
+
+_SPECS = """
+    SELECT specs.id, specs.hash, packages.name, specs.namespace, versions.version,
+        variant_sets.variants, variant_sets.id, platforms.name, operating_systems.name,
+        targets.name, specs.external, specs.package_hash
+    FROM specs
+    LEFT JOIN packages ON packages.id = specs.package_id
+    LEFT JOIN versions ON versions.id = specs.version_id
+    LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
+    LEFT JOIN platforms ON platforms.id = specs.platform_id
+    LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
+    LEFT JOIN targets ON targets.id = specs.target_id
+    WHERE specs.id IN ({})
+"""
+_EDGES = """
+    SELECT parent_id, child_id, deptypes, virtuals FROM dependencies
+    WHERE parent_id IN ({}) ORDER BY id
+"""
+_FLAGS = "SELECT spec_id, name, flag FROM spec_flags WHERE spec_id IN ({}) ORDER BY spec_id, id"
+_TITLES = """
+    SELECT specs.id, packages.name, versions.version FROM specs
+    LEFT JOIN packages ON packages.id = specs.package_id
+    LEFT JOIN versions ON versions.id = specs.version_id
+    WHERE specs.id IN ({})
+"""
+_IN_TAG = """
+    SELECT spec_id FROM binaries WHERE tag_id = (SELECT id FROM tags WHERE name = :tag_1)
+        AND (:stack_1 IS NULL OR stack_set_id IN (
+            SELECT stack_set_id FROM stack_set_members
+            WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
+        ))
+"""
+_CHILDREN = "SELECT DISTINCT child_id FROM dependencies WHERE parent_id IN ({})"
+
+
+class Nodes:
+    """Reads nodes of a catalog, each once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._nodes: dict[int, Node] = {}
+
+    def load(self, ids: Iterable[int]) -> list[Node]:
+        """The nodes with these ids, in their order."""
+        wanted = list(ids)
+        self._read([id_ for id_ in wanted if id_ not in self._nodes])
+        return [self._nodes[id_] for id_ in wanted if id_ in self._nodes]
+
+    def get(self, id_: int) -> Node | None:
+        """One node; None if there is no such spec."""
+        if id_ not in self._nodes:
+            self._read([id_])
+        return self._nodes.get(id_)
+
+    def of_tag(self, tag: str, stack: str | None = None) -> set[int]:
+        """The ids of all specs of a tag: its binaries, and all that these depend on."""
+        rows = self._db.execute(_IN_TAG, {"tag_1": tag, "stack_1": stack})
+        found = {id_ for (id_,) in rows}
+        fresh = set(found)
+        while fresh:
+            below = {
+                id_
+                for part in _parts(sorted(fresh))
+                for (id_,) in self._db.execute(_CHILDREN.format(part))
+            }
+            fresh = below - found
+            found |= fresh
+        return found
+
+    def _read(self, ids: list[int]) -> None:
+        for part in _parts(ids):
+            edges: dict[int, list[Edge]] = defaultdict(list)
+            compilers: set[int] = set()
+            for parent, child, deptypes, virtuals in self._db.execute(_EDGES.format(part)):
+                edges[parent].append(Edge(child, deptypes, virtuals))
+                if not set(_LANGUAGES).isdisjoint(virtuals.split()):
+                    compilers.add(child)
+            titles = self._titles(sorted(compilers))
+            flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+            for spec, name, flag in self._db.execute(_FLAGS.format(part)):
+                flags[spec][name].append(flag)
+            patches = self._patches(part)
+            for row in self._db.execute(_SPECS.format(part)).fetchall():
+                id_, hash_, name, namespace, version, variants, set_, *machine, external, sums = row
+                told = [
+                    patches.get(set_, text) if text.startswith("patches") else text
+                    for text in split_variants(variants or "")
+                ]
+                told += [f"{kind}={' '.join(it)}" for kind, it in sorted(flags[id_].items())]
+                self._nodes[id_] = Node(
+                    id_, hash_, name, namespace, version, tuple(told),
+                    "-".join(it or "None" for it in machine),
+                    tuple(
+                        sorted(
+                            titles[edge.child]
+                            for edge in edges[id_]
+                            if edge.child in titles
+                            and not set(_LANGUAGES).isdisjoint(edge.virtuals.split())
+                        )
+                    ),
+                    external, sums, tuple(edges[id_]),
+                )  # fmt: skip
+
+    def _titles(self, ids: list[int]) -> dict[int, str]:
+        return {
+            id_: f"{name}@{version}" if version else name
+            for part in _parts(ids)
+            for id_, name, version in self._db.execute(_TITLES.format(part))
+        }
+
+    def _patches(self, part: str) -> dict[int, str]:
+        """The whole sums of patches, of which lists of variants have the beginnings alone."""
+        sums: dict[int, list[str]] = defaultdict(list)
+        rows = self._db.execute(
+            "SELECT variant_set_id, ifnull(sha256, value) FROM variant_set_members"
+            " JOIN variants ON variants.id = variant_id"
+            " WHERE variants.name = 'patches' AND variant_set_id IN"
+            f" (SELECT variant_set_id FROM specs WHERE id IN ({part}))"
+            " ORDER BY variant_set_id, 2"
+        )
+        for set_, sum_ in rows:
+            sums[set_].append(sum_)
+        return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
+
+
+def _parts(ids: list[int]) -> Iterator[str]:
+    """The ids as texts of at most so many, to be put into statements."""
+    rest = iter(ids)
+    while part := list(islice(rest, _AT_ONCE)):
+        yield ", ".join(map(str, part))
