@@ -103,7 +103,7 @@ class NodeConditions:
         return block(f"{facts}.version_id IN (", body)
 
     def in_versions(self, versions: VersionList, key: str) -> str:
-        """The condition that the sort key in column ``key`` is one of the versions."""
+        """The condition that the sort key in column ``key`` is one of the versions, not of all."""
         alternatives = []
         for part in versions.ranges:
             ends = []
@@ -111,7 +111,7 @@ class NodeConditions:
                 ends.append(f"{key} >= {self._add('from', part.low)}")
             if part.high is not None:
                 ends.append(f"{key} < {self._add('before', part.high)}")
-            alternatives.append(" AND ".join(ends) or f"{key} IS NOT NULL")
+            alternatives.append(" AND ".join(ends))
         if versions.keys:
             alternatives.append(f"{key} IN ({self._add_all('version', versions.keys)})")
         for reference in versions.references:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from operator import attrgetter
 
 from etl.spack.compilers import split_compiler
 from etl.spack.tags import parse_tag
@@ -19,7 +20,7 @@ class Names:
 
     def __init__(self, words: Vocabulary, stacks: Iterable[str]) -> None:
         self.packages = Ranked(words.packages, str)
-        self.tags = Ranked(map(parse_tag, words.tags), lambda tag: (tag.order, tag.name))
+        self.tags = Ranked(map(parse_tag, words.tags), attrgetter("order"))
         self.compilers = Ranked(words.compilers, _compiler_order)
         self.systems = Ranked(words.systems, str)
         self.platforms = Ranked(words.platforms, str)

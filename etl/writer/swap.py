@@ -42,7 +42,7 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         os.close(lock)
         with suppress(OSError):
-            new.unlink(missing_ok=True)
+            new.unlink()
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from etl.catalog.reader import open_catalog
+from etl.catalog.sql_text import Parameters, all_of
 from etl.query.find import Finder, Scope, UnanswerableError
+from etl.query.search import Search
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.spack.syntax import parse_spec
 from etl.spack.tokens import SpecSyntaxError
@@ -49,6 +51,62 @@ def test_what_spack_refuses(real_data: Path) -> None:
     for refused in recorded["rejected"]:
         with pytest.raises(SpecSyntaxError):
             parse_spec(refused["query"])
+
+
+def test_the_wide_conditions_find_the_same(real_data: Path, release: Path) -> None:
+    """What is written for engines without indexes, and for searches that leave many rows."""
+    recorded = json.loads((real_data / "conformance" / "spec_queries.json").read_text())
+    universe = set(recorded["universe"])
+    wrong = {}
+    with open_catalog(release) as db:
+        for answer in recorded["queries"]:
+            parameters = Parameters()
+            tests = Search(db).wide([parse_spec(answer["query"])], Scope(), parameters)
+            sql = f"SELECT hash FROM specs WHERE {all_of(tests)}"
+            found = {hash_ for (hash_,) in db.execute(sql, parameters.values)} & universe
+            if found != set(answer["hashes"]):
+                wrong[answer["query"]] = found ^ set(answer["hashes"])
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("spec", "table", "columns"),
+    [
+        ("cmake", "binaries", "tag_id_package_id"),
+        ("@=3.13.5", "binaries", "tag_id_version_id_stack_set_id"),
+        ("os=amzn2", "binaries", "tag_id_os_id"),
+        ("target=x86_64", "binaries", "tag_id_target_id"),
+        ("+openmp", "binaries", "tag_id_variant_set_id"),
+        ("/24rq", "specs", "hash"),
+        ("platform=linux", "binaries", "tag_id_package_id"),
+        ("* +openmp /24rq os=amzn2", "specs", "hash"),
+    ],
+)
+def test_a_search_begins_where_fewest_are(
+    release: Path, spec: str, table: str, columns: str
+) -> None:
+    with open_catalog(release) as db:
+        sql = Finder(db).binaries([parse_spec(spec)], Scope("v2025.07.0")).sql
+    assert f"FROM {table} INDEXED BY idx_{table}_{columns}\n" in sql
+    assert "LIMIT 1000" in sql
+
+
+def test_in_all_tags_each_spec_comes_once_with_its_newest_tag(sample_catalog: Path) -> None:
+    newest = """
+        SELECT hash, tag FROM binary_list JOIN tags ON tags.name = tag
+        WHERE package = 'zlib-ng' GROUP BY hash HAVING position = max(position)
+    """
+    in_root = """
+        SELECT hash, tag FROM binary_list JOIN tags ON tags.name = tag
+        WHERE package = 'zlib-ng' AND ' ' || stacks || ' ' LIKE '% radiuss %'
+        GROUP BY hash HAVING position = max(position)
+    """
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        for scope, sql in ((Scope(), newest), (Scope(stack="radiuss"), in_root)):
+            found = finder.rows(finder.binaries([parse_spec("zlib-ng")], scope))
+            assert sorted((row[3], row[0]) for row in found) == sorted(db.execute(sql))
+            assert len(found) > 1
 
 
 CONSTRAINTS = [

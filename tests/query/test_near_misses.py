@@ -38,6 +38,39 @@ def test_an_option_in_the_way(sample_catalog: Path) -> None:
     ]
 
 
+TAG = "develop-2025-07-20"
+
+
+@pytest.mark.parametrize(
+    ("spec", "scope", "expected"),
+    [
+        ("zlib-ng ^nothing", Scope(TAG), NearMiss("^nothing", (8, 16), 3)),
+        ("hdf5 cflags=-O9", Scope(TAG), NearMiss("cflags=-O9", (5, 15), 2)),
+        ("hdf5 namespace=acme", Scope(TAG), NearMiss("namespace=acme", (5, 19), 2)),
+        ("hdf5 /abc", Scope(TAG), NearMiss("/abc", (5, 9), 2)),
+        (
+            "hdf5 platform=darwin",
+            Scope(TAG),
+            NearMiss("platform=darwin", (5, 20), 2, (("linux", 2),)),
+        ),
+        (
+            "hdf5",
+            Scope(TAG, os="debian12"),
+            NearMiss("os=debian12", None, 2, (("ubuntu22.04", 2),)),
+        ),
+        (
+            "hdf5",
+            Scope(TAG, runs_on="power9le"),
+            NearMiss("--runs-on power9le", None, 2, (("x86_64_v3", 2),)),
+        ),
+    ],
+)
+def test_each_kind_of_constraint_in_the_way(
+    sample_catalog: Path, spec: str, scope: Scope, expected: NearMiss
+) -> None:
+    assert misses(sample_catalog, spec, scope)[0] == expected
+
+
 def test_several_constraints_in_the_way(sample_catalog: Path) -> None:
     found = misses(sample_catalog, "zlib-ng ~pic target=zen4", Scope("develop-2025-07-20"))
     assert found == [NearMiss("everything but zlib-ng", None, 3)]

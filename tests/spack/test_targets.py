@@ -108,7 +108,21 @@ def test_linux_without_os_release(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("version", "name"),
-    [("14.2.1", "sonoma"), ("10.15.7", "catalina"), ("99.0", "macos"), ("", "macos")],
+    [
+        ("10.12.6", "macos"),
+        ("10.13", "highsierra"),
+        ("10.14.6", "mojave"),
+        ("10.15.7", "catalina"),
+        ("10.16", "bigsur"),
+        ("11.0", "bigsur"),
+        ("12.1", "monterey"),
+        ("13", "ventura"),
+        ("14.2.1", "sonoma"),
+        ("15.0.1", "sequoia"),
+        ("26.0", "tahoe"),
+        ("99.0", "macos"),
+        ("", "macos"),
+    ],
 )
 def test_macos_names(monkeypatch: pytest.MonkeyPatch, version: str, name: str) -> None:
     monkeypatch.setattr(platform, "system", lambda: "Darwin")

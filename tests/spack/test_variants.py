@@ -33,6 +33,8 @@ TEXT = st.text(st.sampled_from("ab,1 '\"\\=+*[]/é\n.-_T"), max_size=8)
         ("~~x", Variant("x", ("false",), "~~")),
         ("--x", Variant("x", ("false",), "--")),
         ("x=a", Variant("x", ("a",), "=")),
+        ("x=xyx", Variant("x", ("xyx",), "=")),
+        ("x='a\"", Variant("x", ("'a\"",), "=")),
         ("x=a,b", Variant("x", ("a", "b"), "=")),
         ("x:=a,b", Variant("x", ("a", "b"), ":=")),
         ("x==a", Variant("x", ("a",), "==")),

@@ -145,6 +145,7 @@ def test_ten_thousand_characters_have_a_key(unit: str) -> None:
         ("@:12,1.6:", VersionList((KeyRange(None, None),))),
         ("@:develop", VersionList((KeyRange("00", "3703"),))),
         ("@zz", VersionList((KeyRange("1zz!03", "1zzA!03"),))),
+        ("@-", VersionList((KeyRange("03", "1A!03"),))),
         ("@masteq", VersionList((KeyRange("1masteq!03", "1mastes!03"),))),
         ("@1:2, 3:4 ,=9", VersionList((KeyRange("2001103", "2001503"),), ("2001903",))),
         ("@1.2:1.4,1.3:", VersionList((KeyRange("200112001203", None),))),
@@ -235,6 +236,8 @@ def test_what_is_no_constraint_is_refused(constraint: str) -> None:
 
 
 def test_limits() -> None:
+    assert MAX_VERSION_LENGTH == 200
+    assert MAX_PARTS == 200
     assert parse_versions("1" * MAX_VERSION_LENGTH)
     with pytest.raises(VersionError, match="longer than"):
         parse_versions("1" * (MAX_VERSION_LENGTH + 1))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from etl.errors import CatalogError, SourceError
-from etl.records import Problem
+from etl.records import Problem, Provision, Recipe
 from etl.sources.pages import read_pages
 from etl.spack.targets import known_targets
 from etl.writer.build import Summary, build_catalog
@@ -477,12 +477,43 @@ def test_a_missing_source_with_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_strict_writes_nothing_when_anything_is_refused(tmp_path: Path) -> None:
-    files = {"a/specs.md": page("v1", "a", [item(1)]), "b/specs.md": b""}
+    files = {"a/specs.md": page("v1", "a", [item(1)]), "b/specs.md": b"", "c/specs.md": b""}
     site = write_site(tmp_path / "site", files)
     with pytest.raises(CatalogError, match=r"^nothing was written, as --strict asks") as caught:
         build_catalog([Reading("site", read_pages(site))], tmp_path / "catalog.db", strict=True)
-    assert "b/specs.md: no front matter" in str(caught.value)
+    first, *refused = str(caught.value).split("\n")
+    assert first == "nothing was written, as --strict asks: refused were"
+    assert [line.split(": ")[:2] for line in refused] == [
+        ["  site", "b/specs.md"], ["  site", "c/specs.md"],
+    ]  # fmt: skip
+    assert all("no front matter" in line for line in refused)
     assert list(tmp_path.iterdir()) == [site]
+
+
+def test_what_recipes_say_of_packages(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", [item(1)])})
+    recipes = [
+        Recipe(
+            "a", "What it is.", None, ("MIT", "Apache-2.0"), (Provision("x", "", ("+y", "@1:")),)
+        ),
+        Recipe("not-there", "x", None, (), (Provision("x", ""),)),
+    ]
+    readings = [Reading("site", read_pages(site)), Reading("recipes", recipes)]
+    build_catalog(readings, tmp_path / "catalog.db")
+    found = "SELECT name, description, homepage, licenses FROM packages"
+    assert rows(tmp_path / "catalog.db", found) == [("a", "What it is.", None, "MIT, Apache-2.0")]
+    assert rows(tmp_path / "catalog.db", "SELECT * FROM provides") == [(1, 1, "x", "", "+y\n@1:")]
+
+
+def test_a_source_that_cannot_be_read_is_known_by_its_last_name(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", [item(1)])})
+    readings = [
+        Reading(f"{tmp_path}/far/away/", _missing(Path("missing"))),
+        Reading(str(site), read_pages(site)),
+    ]
+    build_catalog(readings, tmp_path / "catalog.db")
+    found = rows(tmp_path / "catalog.db", "SELECT kind, location FROM sources ORDER BY id")
+    assert found == [("unreadable", "away"), ("pages", ".")]
 
 
 def test_strict_lets_contradictions_pass(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What each constraint of a query means, and what it leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.query.explain import explain
+from etl.query.find import Scope
+from etl.spack.syntax import parse_spec
+
+MPI = "ta6pedvdixmtsxl6zzxbsro4hfbn3wej"
+HERE = Scope("develop-2025-07-20", "root", "zen4", "ubuntu22.04")
+FIRST = "binaries in develop-2025-07-20, in the stack root, that run on zen4, for ubuntu22.04:"
+
+
+@pytest.mark.parametrize(
+    ("spec", "lines"),
+    [
+        (
+            "hdf5@1.14 target=x86_64_v3 os=ubuntu22.04 platform=linux namespace=builtin /ta6p",
+            [
+                "hdf5                      2  the package",
+                "namespace=builtin         2  from this repository of recipes, where it is known",
+                "/ta6p                     1  with a hash that begins so",
+                "@1.14                     1  with such a version",
+                "platform=linux            1  for this platform",
+                "os=ubuntu22.04            1  for this operating system",
+                "target=x86_64_v3          1  built for such a target",
+            ],
+        ),
+        (
+            "hdf5+mpi api=* build_system:=cmake ++shared libs:==a,b",
+            [
+                "hdf5                        2  the package",
+                "+mpi                        1  with mpi true",
+                "api=*                       1  which has the variant api",
+                "build_system:=cmake         1  with build_system exactly cmake",
+                "++shared                    0  with shared true, here and in all dependencies that"
+                " have it",
+                "libs:==a,b                  0  with libs exactly a and b, here and in all"
+                " dependencies that have it",
+            ],
+        ),
+        (
+            "hdf5 %[virtuals=c] gcc %cmake",
+            [
+                "hdf5                      2  the package",
+                "%[virtuals=c] gcc         2  which directly needs such a gcc for c",
+                "%cmake                    2  which directly needs such a cmake",
+            ],
+        ),
+        (
+            "* cflags='-O2 -g' ^[virtuals=mpi,nothing] mpich ^ @1:",
+            [
+                "*                                    72  any package",
+                "cflags='-O2 -g'                       2  built with these compiler flags",
+                "^[virtuals=mpi,nothing] mpich         0  which needs, here or below, such a mpich"
+                " for mpi or nothing",
+                "^ @1:                                 0  which needs, here or below, such a"
+                " package",
+            ],
+        ),
+    ],
+)
+def test_every_kind_of_constraint(sample_catalog: Path, spec: str, lines: list[str]) -> None:
+    with open_catalog(sample_catalog) as db:
+        assert explain(db, parse_spec(spec), HERE).split("\n") == [FIRST, *lines]
+
+
+def test_anywhere(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        assert explain(db, parse_spec("pigz"), Scope()) == (
+            "binaries in all tags:\npigz         3  the package"
+        )
