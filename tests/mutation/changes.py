@@ -107,6 +107,8 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, int]]:
                 yield "change the text", 0
         case ast.Tuple(ctx=ast.Load()) | ast.List(ctx=ast.Load()) if len(node.elts) > 1:
             yield "leave out the last", 0
+        case ast.Return(value=ast.Constant(value=None)):
+            return
         case ast.Return() if node.value is not None:
             yield "return nothing", 0
         case ast.Yield() | ast.YieldFrom():
@@ -160,8 +162,9 @@ def _functions(tree: ast.Module) -> Iterator[tuple[int, int]]:
 def _silent(tree: ast.Module) -> Iterator[int]:
     """The nodes whose change says nothing of the program.
 
-    Docstrings, types, what is only for the type checker, names of encodings, the options of
-    dataclasses, and the words of messages: tests name what a message must say, not all of it.
+    Docstrings, types (a tuple in brackets is one), what is only for the type checker, names of
+    encodings, the options of dataclasses, and the words of messages: tests name what a message
+    must say, not all of it.
     """
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = [
@@ -184,6 +187,8 @@ def _silent(tree: ast.Module) -> Iterator[int]:
                 parts += node.decorator_list
             case ast.Assign(targets=[ast.Name(id="__all__" | "message" | "hint")]):
                 parts += _texts(node)
+            case ast.Subscript():
+                parts.append(node.slice if isinstance(node.slice, ast.Tuple) else None)
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 parts.append(node)
         for part in parts:

@@ -66,6 +66,8 @@ def test_what_a_recipe_says() -> None:
         ("r-a4", "RA4"),
         ("double--dash", "DoubleDash"),
         ("true", "_True"),
+        ("false", "_False"),
+        ("none", "_None"),
     ],
 )
 def test_names_of_classes(package: str, class_name: str) -> None:
@@ -139,7 +141,11 @@ V2 = {
 }
 
 
-@pytest.mark.parametrize("files", [V1, V2])
+V2_0 = {**V2, "repo.yaml": str(V2["repo.yaml"]).replace("v2.2", "v2.0")}
+V1_2 = {**V1, "repo.yaml": "repo:\n  namespace: builtin\n  api: v1.2\n"}
+
+
+@pytest.mark.parametrize("files", [V1, V1_2, V2, V2_0])
 @pytest.mark.parametrize("inside", ["", "builtin/", "repos/spack_repo/builtin/"])
 def test_repositories_of_both_kinds(
     tmp_path: Path, files: Mapping[str, str | bytes], inside: str

@@ -30,9 +30,11 @@ def value_at(cursor: JsonCursor, depth: int) -> Any:
     return {key: value_at(cursor, depth - 1) for key in cursor.members()}
 
 
-@given(values, st.sampled_from([None, 1, "\t"]))
-def test_walking_and_decoding_give_the_same(value: object, indent: int | str | None) -> None:
-    text = f" {json.dumps(value, indent=indent)}\r\n"
+@given(values, st.sampled_from([None, 1, "\t"]), st.sampled_from([":", " : ", "\n:"]))
+def test_walking_and_decoding_give_the_same(
+    value: object, indent: int | str | None, colon: str
+) -> None:
+    text = f" {json.dumps(value, indent=indent, separators=(' , ', colon))}\r\n"
     assert walk(text) == value
 
 

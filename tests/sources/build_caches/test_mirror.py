@@ -284,6 +284,13 @@ def test_a_checksum_of_layout_2_that_is_out_of_date(copied: Path) -> None:
     ]
 
 
+def test_a_checksum_of_layout_2_that_is_no_text(copied: Path) -> None:
+    (copied / OLD / "tutorial/build_cache/index.json.hash").write_bytes(b"\xff" * 64)
+    records = list(read_build_caches(copied / OLD / "tutorial", ONE))
+    assert len(the_mirror(records).specs) == 31
+    assert problems(records) == []
+
+
 def test_a_link_that_leads_out_is_not_followed(copied: Path, tmp_path: Path) -> None:
     index = copied / OLD / "tutorial/build_cache/index.json"
     index.rename(tmp_path / "index.json")
