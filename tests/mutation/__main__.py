@@ -2,6 +2,7 @@
 
     python -m tests.mutation                         320 of all, by seed 1
     python -m tests.mutation --seed 2 --number 40 etl/query
+    python -m tests.mutation --again FILE            those that are listed in the output of a run
     python -m tests.mutation --at etl/spack/tags.py:128 --at etl/spack/host.py:54
 
 First every test file is run without a change, to learn which functions it calls; a mutant is then
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +46,7 @@ ROOMS = {
 }
 """The tests that should notice, nearest first."""
 
+_LISTED = re.compile(r"\[\d+\] (?P<path>[^:]+):\d+: (?P<what>.+)")
 NOT_NEEDED = frozenset({"test_nginx.py", "test_engines.py"})
 _FIRST_RUN = 300.0
 
@@ -115,6 +118,16 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
             for it in mutants(CHECKOUT, CHECKOUT / path)
             if it.line == int(line)
         ]
+    if options.again:
+        told = [_LISTED.fullmatch(line) for line in options.again.read_text("utf-8").splitlines()]
+        wanted = {(it["path"], it["what"]) for it in told if it}
+        known = {
+            (it.path, f"{it.change}: {it.text}"): it
+            for path, _ in sorted(wanted)
+            if (CHECKOUT / path).exists()
+            for it in mutants(CHECKOUT, CHECKOUT / path)
+        }
+        return [known[it] for it in sorted(wanted & known.keys())]
     numbers = random.Random(options.seed)
     parts = options.paths or [*ROOMS]
     chosen: list[Mutant] = []
@@ -135,6 +148,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=320, help="how many, over all paths")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at", action="append", metavar="FILE:LINE", help="all mutants of a line")
+    parser.add_argument("--again", type=Path, metavar="FILE", help="those that such a run listed")
     options = parser.parse_args()
     chosen = choose(options)
     os.nice(10)
