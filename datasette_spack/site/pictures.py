@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,13 @@ from markupsafe import Markup
 
 from datasette_spack.charts import Label, Part, Point, matrix, shares, timeline
 from datasette_spack.site.addresses import Addresses
+from etl.browse.machines import MachineHistory
 from etl.browse.shares import Shares
 
 Row = dict[str, Any]
+
+MAX_MACHINES = 9
+"""Operating systems and targets that have a picture of their own, those with the most binaries."""
 
 MAX_VERSIONS = 30
 MAX_TAGS = 26
@@ -51,14 +56,51 @@ def stack_picture(site: Addresses, stack: str, tags: Sequence[Row]) -> Markup:
     )
 
 
-def share_pictures(site: Addresses, tag: str, found: Sequence[Shares]) -> dict[str, Markup]:
-    """What the binaries of a tag are built for, a picture for each kind."""
+def machine_pictures(site: Addresses, history: MachineHistory) -> dict[str, dict[str, Markup]]:
+    """What binaries were built for over time: for each common value a picture.
+
+    Snapshots apart from releases, and none of these where there are not two to compare.
+    """
+    pictures = {}
+    for heading, kind in (("Snapshots", "snapshot"), ("Releases", "release")):
+        rows = [row for row in history.rows if row["kind"] == kind]
+        tags = {row["tag"]: row["date"] for row in rows}
+        if len(tags) < 2:
+            continue
+        counts = {(row["tag"], row[history.column]): row["binaries"] for row in rows}
+        totals: Counter[str] = Counter()
+        for row in rows:
+            totals[row[history.column]] += row["binaries"]
+        pictures[heading] = {
+            value: timeline(
+                f"{history.column}-{number}-by-{kind}",
+                f"Binaries for {value} over time",
+                [
+                    Point(
+                        tag,
+                        date,
+                        counts.get((tag, value), 0),
+                        site.binaries(tag, **{history.column: value}),
+                    )
+                    for tag, date in tags.items()
+                ],
+            )
+            for number, (value, _) in enumerate(totals.most_common(MAX_MACHINES))
+        }
+    return pictures
+
+
+def share_pictures(
+    site: Addresses, tag: str, found: Sequence[Shares], stack: str | None = None
+) -> dict[str, Markup]:
+    """What the binaries of a tag, or of a stack in it, are built for: a picture for each kind."""
+    inside = {"stack": stack} if stack else {}
     return {
         _TITLES[share.kind]: shares(
             f"share-by-{share.kind}",
             f"{_TITLES[share.kind]} in {tag}",
             [
-                Part(value, part["binaries"], site.binaries(tag, **{share.kind: value}))
+                Part(value, part["binaries"], site.binaries(tag, **inside, **{share.kind: value}))
                 for part in share.parts
                 for value in (part[share.kind],)
             ],

@@ -10,7 +10,7 @@ from datasette.utils.asgi import AsgiStream, Response
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
-from datasette_spack.site.pictures import stack_picture
+from datasette_spack.site.pictures import share_pictures, stack_picture
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.hosts import incomplete_binaries, profile_shares
@@ -57,6 +57,7 @@ async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
             facts,
             {
                 "picture": stack_picture(site, name, facts.tags),
+                "shares": share_pictures(site, facts.tag or "", facts.shares, stack=name),
                 **of_hosts,
                 "part": part,
                 "sort": sort,

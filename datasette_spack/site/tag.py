@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from datasette.utils.asgi import AsgiStream, Response
@@ -9,10 +10,11 @@ from datasette.utils.asgi import AsgiStream, Response
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import Page, answer, named, page_number
-from datasette_spack.site.pictures import history_pictures, share_pictures
+from datasette_spack.site.pictures import history_pictures, machine_pictures, share_pictures
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.hosts import incomplete_binaries, profile_shares
+from etl.browse.machines import KINDS, machine_history
 from etl.browse.overview import tag_history
 from etl.browse.tag import PAGE, tag_facts
 from etl.query.find import ALL
@@ -63,12 +65,17 @@ async def tags(datasette: Any, request: Any) -> Response:
 
     def read(connection: Any) -> Page:
         found = tag_history(connection)
+        machines = machine_history(connection)
         return Page(
             "tags.html",
             "Tags",
             _tags_description(len(found)),
-            {"tags": found},
-            {"history": history_pictures(site, found[::-1])},
+            {"tags": found, "machines": [asdict(it) for it in machines]},
+            {
+                "history": history_pictures(site, found[::-1]),
+                "machines": {it.column: machine_pictures(site, it) for it in machines},
+                "machine_kinds": KINDS,
+            },
         )
 
     return await answer(datasette, request, read)

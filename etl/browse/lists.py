@@ -17,6 +17,7 @@ ORDERING = Ordering(
         "versions": "packages.versions",
         "specs": "packages.specs",
         "binaries": "packages.binaries",
+        "size": "packages.size",
         "tags": "packages.tags",
         "last_tag": "tags.position",
     },
@@ -25,7 +26,8 @@ ORDERING = Ordering(
 
 _PACKAGES = """\
 SELECT packages.name AS package, versions.version AS newest_version, packages.versions,
-    packages.specs, packages.binaries, packages.tags, tags.name AS last_tag, packages.description
+    packages.specs, packages.binaries, packages.size, packages.tags,
+    tags.name AS last_tag, packages.description
 FROM packages
 LEFT JOIN versions ON versions.id = packages.newest_version_id
 LEFT JOIN tags ON tags.id = packages.last_tag_id

@@ -29,8 +29,9 @@ MAX_NEIGHBOURS = 60
 
 _PACKAGE = """
     SELECT packages.name AS package, packages.description, packages.homepage, packages.licenses,
-        packages.versions, packages.specs, packages.binaries, packages.tags,
-        newest.version AS newest_version, first.name AS first_tag, last.name AS last_tag
+        packages.versions, packages.specs, packages.binaries, packages.tags, packages.sized,
+        packages.size, newest.version AS newest_version, first.name AS first_tag,
+        last.name AS last_tag
     FROM packages
     LEFT JOIN versions AS newest ON newest.id = packages.newest_version_id
     LEFT JOIN tags AS first ON first.id = packages.first_tag_id
@@ -39,7 +40,7 @@ _PACKAGE = """
 """
 _TAGS = """
     SELECT tags.name AS tag, tags.date, package_tags.binaries, package_tags.versions,
-        versions.version AS newest_version
+        package_tags.sized, package_tags.size, versions.version AS newest_version
     FROM package_tags
     CROSS JOIN tags ON tags.id = package_tags.tag_id
     CROSS JOIN versions ON versions.id = package_tags.newest_version_id

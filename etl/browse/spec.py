@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from etl.browse.graph import Needed, needed_by_spec
 from etl.browse.similar import Similar, similar_specs
+from etl.browse.sizes import ClosureSize, closure_size
 from etl.browse.spec_text import SPEC_NAMES, askable, flags_of, full_spec
 from etl.catalog.asking import Listed, NotHereError, Row, ask_one, listed
 from etl.catalog.variant_text import split_variants
@@ -72,6 +73,7 @@ class SpecFacts:
     places: Listed
     described: bool
     needed: Needed
+    closure: ClosureSize
     dependents: Listed
     similar: tuple[Similar, ...]
     install: tuple[str, ...]
@@ -114,6 +116,7 @@ def spec_facts(db: sqlite3.Connection, hash_: str) -> SpecFacts:
         places=places,
         described=spec["format"] is not None,
         needed=needed_by_spec(db, id_),
+        closure=closure_size(db, hash_),
         dependents=listed(db, _DEPENDENTS, MAX_DEPENDENTS, hash_1=hash_),
         similar=similar_specs(db, id_),
         install=tuple(install_commands(db, binaries)),

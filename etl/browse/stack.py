@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.shares import Shares, shares_of_stack
 from etl.catalog.asking import Listed, NotHereError, Row, ask, known, like, listed
 from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import inline
@@ -13,24 +14,31 @@ PAGE = 200
 """Packages on one page of a list."""
 
 _TAGS = """\
-SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries, mirrors.url
+SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries, mirrors.url, mirrors.sized,
+    mirrors.size
 FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
 WHERE mirrors.stack_id = (SELECT id FROM stacks WHERE name = :stack_1) AND mirrors.binaries > 0
 ORDER BY tags.position DESC"""
 _COUNTED = """\
-SELECT package_id, max(version_id) AS version_id, count(*) AS binaries
-FROM binaries
+SELECT binaries.package_id, max(binaries.version_id) AS version_id, count(*) AS binaries{size}
+FROM binaries{specs}
 WHERE tag_id = (SELECT id FROM tags WHERE name = :tag_1)
     AND stack_set_id IN (
         SELECT stack_set_id FROM stack_set_members
         WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
     )
-GROUP BY package_id"""
+GROUP BY binaries.package_id"""
+# Where no source tells sizes, no spec has to be looked at.
+_WITH_SIZE = {
+    "size": ", sum(specs.size) AS size",
+    "specs": " CROSS JOIN specs ON specs.id = binaries.spec_id",
+}
+_WITHOUT_SIZE = {"size": ", NULL AS size", "specs": ""}
 _PACKAGES = f"""\
 WITH here AS (
 {_COUNTED}
 )
-SELECT packages.name AS package, versions.version AS newest_version, here.binaries
+SELECT packages.name AS package, versions.version AS newest_version, here.binaries, here.size
 FROM here
 CROSS JOIN packages ON packages.id = here.package_id
 CROSS JOIN versions ON versions.id = here.version_id
@@ -42,7 +50,7 @@ WITH here AS (
 ), there AS (
 {_COUNTED.replace(":stack_1", ":stack_2")}
 )
-SELECT packages.name AS package, versions.version AS newest_version, here.binaries
+SELECT packages.name AS package, versions.version AS newest_version, here.binaries, here.size
 FROM here
 CROSS JOIN packages ON packages.id = here.package_id
 CROSS JOIN versions ON versions.id = here.version_id
@@ -54,6 +62,7 @@ ORDERING = Ordering(
         "package": "packages.name",
         "newest_version": "versions.sort_key",
         "binaries": "here.binaries",
+        "size": "here.size",
     },
     "packages.name",
 )
@@ -64,12 +73,17 @@ _STACKS = """
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """What a stack's page says: its tags, and its packages in ``tag`` that ``other`` lacks."""
+    """What a stack's page says: its tags, and its packages in ``tag`` that ``other`` lacks.
+
+    ``here`` is what it is in the tag, how large too, and ``shares`` what it is built for there.
+    """
 
     stack: str
     tag: str | None
     tags: tuple[Row, ...]
     tags_sql: str
+    here: Row | None
+    shares: tuple[Shares, ...]
     others: tuple[str, ...]
     other: str | None
     packages: Listed
@@ -102,7 +116,9 @@ def stack_facts(
     tag = tag or (names[0] if names else None)
     if tag is not None and tag not in names:
         raise NotHereError(f"stack {name} in the tag", tag, tuple(names[:5]))
+    here = next((row for row in tags if row["tag"] == tag), None)
     values = {"tag_1": tag, "stack_1": name, "name_1": like(part)}
+    sized = _WITH_SIZE if here and here["sized"] else _WITHOUT_SIZE
     sql = _PACKAGES
     if other:
         sql, values = _NOT_THERE, {**values, "stack_2": other}
@@ -111,9 +127,11 @@ def stack_facts(
         tag=tag,
         tags=tags,
         tags_sql=inline(_TAGS, {"stack_1": name}),
+        here=here,
+        shares=shares_of_stack(db, name, tag) if tag else (),
         others=tuple(row["name"] for row in ask(db, _STACKS) if row["name"] != name),
         other=other,
         packages=listed(
-            db, sql.format(order=ORDERING.sql(sort)), limit, (page - 1) * PAGE, **values
+            db, sql.format(order=ORDERING.sql(sort), **sized), limit, (page - 1) * PAGE, **values
         ),
     )

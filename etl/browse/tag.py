@@ -14,17 +14,18 @@ PAGE = 200
 """Packages on one page of a list."""
 
 _TAG = """
-    SELECT name AS tag, kind, date, packages, binaries, described FROM tags WHERE name = :tag_1
+    SELECT name AS tag, kind, date, packages, binaries, described, sized, size
+    FROM tags WHERE name = :tag_1
 """
 _STACKS = """\
-SELECT stacks.name AS stack, mirrors.binaries, mirrors.url
+SELECT stacks.name AS stack, mirrors.binaries, mirrors.url, mirrors.sized, mirrors.size
 FROM mirrors
 CROSS JOIN stacks ON stacks.id = mirrors.stack_id
 WHERE mirrors.tag_id = (SELECT id FROM tags WHERE name = :tag_1)
 ORDER BY mirrors.binaries DESC, stacks.name"""
 _PACKAGES = """\
 SELECT packages.name AS package, versions.version AS newest_version, package_tags.versions,
-    package_tags.binaries
+    package_tags.binaries, package_tags.size
 FROM package_tags
 CROSS JOIN packages ON packages.id = package_tags.package_id
 CROSS JOIN versions ON versions.id = package_tags.newest_version_id
@@ -37,6 +38,7 @@ ORDERING = Ordering(
         "newest_version": "versions.sort_key",
         "versions": "package_tags.versions",
         "binaries": "package_tags.binaries",
+        "size": "package_tags.size",
     },
     "packages.name",
 )

@@ -24,7 +24,9 @@ TABLES: dict[str, str] = {
         last_tag_id INTEGER REFERENCES tags(id),
         description TEXT,
         homepage TEXT,
-        licenses TEXT
+        licenses TEXT,
+        sized INTEGER NOT NULL DEFAULT 0,
+        size INTEGER
     """,
     "versions": """
         id INTEGER PRIMARY KEY,
@@ -80,7 +82,9 @@ TABLES: dict[str, str] = {
         position INTEGER NOT NULL UNIQUE,
         packages INTEGER NOT NULL DEFAULT 0,
         binaries INTEGER NOT NULL DEFAULT 0,
-        described INTEGER NOT NULL DEFAULT 0
+        described INTEGER NOT NULL DEFAULT 0,
+        sized INTEGER NOT NULL DEFAULT 0,
+        size INTEGER
     """,
     "stacks": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
     "mirrors": """
@@ -90,6 +94,8 @@ TABLES: dict[str, str] = {
         url TEXT,
         view TEXT,
         binaries INTEGER NOT NULL DEFAULT 0,
+        sized INTEGER NOT NULL DEFAULT 0,
+        size INTEGER,
         UNIQUE (tag_id, stack_id)
     """,
     # Lists that many specs share, each kept once.
@@ -197,7 +203,17 @@ TABLES: dict[str, str] = {
         tag_id INTEGER NOT NULL REFERENCES tags(id),
         binaries INTEGER NOT NULL,
         versions INTEGER NOT NULL,
-        newest_version_id INTEGER NOT NULL REFERENCES versions(id)
+        newest_version_id INTEGER NOT NULL REFERENCES versions(id),
+        sized INTEGER NOT NULL DEFAULT 0,
+        size INTEGER
+    """,
+    "tag_machines": """
+        id INTEGER PRIMARY KEY,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        os_id INTEGER NOT NULL REFERENCES operating_systems(id),
+        platform_id INTEGER NOT NULL REFERENCES platforms(id),
+        target_id INTEGER NOT NULL REFERENCES targets(id),
+        binaries INTEGER NOT NULL
     """,
     "facet_counts": """
         id INTEGER PRIMARY KEY,
@@ -240,6 +256,7 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("versions", "package_id, version"),
     ("binaries", "spec_id, tag_id"),
     ("package_tags", "package_id, tag_id"),
+    ("tag_machines", "tag_id, os_id, platform_id, target_id"),
     ("package_dependencies", "package_id, dependency_id"),
     ("pages", "tag_id, package_id"),
 )

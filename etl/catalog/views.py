@@ -5,6 +5,8 @@ from __future__ import annotations
 # The names are joined from the left, though there always is one: in that order SQLite looks up each
 # row's names, and where a name is asked for it starts there.  Left to choose among ten tables it
 # begins with products of the small ones, which takes seconds at full scale.
+# In binary_list, what nobody starts from is looked up only where it is wanted: a join is made for
+# every row, wanted or not, and to count by tag and system would take three times as long.
 VIEWS: dict[str, str] = {
     "spec_list": """
         SELECT specs.hash, packages.name AS package, versions.version,
@@ -25,21 +27,24 @@ VIEWS: dict[str, str] = {
         WHERE specs.tags > 0
     """,
     "binary_list": """
-        SELECT tags.name AS tag, packages.name AS package, versions.version,
-            versions.sort_key AS version_key, specs.hash, compilers.name AS compiler,
-            operating_systems.name AS os, platforms.name AS platform, targets.name AS target,
-            variant_sets.variants, stack_sets.stacks, specs.size
+        SELECT tags.name AS tag, packages.name AS package, (
+                SELECT version FROM versions WHERE versions.id = binaries.version_id
+            ) AS version, (
+                SELECT sort_key FROM versions WHERE versions.id = binaries.version_id
+            ) AS version_key, specs.hash, compilers.name AS compiler,
+            operating_systems.name AS os, platforms.name AS platform, targets.name AS target, (
+                SELECT variants FROM variant_sets WHERE variant_sets.id = specs.variant_set_id
+            ) AS variants, (
+                SELECT stacks FROM stack_sets WHERE stack_sets.id = binaries.stack_set_id
+            ) AS stacks, specs.size
         FROM binaries
         LEFT JOIN tags ON tags.id = binaries.tag_id
         LEFT JOIN specs ON specs.id = binaries.spec_id
         LEFT JOIN packages ON packages.id = binaries.package_id
-        LEFT JOIN versions ON versions.id = binaries.version_id
         LEFT JOIN compilers ON compilers.id = binaries.compiler_id
         LEFT JOIN operating_systems ON operating_systems.id = binaries.os_id
         LEFT JOIN platforms ON platforms.id = binaries.platform_id
         LEFT JOIN targets ON targets.id = binaries.target_id
-        LEFT JOIN variant_sets ON variant_sets.id = specs.variant_set_id
-        LEFT JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
     """,
     "spec_variants": """
         SELECT specs.hash, packages.name AS package, variants.name, variants.value
@@ -87,6 +92,15 @@ VIEWS: dict[str, str] = {
         LEFT JOIN targets ON targets.id = binaries.target_id
         LEFT JOIN libcs ON libcs.id = specs.libc_id
         LEFT JOIN needs ON needs.id = specs.need_id
+    """,
+    "machine_list": """
+        SELECT tags.name AS tag, tags.kind, tags.date, operating_systems.name AS os,
+            platforms.name AS platform, targets.name AS target, tag_machines.binaries
+        FROM tag_machines
+        JOIN tags ON tags.id = tag_machines.tag_id
+        JOIN operating_systems ON operating_systems.id = tag_machines.os_id
+        JOIN platforms ON platforms.id = tag_machines.platform_id
+        JOIN targets ON targets.id = tag_machines.target_id
     """,
     "package_list": """
         SELECT packages.name AS package, packages.versions, versions.version AS newest_version,

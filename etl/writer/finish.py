@@ -82,6 +82,55 @@ _COUNTS = (
     """,
 )
 
+_HAS_SIZES = "SELECT EXISTS (SELECT 1 FROM specs WHERE size IS NOT NULL)"
+_SIZES = (
+    """
+    UPDATE packages SET (sized, size) = (
+        SELECT count(size), sum(size) FROM specs
+        WHERE specs.package_id = packages.id AND specs.tags > 0
+    )
+    """,
+    """
+    UPDATE package_tags SET (sized, size) = (
+        SELECT count(specs.size), sum(specs.size)
+        FROM binaries CROSS JOIN specs ON specs.id = binaries.spec_id
+        WHERE binaries.package_id = package_tags.package_id
+            AND binaries.tag_id = package_tags.tag_id
+    )
+    """,
+    """
+    UPDATE tags SET (sized, size) = (
+        SELECT ifnull(sum(package_tags.sized), 0), sum(package_tags.size)
+        FROM package_tags WHERE tag_id = tags.id
+    )
+    """,
+    """
+    CREATE TABLE shelf.stack_set_sizes AS
+    SELECT binaries.tag_id, stack_set_id, count(specs.size) AS sized, sum(specs.size) AS size
+    FROM binaries CROSS JOIN specs ON specs.id = binaries.spec_id
+    GROUP BY binaries.tag_id, stack_set_id
+    """,
+    """
+    CREATE TABLE shelf.stack_sizes AS
+    SELECT tag_id, stack_id, sum(sized) AS sized, sum(size) AS size
+    FROM shelf.stack_set_sizes JOIN stack_set_members USING (stack_set_id)
+    GROUP BY tag_id, stack_id
+    """,
+    """
+    UPDATE mirrors SET sized = found.sized, size = found.size
+    FROM shelf.stack_sizes AS found
+    WHERE found.tag_id = mirrors.tag_id AND found.stack_id = mirrors.stack_id
+    """,
+)
+"""How many bytes there are, where a source tells sizes, and of how many binaries that is."""
+
+_MACHINES = """
+    INSERT INTO tag_machines (tag_id, os_id, platform_id, target_id, binaries)
+    SELECT tag_id, os_id, platform_id, target_id, count(*) FROM binaries
+    GROUP BY tag_id, os_id, platform_id, target_id
+    ORDER BY tag_id, os_id, platform_id, target_id
+"""
+
 
 def add_edges(db: sqlite3.Connection) -> None:
     """Join parents and children, now that the hashes have their index.
@@ -163,6 +212,10 @@ def count(db: sqlite3.Connection) -> None:
     """Fill in the summaries that pages and facets need at once."""
     for statement in _COUNTS:
         db.execute(statement)
+    (has_sizes,) = db.execute(_HAS_SIZES).fetchone()
+    for statement in _SIZES if has_sizes else ():
+        db.execute(statement)
+    db.execute(_MACHINES)
     add = "INSERT INTO facet_counts (table_name, facet, value, count) "
     for column in schema.FACET_COLUMNS:
         db.execute(

@@ -109,7 +109,7 @@ def test_the_home_page_of_a_catalog_without_a_binary(tmp_path: Path) -> None:
         tag = tag_facts(db, SECOND)
         assert (tag.tag["binaries"], tag.stacks.rows, tag.packages.total) == (
             0,
-            ({"stack": "e4s", "binaries": 0, "url": None},),
+            ({"stack": "e4s", "binaries": 0, "url": None, "sized": 0, "size": None},),
             0,
         )
         stack = stack_facts(db, "e4s")
@@ -135,21 +135,21 @@ def test_what_a_tag_is_built_for(db: sqlite3.Connection, catalog: Path) -> None:
 
 def test_a_tag(db: sqlite3.Connection, catalog: Path) -> None:
     facts = tag_facts(db, SECOND)
-    assert facts.tag == {**TAGS[1], "described": 0}
+    assert facts.tag == {**TAGS[1], "described": 0, "sized": 1, "size": 2_500_000}
     assert (facts.previous, facts.changes) == (
         FIRST,
         PackageChanges(1, 1, 1, 0, ("tool", "new-lib", "old-lib")),
     )
     where = f"https://binaries.spack.io/{SECOND}"
     assert values(facts.stacks.rows) == [
-        ("root", 8, where),
-        ("e4s", 7, f"{where}/e4s"),
-        ("hep", 2, f"{where}/hep"),
+        ("root", 8, where, 1, 2_500_000),
+        ("e4s", 7, f"{where}/e4s", 1, 2_500_000),
+        ("hep", 2, f"{where}/hep", 1, 2_500_000),
     ]
     assert values(facts.packages.rows) == [
-        ("lib", "2.0", 2, 2),
-        ("new-lib", "1.0", 1, 2),
-        ("tool", "develop", 3, 4),
+        ("lib", "2.0", 2, 2, None),
+        ("new-lib", "1.0", 1, 2, None),
+        ("tool", "develop", 3, 4, 2_500_000),
     ]
     assert is_true(catalog, facts.stacks)
     assert is_true(catalog, facts.packages)
@@ -158,7 +158,7 @@ def test_a_tag(db: sqlite3.Connection, catalog: Path) -> None:
 def test_a_tag_with_a_slash_in_its_name(db: sqlite3.Connection) -> None:
     facts = tag_facts(db, RELEASE)
     assert (facts.tag["binaries"], facts.previous, facts.changes) == (1, None, None)
-    assert values(facts.packages.rows) == [("tool", "1.9", 1, 1)]
+    assert values(facts.packages.rows) == [("tool", "1.9", 1, 1, None)]
 
 
 @pytest.mark.parametrize(
@@ -190,23 +190,24 @@ def test_a_stack(db: sqlite3.Connection, catalog: Path) -> None:
     where = "https://binaries.spack.io"
     assert (facts.stack, facts.tag, facts.others) == ("e4s", DEVELOP, ("hep", "root"))
     assert values(facts.tags) == [
-        (DEVELOP, "develop", None, 1, f"{where}/{DEVELOP}/e4s"),
-        (SECOND, "snapshot", "2025-01-12", 7, f"{where}/{SECOND}/e4s"),
-        (FIRST, "snapshot", "2025-01-05", 5, f"{where}/{FIRST}/e4s"),
+        (DEVELOP, "develop", None, 1, f"{where}/{DEVELOP}/e4s", 0, None),
+        (SECOND, "snapshot", "2025-01-12", 7, f"{where}/{SECOND}/e4s", 1, 2_500_000),
+        (FIRST, "snapshot", "2025-01-05", 5, f"{where}/{FIRST}/e4s", 1, 2_500_000),
     ]
-    assert values(facts.packages.rows) == [("new-lib", "1.0", 1)]
+    assert values(facts.packages.rows) == [("new-lib", "1.0", 1, None)]
+    assert (facts.here["binaries"], facts.here["sized"]) == (1, 0) if facts.here else False
     assert is_true(catalog, facts.packages)
 
 
 def test_a_stack_in_another_tag(db: sqlite3.Connection, catalog: Path) -> None:
     found = stack_facts(db, "hep", SECOND).packages
-    assert values(found.rows) == [("new-lib", "1.0", 1), ("tool", "1.10", 1)]
+    assert values(found.rows) == [("new-lib", "1.0", 1, None), ("tool", "1.10", 1, 2_500_000)]
     assert is_true(catalog, found)
 
 
 def test_what_one_stack_has_and_another_has_not(db: sqlite3.Connection, catalog: Path) -> None:
     facts = stack_facts(db, "e4s", SECOND, "hep")
-    assert (facts.other, values(facts.packages.rows)) == ("hep", [("lib", "2.0", 2)])
+    assert (facts.other, values(facts.packages.rows)) == ("hep", [("lib", "2.0", 2, None)])
     assert is_true(catalog, facts.packages)
     assert stack_facts(db, "hep", SECOND, "e4s").packages.rows == ()
     assert stack_facts(db, "hep", SECOND, "hep").packages.rows == ()
@@ -239,10 +240,10 @@ def test_a_tag_that_is_not_there(db: sqlite3.Connection) -> None:
 def test_packages(db: sqlite3.Connection, catalog: Path) -> None:
     found = package_list(db)
     assert values(found.rows) == [
-        ("lib", "2.0", 2, 4, 4, 2, SECOND, None),
-        ("new-lib", "1.0", 1, 2, 3, 2, DEVELOP, None),
-        ("old-lib", "1.0", 1, 1, 1, 1, FIRST, None),
-        ("tool", "develop", 4, 6, 7, 3, SECOND, None),
+        ("lib", "2.0", 2, 4, 4, None, 2, SECOND, None),
+        ("new-lib", "1.0", 1, 2, 3, None, 2, DEVELOP, None),
+        ("old-lib", "1.0", 1, 1, 1, None, 1, FIRST, None),
+        ("tool", "develop", 4, 6, 7, 2_500_000, 3, SECOND, None),
     ]
     assert is_true(catalog, found)
     by_binaries = package_list(db, sort="-binaries")

@@ -64,15 +64,17 @@ def test_a_package(db: sqlite3.Connection) -> None:
         "specs": 6,
         "binaries": 7,
         "tags": 3,
+        "sized": 1,
+        "size": 2_500_000,
         "newest_version": "develop",
         "first_tag": RELEASE,
         "last_tag": SECOND,
     }
     assert facts.tag == SECOND  # not the newest of all, which has nothing of it
     assert [tuple(row.values()) for row in facts.tags] == [
-        (SECOND, "2025-01-12", 4, 3, "develop"),
-        (FIRST, "2025-01-05", 2, 2, "1.10"),
-        (RELEASE, "2022-05-28", 1, 1, "1.9"),
+        (SECOND, "2025-01-12", 4, 3, 1, 2_500_000, "develop"),
+        (FIRST, "2025-01-05", 2, 2, 1, 2_500_000, "1.10"),
+        (RELEASE, "2022-05-28", 1, 1, 0, None, "1.9"),
     ]
 
 

@@ -43,6 +43,10 @@ FOREIGN_KEYS = {
     "need_set_members": {"need_id": "needs"},
     "stack_orders": {"stack_set_id": "stack_sets"},
     "stack_set_members": {"stack_set_id": "stack_sets", "stack_id": "stacks"},
+    "tag_machines": {
+        "tag_id": "tags", "os_id": "operating_systems", "platform_id": "platforms",
+        "target_id": "targets",
+    },
     "target_ancestors": {"target_id": "targets", "ancestor_id": "targets"},
     "variant_set_members": {"variant_set_id": "variant_sets", "variant_id": "variants"},
     "versions": {"package_id": "packages"},
@@ -59,6 +63,7 @@ VIEWS = {
     " deptypes, virtuals, available",
     "binary_needs": "tag, package, version, hash, platform, os, target, libc, libc_version,"
     " libc_key, libc_path, libc_by, fault, complete",
+    "machine_list": "tag, kind, date, os, platform, target, binaries",
     "package_list": "package, versions, newest_version, specs, tags, first_tag, last_tag",
 }
 """The public contract: these columns, in this order."""

@@ -236,7 +236,7 @@ async def test_sql_that_is_shown_gives_what_is_shown(
     history: Any, catalog: Path, path: str
 ) -> None:
     shown = await _check_statements(history, catalog, path)
-    assert bool(shown) == (path.split("?")[0] not in ("/", "/tags", "/stacks", "/compare"))
+    assert bool(shown) == (path.split("?")[0] not in ("/", "/stacks", "/compare"))
 
 
 @pytest.mark.parametrize("path", ON_THE_SAMPLE)

@@ -115,22 +115,23 @@ async def test_stacks(history: Any) -> None:
 async def test_a_tag(history: Any) -> None:
     shown = await get(history, f"/tag/{SECOND}")
     assert shown.one("h1").text == SECOND
-    assert "2025-01-12: 8 binaries of 3 packages." in shown.text
+    counted = "8 binaries of 3 packages, 2.5 MB, as far as it is known: of 1 of 8 binaries."
+    assert f"2025-01-12: {counted}" in shown.text
     assert f"1 new package, 1 package gone, 1 upgraded since {FIRST}" in shown.text
     assert form_to(shown, "/compare").fields == {"new": SECOND, "old": FIRST}
     where = f"https://binaries.spack.io/{SECOND}"
     stacks = shown.section("stacks").one("table")
     assert stacks.rows[1:] == [
-        ["root", "8", where],
-        ["e4s", "7", f"{where}/e4s"],
-        ["hep", "2", f"{where}/hep"],
+        ["root", "8", "2.5 MB", where],
+        ["e4s", "7", "2.5 MB", f"{where}/e4s"],
+        ["hep", "2", "2.5 MB", f"{where}/hep"],
     ]
     assert stacks.links["hep"] == f"/stack/hep?tag={SECOND}"
     packages = shown.section("packages").one("table")
     assert packages.records == [
-        {"Package": "lib", "Newest version": "2.0", "Binaries": "2"},
-        {"Package": "new-lib", "Newest version": "1.0", "Binaries": "2"},
-        {"Package": "tool", "Newest version": "develop", "Binaries": "4"},
+        {"Package": "lib", "Newest version": "2.0", "Binaries": "2", "Size": ""},
+        {"Package": "new-lib", "Newest version": "1.0", "Binaries": "2", "Size": ""},
+        {"Package": "tool", "Newest version": "develop", "Binaries": "4", "Size": "2.5 MB"},
     ]
     assert packages.links["tool"] == f"/package/tool?tag={SECOND}"
 
@@ -195,9 +196,9 @@ async def test_a_stack(history: Any) -> None:
     section = shown.section("packages")
     assert section.one("h2").text == f"Packages in {SECOND}"
     assert section.one("table").rows[1:] == [
-        ["lib", "2.0", "2"],
-        ["new-lib", "1.0", "1"],
-        ["tool", "develop", "4"],
+        ["lib", "2.0", "2", ""],
+        ["new-lib", "1.0", "1", ""],
+        ["tool", "develop", "4", "2.5 MB"],
     ]
     chosen = urlencode({"tag": SECOND, "stacks": "e4s"})
     assert section.one("table").links["lib"] == f"/package/lib?{chosen}"
@@ -232,10 +233,10 @@ async def test_packages(history: Any) -> None:
     shown = await get(history, "/packages")
     assert "4 packages, as CSV or JSON." in shown.text
     assert shown.one("table").rows[1:] == [
-        ["lib", "2.0", "2", "4", "4", "2", SECOND],
-        ["new-lib", "1.0", "1", "2", "3", "2", DEVELOP],
-        ["old-lib", "1.0", "1", "1", "1", "1", FIRST],
-        ["tool", "develop", "4", "6", "7", "3", SECOND],
+        ["lib", "2.0", "2", "4", "4", "", "2", SECOND],
+        ["new-lib", "1.0", "1", "2", "3", "", "2", DEVELOP],
+        ["old-lib", "1.0", "1", "1", "1", "", "1", FIRST],
+        ["tool", "develop", "4", "6", "7", "2.5 MB", "3", SECOND],
     ]
     assert shown.one("table").links["old-lib"] == "/package/old-lib"
     ordered = await get(history, "/packages?order=binaries&q=l")

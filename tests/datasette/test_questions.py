@@ -269,6 +269,19 @@ ANSWERS: list[tuple[str, dict[str, str], list[list[Any]]]] = [
         ],
     ),
     ("problems_by_source", {"kind": "refused"}, []),
+    (
+        "binaries_by_os",
+        {"kind": "release"},
+        [
+            ["v2025.07.0", "2025-07-18", "ubuntu22.04", 270],
+            ["v2025.07.0", "2025-07-18", "ubuntu24.04", 156],
+            ["v2025.07.0", "2025-07-18", "amzn2", 64],
+            ["v2025.07.0", "2025-07-18", "debian12", 42],
+            ["v0.20.1", "2023-07-10", "amzn2", 3],
+            ["v0.20.1", "2023-07-10", "ubuntu20.04", 3],
+            ["v0.20.1", "2023-07-10", "ubuntu18.04", 1],
+        ],
+    ),
 ]
 
 #: What the form gives when nothing is filled in: how many rows, and the beginning of the first.
@@ -290,6 +303,7 @@ FIRST_ANSWERS: dict[str, tuple[int, list[Any]]] = {
     "most_built": (73, ["v2025.07.0", "py-cython", 22, 2, "3.0.12"]),
     "look_alikes": (82, ["v2025.07.0", "hdf5", "1.14.6", "gcc@12.2.0"]),
     "problems_by_source": (0, []),
+    "binaries_by_os": (17, ["develop", None, "ubuntu22.04", 2]),
 }
 
 
