@@ -141,3 +141,16 @@ def test_tags_that_cannot_be() -> None:
 def test_what_is_no_list(data: bytes) -> None:
     with pytest.raises(SourceError, match=r"list\.json: JSON, but not a list of build caches"):
         read_bucket_list(data, "list.json", EVERYTHING, None)
+
+
+@pytest.mark.parametrize(
+    ("url", "mirror"),
+    [
+        ("https://example.org/v1/e4s/build_cache/index.json", "https://example.org/v1/e4s"),
+        (f"https://example.org/v1/e4s/blobs/sha256/fc/{SUM}", "https://example.org/v1/e4s"),
+        ("https://example.org/v1/e4s/index.json", None),
+    ],
+)
+def test_indexes_that_lie_elsewhere(url: str, mirror: str | None) -> None:
+    (index,) = read_bucket_list(listed(v1=[entry(url)]), "list.json", EVERYTHING, BASE).indexes
+    assert (index.place, index.url) == (url, mirror)

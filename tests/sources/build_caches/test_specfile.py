@@ -376,3 +376,18 @@ def test_any_value_gives_a_spec_or_is_refused(changes: dict[str, Any]) -> None:
     except SourceError:
         return
     assert spec.hash == HASH
+
+
+@pytest.mark.parametrize("written_in", [1, 2, 3, 4, 5])
+def test_formats_that_specs_keep_when_they_are_migrated(written_in: int) -> None:
+    value = node(annotations={"original_specfile_version": written_in})
+    build = SpecReader(5, ":=").read(HASH, value).build
+    assert build is not None
+    assert build.format == written_in
+
+
+def test_edges_without_virtuals() -> None:
+    edge = {"name": "zlib", "hash": ZLIB, "parameters": {"deptypes": ["link"]}}
+    build = SpecReader(5, ":=").read(HASH, node(dependencies=[edge])).build
+    assert build is not None
+    assert build.dependencies == (Dependency(ZLIB, "zlib", ("link",), ()),)
