@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SourceKind = Literal["pages", "build cache", "indexes", "recipes"]
 ProblemKind = Literal["refused", "contradiction"]
@@ -189,17 +189,92 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """All build caches that there are below an address, as (tag, stack).
+
+    Only a source that was read whole tells it: what an earlier catalog has below ``address`` and
+    is not listed any more is gone.
+    """
+
+    address: str
+    mirrors: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptNames:
+    """The names that an earlier catalog has, whether anything is of them or not."""
+
+    tags: tuple[str, ...]
+    stacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMirror:
+    """A build cache as an earlier catalog has it; times are None where none was recorded."""
+
+    tag: str
+    stack: str
+    url: str | None
+    view: str | None = None
+    first_seen: str | None = None
+    last_seen: str | None = None
+    gone_since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """How an earlier catalog writes a page; ``source`` counts that catalog's sources from 1."""
+
+    source: int
+    style: PageStyle
+    text: bytes | None
+
+
+class KeptBinary(NamedTuple):
+    """A spec in a tag as an earlier catalog has it.
+
+    ``spec`` is its place among the specs of its package; ``position`` is as the writer numbers it.
+    """
+
+    spec: int
+    stacks: tuple[str, ...]
+    position: int | None
+    first_seen: str | None
+    last_seen: str | None
+    gone_since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTag:
+    """What an earlier catalog has of one package in one tag, in the order of the page."""
+
+    tag: str
+    binaries: tuple[KeptBinary, ...]
+    page: KeptPage | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPackage:
+    """All that an earlier catalog has of a package but what its recipe says."""
+
+    package: str
+    specs: tuple[Spec, ...]
+    tags: tuple[KeptTag, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """What was read.  ``location`` is an address, or a path inside what the user named.
 
     ``location`` holds no path of the machine that built the catalog: the same input gives the
     same catalog wherever it lies.  ``parts`` is how many pages or indexes are about to come, where
-    that is known.
+    that is known.  ``read_at`` is when, of a source that an earlier catalog read.
     """
 
     kind: SourceKind
     location: str
     parts: int | None = None
+    read_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,4 +293,17 @@ class Digest:
     sha256: str
 
 
-Record = Source | Tag | Page | Mirror | Recipe | Problem | Digest
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """That a spec was ``removed`` from a tag or ``returned`` to it, and when that was observed."""
+
+    at: str
+    event: str
+    tag: str
+    hash: str
+
+
+Kept = KeptNames | KeptMirror | KeptPackage | KeptEvent
+"""What only a catalog tells: everything that it knows, to be carried on."""
+
+Record = Source | Tag | Page | Mirror | Listing | Recipe | Problem | Digest | Kept

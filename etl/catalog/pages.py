@@ -49,6 +49,7 @@ _BINARIES = """
     JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
     LEFT JOIN stack_orders ON stack_orders.id = binaries.stack_order_id
     WHERE binaries.package_id = ? AND binaries.tag_id = ?
+        AND (? OR binaries.gone_since IS NULL)
     ORDER BY binaries.position, specs.hash
 """
 
@@ -98,7 +99,7 @@ class PageWriter:
             if text is None:
                 text = self._render(tag_id, package_id, tag, package, style_id)
             else:
-                text = _unpacked(text)
+                text = unpacked(text)
         except _DAMAGED:
             raise ReadError(
                 f"the page of {package} in {tag} is damaged in the catalog;"
@@ -111,7 +112,7 @@ class PageWriter:
     ) -> bytes:
         style = TODAY if style_id is None else self._styles[style_id]
         specs, stacks = [], []
-        rows = self._db.execute(_BINARIES, (package_id, tag_id))
+        rows = self._db.execute(_BINARIES, (package_id, tag_id, style_id is not None))
         for hash_, version, compiler, system, platform, target, variants, size, named in rows:
             of_spec = (version, compiler, system, platform, target)
             specs.append(Spec(hash_, package, *of_spec, self._variants[variants], size))
@@ -119,7 +120,7 @@ class PageWriter:
         return render_page(style, tag, package, specs, stacks)
 
 
-def _unpacked(text: bytes) -> bytes:
+def unpacked(text: bytes) -> bytes:
     """A page that was kept whole, unpacked within bounds."""
     unpacking = zlib.decompressobj()
     page = unpacking.decompress(text, MAX_PAGE_BYTES)

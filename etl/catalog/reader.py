@@ -14,8 +14,26 @@ APPLICATION_ID = 0x53706B43
 """In the header of every catalog (``SpkC``), so that a command can tell it from other files."""
 
 
+READABLE = ("1", SCHEMA_VERSION)
+"""The schemas from which a catalog can be built again; commands read only the last of them."""
+
+
+def is_catalog_file(path: Path) -> bool:
+    """Whether a file says of itself that it is a catalog."""
+    try:
+        if not path.is_file():  # a pipe would have to be waited for
+            return False
+        with path.open("rb") as stream:
+            head = stream.read(100)
+    except OSError:
+        return False
+    return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4)
+
+
 @contextmanager
-def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
+def open_catalog(
+    path: Path, schemas: tuple[str, ...] = (SCHEMA_VERSION,)
+) -> Iterator[sqlite3.Connection]:
     """A connection that cannot change the catalog at ``path``.
 
     Raises:
@@ -31,7 +49,7 @@ def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise ReadError(f"{path}: cannot be opened: {error}") from None
     try:
-        _check_kind(db, path)
+        _check_kind(db, path, schemas)
         yield db
     except sqlite3.DatabaseError as error:
         raise ReadError(f"{path}: cannot be read as a catalog: {error}") from None
@@ -39,10 +57,19 @@ def open_catalog(path: Path) -> Iterator[sqlite3.Connection]:
         db.close()
 
 
-def _check_kind(db: sqlite3.Connection, path: Path) -> None:
+def _check_kind(db: sqlite3.Connection, path: Path, schemas: tuple[str, ...]) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:
         raise ReadError(f"{path}: is not a catalog that spack-catalog built")
     row = db.execute("SELECT value FROM catalog_info WHERE key = 'schema_version'").fetchone()
-    if row != (SCHEMA_VERSION,):
-        raise ReadError(f"{path}: was built by another version of spack-catalog; build it again")
+    version = row[0] if row else ""
+    if str(version).isdecimal() and int(version) > int(SCHEMA_VERSION):
+        raise ReadError(
+            f"{path}: was built by a newer version of spack-catalog (schema {version}, this one"
+            f" reads {SCHEMA_VERSION}); update spack-catalog"
+        )
+    if version not in schemas:
+        raise ReadError(
+            f"{path}: was built by another version of spack-catalog; build it again, from its"
+            f" sources or with: spack-catalog build {path}"
+        )

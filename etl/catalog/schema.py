@@ -96,6 +96,9 @@ TABLES: dict[str, str] = {
         binaries INTEGER NOT NULL DEFAULT 0,
         sized INTEGER NOT NULL DEFAULT 0,
         size INTEGER,
+        first_seen TEXT,
+        last_seen TEXT,
+        gone_since TEXT,
         UNIQUE (tag_id, stack_id)
     """,
     # Lists that many specs share, each kept once.
@@ -105,7 +108,7 @@ TABLES: dict[str, str] = {
         value TEXT NOT NULL,
         sha256 TEXT
     """,
-    "variant_sets": "id INTEGER PRIMARY KEY, variants TEXT NOT NULL",
+    "variant_sets": "id INTEGER PRIMARY KEY, variants TEXT NOT NULL, parts TEXT",
     "variant_set_members": """
         variant_set_id INTEGER NOT NULL REFERENCES variant_sets(id),
         variant_id INTEGER NOT NULL REFERENCES variants(id),
@@ -161,7 +164,10 @@ TABLES: dict[str, str] = {
         variant_set_id INTEGER NOT NULL REFERENCES variant_sets(id),
         position INTEGER,
         stack_order_id INTEGER REFERENCES stack_orders(id),
-        complete INTEGER
+        complete INTEGER,
+        first_seen TEXT,
+        last_seen TEXT,
+        gone_since TEXT
     """,
     "spec_flags": """
         id INTEGER PRIMARY KEY,
@@ -227,7 +233,15 @@ TABLES: dict[str, str] = {
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
         location TEXT NOT NULL,
-        sha256 TEXT
+        sha256 TEXT,
+        read_at TEXT
+    """,
+    "events": """
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        event TEXT NOT NULL,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        spec_id INTEGER NOT NULL REFERENCES specs(id)
     """,
     "problems": """
         id INTEGER PRIMARY KEY,
@@ -308,6 +322,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("provides", "virtual"),
     ("facet_counts", "table_name, facet"),
     ("problems", "source_id"),
+    ("events", "tag_id, at"),
+    ("events", "spec_id, tag_id"),
 )
 
 FACET_COLUMNS = ("package_id", "version_id", "compiler_id", "os_id", "platform_id", "target_id")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from etl.catalog.kept import newest_reading, read_catalog
+from etl.catalog.reader import is_catalog_file
 from etl.commands.options import catalog_option, progress_option, selection_options
+from etl.errors import UsageError
 from etl.progress import Progress, silently
 from etl.sources.build_caches.naming import read_owner
 from etl.sources.download.fetch import Fetcher
+from etl.sources.files import sha256_of
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
 from etl.text import counted, printable
@@ -40,6 +46,11 @@ _PROBLEMS_SHOWN = 20
     help="A checkout of spack-packages: what packages are, their licences, which virtual"
     " packages they provide.",
 )
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="When the sources are read, as 2025-03-30 or 2025-03-30T06:00:00Z; it is recorded.",
+)
 @progress_option
 def build(
     sources: tuple[str, ...],
@@ -53,6 +64,7 @@ def build(
     offline: bool,
     sizes: bool,
     recipes: str | None,
+    at: str | None,
     progress: bool,
 ) -> None:
     """Build the catalog from SOURCEs, whole, and put it in the place of the old one.
@@ -61,6 +73,10 @@ def build(
     example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
     its index.json, a folder TAG/STACK/index.json, or the address of a build cache or of a whole
     bucket such as https://binaries.spack.io.  It is recognised by what it contains.
+
+    A SOURCE may also be a catalog: then the new one knows all that it knows.  What the other
+    sources have of a tag and stack replaces what the catalog had of it; what they no longer have
+    is kept, marked as gone.  A catalog is always taken whole.
 
     Exit codes: 0 all well; 1 some input was refused, the rest is in the catalog; 2 wrong usage;
     3 nothing was written.
@@ -73,16 +89,60 @@ def build(
     )
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
-        streams = [(name, read_source(name, selection, fetcher, sizes=sizes)) for name in sources]
+        catalogs, others = sort_out_catalogs(sources)
+        streams = [(name, read_source(name, selection, fetcher, sizes=sizes)) for name in others]
         if recipes is not None:
             streams.append((recipes, read_recipe_folder(recipes)))
         readings = [
-            Reading(name, follow.reading(name, records) if follow else records)
+            Reading(str(path), read_catalog(path), is_catalog=True) for path in catalogs
+        ] + [
+            Reading(
+                name,
+                follow.reading(name, records) if follow else records,
+                selection.packages,
+                selection.stacks,
+            )
             for name, records in streams
         ]
-        summary = build_catalog(readings, catalog, strict=strict, follow=follow or silently)
+        summary = build_catalog(
+            readings, catalog, strict=strict, follow=follow or silently, at=time_of(at)
+        )
     _print_summary(summary, catalog, time.monotonic() - started)
     click.get_current_context().exit(1 if summary.refused else 0)
+
+
+def sort_out_catalogs(sources: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """The catalogs among the sources, each once and by the time they were read; and the others.
+
+    Raises:
+        ReadError: a catalog cannot be read.
+    """
+    sources = list(sources)
+    others = [name for name in sources if not is_catalog_file(Path(name))]
+    catalogs = {
+        (newest_reading(Path(name)), sha256_of(Path(name))): Path(name)
+        for name in sources
+        if is_catalog_file(Path(name))
+    }
+    return [path for _, path in sorted(catalogs.items())], others
+
+
+def time_of(text: str | None) -> str | None:
+    """A time as catalogs record it: in UTC, to the second.
+
+    Raises:
+        UsageError: it is not a time.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--at {printable(text)}: not a time such as 2025-03-30 or 2025-03-30T06:00:00Z"
+        ) from None
+    in_utc = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return in_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:

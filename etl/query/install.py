@@ -12,12 +12,12 @@ _MIRRORS = """
     SELECT stacks.name, mirrors.url, mirrors.view FROM mirrors
     JOIN tags ON tags.id = mirrors.tag_id
     JOIN stacks ON stacks.id = mirrors.stack_id
-    WHERE mirrors.url IS NOT NULL AND tags.name = ?
+    WHERE mirrors.url IS NOT NULL AND mirrors.gone_since IS NULL AND tags.name = ?
 """
 _IS_PUBLIC = """
     SELECT EXISTS (
         SELECT 1 FROM pages WHERE tag_id = (SELECT id FROM tags WHERE name = ?)
-    )
+    ) AND NOT EXISTS (SELECT 1 FROM mirrors WHERE gone_since IS NOT NULL)
 """
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from etl.progress import Follower
 from etl.spack.versions import sort_key
+from etl.writer.case import ResolvedSpec, SourcedProblem
+from etl.writer.merging import Merging
 from etl.writer.names import Names
 from etl.writer.numbering import FirstUse, StackSets, VariantSets
-from etl.writer.resolve import ResolvedPackage, ResolvedSpec, Resolver, SourcedProblem
+from etl.writer.resolve import ResolvedPackage, Resolver
 from etl.writer.rows import insert
 from etl.writer.shelf import Shelf
 
@@ -27,7 +29,8 @@ _BUFFERS = {
     ),
     "binaries": (
         "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
-        " target_id, variant_set_id, position, stack_order_id"
+        " target_id, variant_set_id, position, stack_order_id,"
+        " first_seen, last_seen, gone_since"
     ),
     "spec_flags": "spec_id, name, flag",
     "package_tags": "package_id, tag_id, binaries, versions, newest_version_id",
@@ -48,11 +51,14 @@ class Assembly:
     shelf: Shelf
     names: Names
     disputed: Mapping[str, int]
+    merging: Merging
+    sources: Mapping[int, int]
     problems: list[SourcedProblem] = field(default_factory=list)
+    events: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         words = self.shelf.words
-        self._resolver = Resolver(words, self.names.tags.ids, self.disputed)
+        self._resolver = Resolver(words, self.names.tags.ids, self.disputed, self.merging)
         self._variant_sets = VariantSets(words)
         self._stack_sets = StackSets(words)
         self._styles: FirstUse[int] = FirstUse()
@@ -68,6 +74,7 @@ class Assembly:
             number = numbers[id_]
             resolved = self._resolver.resolve(number, self.shelf.about(number))
             self.problems += resolved.problems
+            self.events += resolved.events
             self._add_package(id_, resolved)
             if len(self._rows["binaries"]) > _ROWS_AT_ONCE:
                 self._flush()
@@ -114,16 +121,19 @@ class Assembly:
         variants = self._variant_sets[spec.facts[5]]
         tail = (package, version, *self._machine(spec), variants)
         by_time = sorted((self.names.tags.ids[tag], there) for tag, there in spec.presence.items())
-        for tag, (stacks, position) in by_time:
+        for tag, (stacks, position, *times) in by_time:
             stack_set, stack_order = self._stack_sets[stacks]
-            add((tag, spec_id, stack_set, *tail, position, stack_order))
-        sets = {self._stack_sets[stacks][0] for _, (stacks, _) in by_time}
+            add((tag, spec_id, stack_set, *tail, position, stack_order, *times))
+        sets = {self._stack_sets[it[0]][0] for _, it in by_time}
         self._stack_combinations[tuple(sorted(sets))] += 1
         return [tag for tag, _ in by_time]
 
     def _add_spec(self, package: int, version: int, spec: ResolvedSpec, present: list[int]) -> None:
         build = spec.build
         *_, variants, size = spec.facts
+        ids = self.names.tags.ids
+        # The newest tag that still has it is where it can be had.
+        held = sorted(ids[tag] for tag, it in spec.presence.items() if it.gone_since is None)
         self._rows["specs"].append(
             (
                 self._last_spec,
@@ -134,7 +144,7 @@ class Assembly:
                 self._variant_sets[variants],
                 size,
                 len(present),
-                *((present[0], present[-1]) if present else (None, None)),
+                *((present[0], (held or present)[-1]) if present else (None, None)),
                 *(build[:5] if build else (None,) * 5),
             )
         )
@@ -161,7 +171,7 @@ class Assembly:
             (
                 self.names.tags.ids[page.tag],
                 package,
-                page.source,
+                self.sources[page.source],
                 self._styles[page.style],
                 None if page.text is None else zlib.compress(page.text),
             )
@@ -179,7 +189,7 @@ class Assembly:
         styles = self.shelf.words.styles.listed
         for table, columns, rows in (
             ("variants", "id, name, value, sha256", ((i, *v) for i, v in variants.rows())),
-            ("variant_sets", "id, variants", self._variant_sets.rows()),
+            ("variant_sets", "id, variants, parts", self._variant_sets.rows()),
             (
                 "variant_set_members",
                 "variant_set_id, variant_id",

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from etl.catalog import schema
@@ -17,10 +17,11 @@ from etl.progress import Follower, silently
 from etl.records import Problem, Recipe
 from etl.writer import finish
 from etl.writer.assemble import Assembly
+from etl.writer.case import SourcedProblem
 from etl.writer.host_needs import add_host_needs
 from etl.writer.intake import Intake, Reading
+from etl.writer.merging import Merging
 from etl.writer.names import Names
-from etl.writer.resolve import SourcedProblem
 from etl.writer.rows import insert
 from etl.writer.shelf import Shelf
 from etl.writer.swap import replacing
@@ -59,10 +60,12 @@ def build_catalog(
     *,
     strict: bool = False,
     follow: Follower = silently,
+    at: str | None = None,
 ) -> Summary:
     """Write the catalog of what the readings give; what was at ``target`` stays until it is whole.
 
     With ``strict`` nothing is written when any input is refused.  ``follow`` is told how far it is.
+    ``at`` is when the sources are read, as it is recorded; catalogs among them are read first.
 
     Raises:
         WriteError: ``target`` cannot be written.
@@ -76,7 +79,7 @@ def build_catalog(
             for pragma in _PRAGMAS:
                 db.execute(pragma)
             with _no_garbage_collection():
-                return _write(db, readings, strict, follow)
+                return _write(db, readings, strict, follow, at)
     except sqlite3.OperationalError as error:
         raise WriteError(f"{target}: cannot be written: {error}") from None
 
@@ -94,10 +97,14 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _write(
-    db: sqlite3.Connection, readings: Iterable[Reading], strict: bool, follow: Follower
+    db: sqlite3.Connection,
+    readings: Iterable[Reading],
+    strict: bool,
+    follow: Follower,
+    at: str | None,
 ) -> Summary:
     shelf = Shelf(db, Vocabulary())
-    intake = Intake(shelf)
+    intake = Intake(shelf, merging=Merging(at))
     db.execute("BEGIN")
     for table, columns in schema.TABLES.items():
         db.execute(f"CREATE TABLE {table} ({columns})")
@@ -107,23 +114,37 @@ def _write(
     shelf.close_for_reading()
     names = Names(shelf.words, intake.stacks)
     names.write(db)
-    insert(db, "sources", "kind, location, sha256", intake.sources)
-    assembly = _assemble(db, shelf, names, follow)
+    intake.merging.now = at or max((tag.date or "" for tag in names.tags.values), default="")
+    sources = intake.number_sources()
+    insert(db, "sources", "kind, location, sha256, read_at", sources)
+    assembly = _assemble(db, shelf, names, follow, intake)
     assembly.write_shared()
     finish.add_edges(db)
     add_host_needs(db)
     _describe_packages(db, intake.recipes.values())
+    _insert_events(db, intake, assembly)
     problems = sorted(
         intake.problems + assembly.problems,
-        key=lambda sourced: (sourced[0], sourced[1].place, sourced[1].kind, sourced[1].message),
+        key=lambda sourced: (
+            intake.numbers[sourced[0]],
+            sourced[1].place,
+            sourced[1].kind,
+            sourced[1].message,
+        ),
     )
     insert(
         db,
         "problems",
         "source_id, place, kind, message",
-        (
-            (source, intake.place_in_catalog(source, it.place), it.kind, it.message)
+        dict.fromkeys(
+            (
+                intake.numbers[source],
+                intake.place_in_catalog(source, it.place),
+                it.kind,
+                it.message,
+            )
             for source, it in problems
+            if not intake.is_superseded(source)
         ),
     )
     finish.create_indexes(db)
@@ -149,6 +170,7 @@ def _as_told(intake: Intake, problems: Iterable[SourcedProblem]) -> tuple[Proble
     return tuple(
         replace(problem, place=intake.place_for_user(source, problem.place))
         for source, problem in problems
+        if source not in intake.kept_sources
     )
 
 
@@ -175,10 +197,22 @@ def _refuse_any(problems: tuple[Problem, ...]) -> None:
         raise CatalogError(f"nothing was written, as --strict asks: refused were\n{lines}")
 
 
-def _assemble(db: sqlite3.Connection, shelf: Shelf, names: Names, follow: Follower) -> Assembly:
+def _insert_events(db: sqlite3.Connection, intake: Intake, assembly: Assembly) -> None:
+    """Write what was observed, earlier and now, by time."""
+    events = {(it.at, it.event, it.tag, it.hash) for it in intake.events}
+    db.executemany(
+        "INSERT INTO events (at, event, tag_id, spec_id) SELECT ?, ?, tags.id, specs.id"
+        " FROM tags, specs WHERE tags.name = ? AND specs.hash = ?",
+        sorted(events | set(assembly.events), key=itemgetter(0, 2, 3, 1)),
+    )
+
+
+def _assemble(
+    db: sqlite3.Connection, shelf: Shelf, names: Names, follow: Follower, intake: Intake
+) -> Assembly:
     """Write all packages; again, in the rare case that several claim the same hash."""
     shelf.open_edges()
-    assembly = Assembly(db, shelf, names, {})
+    assembly = Assembly(db, shelf, names, {}, intake.merging, intake.numbers)
     assembly.write_packages(follow)
     claims = finish.index_hashes(db)
     if claims:
@@ -187,7 +221,7 @@ def _assemble(db: sqlite3.Connection, shelf: Shelf, names: Names, follow: Follow
             db.execute(f"DELETE FROM {table}")
         shelf.open_edges()
         disputed = {hash_: numbers[package] for hash_, package in claims.items()}
-        assembly = Assembly(db, shelf, names, disputed)
+        assembly = Assembly(db, shelf, names, disputed, intake.merging, intake.numbers)
         assembly.write_packages(follow)
         finish.index_hashes(db)
     return assembly
@@ -197,20 +231,20 @@ def _write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None
     """One row for each build cache: a stack that has binaries in a tag, or that a source lists."""
     tag_ids = {tag.name: number for number, tag in names.tags.rows()}
     stacks = {number: name for name, number in names.stack_ids.items()}
-    listed = {(tag_ids[tag], names.stack_ids[stack]): 0 for tag, stack in intake.mirrors}
+    kept = {(it.tag, it.stack): it for it in intake.merging.merged_mirrors()}
+    listed = {(tag_ids[tag], names.stack_ids[stack]): 0 for tag, stack in (*intake.mirrors, *kept)}
     found = db.execute("SELECT tag_id, stack_id, binaries FROM shelf.stack_counts")
     mirrors = listed | {(tag, stack): binaries for tag, stack, binaries in found}
     tag_names = {number: name for name, number in tag_ids.items()}
     insert(
         db,
         "mirrors",
-        "tag_id, stack_id, url, view, binaries",
+        "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, binaries",
         (
             (
                 tag,
                 stack,
-                intake.address(tag_names[tag], stacks[stack]),
-                intake.views.get((tag_names[tag], stacks[stack])),
+                *intake.about_mirror(tag_names[tag], stacks[stack], kept),
                 mirrors[tag, stack],
             )
             for tag, stack in sorted(mirrors)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.errors import SourceError
-from etl.records import Digest, Mirror, Page, Problem, Recipe, Record, Source, Tag
+from etl.records import (
+    Digest,
+    KeptEvent,
+    KeptMirror,
+    KeptNames,
+    KeptPackage,
+    Listing,
+    Mirror,
+    Page,
+    Problem,
+    Recipe,
+    Record,
+    Source,
+    Tag,
+)
 from etl.text import printable
-from etl.writer.resolve import SourcedProblem
+from etl.writer.case import SourcedProblem
+from etl.writer.merging import Merging
 from etl.writer.shelf import Shelf
 
 BUCKET = "https://binaries.spack.io"
@@ -25,10 +40,17 @@ _UNREADABLE = "unreadable"
 
 @dataclass(frozen=True)
 class Reading:
-    """One source that the user named, and the records that come from it."""
+    """One source that the user named, and the records that come from it.
+
+    ``packages`` and ``stacks`` are those that alone were read of it, if any; ``is_catalog`` is
+    whether it is an earlier catalog.
+    """
 
     name: str
     records: Iterable[Record]
+    packages: frozenset[str] = frozenset()
+    stacks: frozenset[str] = frozenset()
+    is_catalog: bool = False
 
 
 @dataclass
@@ -55,10 +77,21 @@ class Intake:
     recipes: dict[str, Recipe] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     statements: int = 0
+    merging: Merging = field(default_factory=Merging)
+    events: set[KeptEvent] = field(default_factory=set)
+    read_at: list[str | None] = field(default_factory=list)
+    kept_sources: set[int] = field(default_factory=set)
+    of_reading: list[int] = field(default_factory=list)
+    numbers: dict[int, int] = field(default_factory=dict)
+    _of_pages: set[tuple[str, str]] = field(default_factory=set)
 
     def read(self, reading: Reading) -> None:
         """Read one source to its end, or to where it can be read no further."""
         first = len(self.sources)
+        self._reading = reading
+        if reading.is_catalog:
+            self.merging.catalogs.append(first)
+            self.merging.kept.append({})
         try:
             for record in reading.records:
                 self._take(record)
@@ -69,9 +102,28 @@ class Intake:
                 self.sources.append((_UNREADABLE, name, None))
                 self.names.append(reading.name)
             self._note(Problem(error.place, "refused", error.message))
+        more = len(self.sources) - len(self.read_at)
+        self.read_at += [None if reading.is_catalog else self.merging.at] * more
+        self.of_reading += [first] * (len(self.sources) - first)
+        if reading.is_catalog:
+            self.kept_sources.update(range(first + 1, len(self.sources) + 1))
 
     def _take(self, record: Record) -> None:
-        if isinstance(record, Page):
+        if isinstance(record, KeptPackage):
+            first = self.merging.catalogs[-1]
+            self.shelf.put_kept(record, len(self.merging.kept) - 1, first)
+            self.statements += 1
+        elif isinstance(record, KeptNames):
+            for name in record.tags:
+                self.shelf.words.tags[name]
+            self.stacks.update(record.stacks)
+        elif isinstance(record, KeptMirror):
+            self.merging.kept[-1][record.tag, record.stack] = record
+        elif isinstance(record, KeptEvent):
+            self.events.add(record)
+        elif isinstance(record, Listing):
+            self.merging.listings.append(record)
+        elif isinstance(record, Page):
             self._take_page(record)
         elif isinstance(record, Mirror):
             self.shelf.put_mirror(record, len(self.sources))
@@ -81,6 +133,7 @@ class Intake:
             self.views[key] = record.view if self.views.get(key, "") is not None else None
             self.stacks.add(record.stack)
             self.statements += 1
+            self.merging.read_mirror(record.tag, record.stack, self._reading.packages)
         elif isinstance(record, Tag):
             self.shelf.words.tags[record.name]
             for stack in record.stacks:
@@ -88,19 +141,25 @@ class Intake:
             self.stacks.update(record.stacks)
             self.tag_mirrors.setdefault(record.name, f"{BUCKET}/{record.name}")
         elif isinstance(record, Recipe):
-            self.recipes[record.package] = record
+            # A repository that was read now knows better than what a catalog remembers of one.
+            if not (self._reading.is_catalog and record.package in self.recipes):
+                self.recipes[record.package] = record
         elif isinstance(record, Problem):
             self._note(record)
         elif isinstance(record, Source):
             self.sources.append((record.kind, record.location, None))
+            if self._reading.is_catalog:
+                self.read_at += [record.read_at]
         elif isinstance(record, Digest):
             kind, location, _ = self.sources[-1]
             self.sources[-1] = (kind, location, record.sha256)
 
     def _take_page(self, page: Page) -> None:
         self.shelf.put_page(page, len(self.sources))
+        self.merging.read_page(page.tag, page.package, self._reading.stacks)
         for stacks in set(page.stacks):
             self.stacks.update(stacks)
+            self._of_pages.update((page.tag, stack) for stack in stacks)
         self.statements += 1
         if page.style.mirror is not None:
             self.told_mirrors.setdefault(page.tag, set()).add(page.style.mirror)
@@ -130,6 +189,54 @@ class Intake:
         if told is not None or top is None:
             return told
         return top if stack == ROOT else f"{top}/{stack}"
+
+    def about_mirror(
+        self, tag: str, stack: str, kept: Mapping[tuple[str, str], KeptMirror]
+    ) -> tuple[str | None, ...]:
+        """Address, view and times of a build cache: as read now, else as it is remembered."""
+        key = tag, stack
+        before, merging = kept.get(key), self.merging
+        read = key in merging.mirrors or key in self._of_pages
+        if before is None:
+            times = (merging.at, merging.at) if read else (None, None)
+            return self.address(tag, stack), self.views.get(key), *times, None
+        if read:
+            told = self.mirrors.get(key) or before.url or self.address(tag, stack)
+            view = self.views.get(key, before.view)
+            return told, view, before.first_seen, merging.at or before.last_seen, None
+        url = before.url or self.address(tag, stack)
+        gone = before.gone_since or (merging.now if merging.gone(before) else None)
+        return url, before.view, before.first_seen, before.last_seen, gone
+
+    def number_sources(self) -> list[tuple[str, str, str | None, str | None]]:
+        """The rows of sources; what was read before and is read again unchanged is one row."""
+        rows: list[tuple[str, str, str | None, str | None]] = []
+        places: dict[tuple[str, str, str | None], tuple[int, int]] = {}
+        for number, (source, at, reading) in enumerate(
+            zip(self.sources, self.read_at, self.of_reading, strict=True), start=1
+        ):
+            place, read_by = places.get(source, (0, reading))
+            if read_by == reading or source[2] is None:
+                rows.append((*source, at))
+                place = len(rows)
+            else:
+                newest = max(filter(None, (rows[place - 1][3], at)), default=None)
+                rows[place - 1] = (*source, newest)
+            self.numbers[number] = place
+            if number in self.kept_sources:
+                places.setdefault(source, (place, reading))
+        return rows
+
+    def is_superseded(self, number: int) -> bool:
+        """Whether the source of an earlier catalog was read again now."""
+        if number not in self.kept_sources:
+            return False
+        mine = self.sources[number - 1]
+        return any(
+            source[:2] == mine[:2] and "://" in mine[1]
+            for place, source in enumerate(self.sources, start=1)
+            if place not in self.kept_sources
+        )
 
     def _note(self, problem: Problem) -> None:
         self.problems.append((len(self.sources), problem))

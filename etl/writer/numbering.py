@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -50,13 +51,23 @@ class VariantSets:
     def __init__(self, words: Vocabulary) -> None:
         self._lists = [VariantList(*key) for key in words.variant_lists]
         self._ids: FirstUse[int] = FirstUse()
+        self._first: dict[tuple[object, ...], int] = {}
+        self._same: dict[int, int] = {}
 
     def __getitem__(self, number: int) -> int:
-        return self._ids[number]
+        first = self._same.get(number)
+        if first is None:
+            # Lists that were told with other sums of patches may be one and the same.
+            listed = self._lists[number]
+            key = listed.variants, listed.members
+            first = self._same[number] = self._first.setdefault(key, number)
+        return self._ids[first]
 
-    def rows(self) -> Iterator[tuple[int, str]]:
-        """Each id with the variants as Spack prints them."""
-        return ((id_, self._lists[number].text) for id_, number in self._ids.rows())
+    def rows(self) -> Iterator[tuple[int, str, str | None]]:
+        """Each id with the variants as Spack prints them, and one by one where need be."""
+        for id_, number in self._ids.rows():
+            listed = self._lists[number]
+            yield id_, listed.text, None if listed.is_plain else json.dumps(listed.variants)
 
     def variants(self) -> Ranked[Member]:
         """All variants that are used, by name and value."""

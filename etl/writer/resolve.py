@@ -9,31 +9,25 @@ own text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from etl.page_format.render import render_page
 from etl.records import Problem, Spec
 from etl.spack.versions import sort_key
-from etl.writer.shelf import BuildTuple, FactsTuple, MirrorStatement, PageStatement, Statement
+from etl.writer.case import Case, Heard, Presence, ResolvedSpec, SourcedProblem
+from etl.writer.keeping import Keeper
+from etl.writer.merging import Event, Merging
+from etl.writer.shelf import (
+    BuildTuple,
+    FactsTuple,
+    KeptStatement,
+    MirrorStatement,
+    PageStatement,
+    Statement,
+)
 from etl.writer.vocabulary import Facts, VariantList, Vocabulary
 
-SourcedProblem = tuple[int, Problem]
-
 _VARIANTS = Facts._fields.index("variants")
-
-
-Presence = tuple[int, int | None]
-"""A spec in a tag: its list of stacks, and its place on the page where that is not by hash."""
-
-
-@dataclass(slots=True)
-class ResolvedSpec:
-    """A spec as the catalog will have it; ``presence`` is by tag."""
-
-    hash: str
-    facts: FactsTuple
-    presence: dict[int, Presence] = field(default_factory=dict)
-    build: BuildTuple | None = None
 
 
 @dataclass(slots=True)
@@ -44,6 +38,7 @@ class ResolvedPackage:
     specs: list[ResolvedSpec]
     pages: list[PageStatement]
     problems: list[SourcedProblem]
+    events: list[Event]
 
 
 class Resolver:
@@ -54,43 +49,54 @@ class Resolver:
     """
 
     def __init__(
-        self, words: Vocabulary, tag_ranks: Sequence[int], disputed: Mapping[str, int]
+        self,
+        words: Vocabulary,
+        tag_ranks: Sequence[int],
+        disputed: Mapping[str, int],
+        merging: Merging,
     ) -> None:
         self._words = words
         self._ranks = tag_ranks
         self._disputed = disputed
+        self._keeper = Keeper(words, tag_ranks, merging)
         self._variant_lists = [VariantList(*key) for key in words.variant_lists]
         self._odd_lists = {n for n, it in enumerate(self._variant_lists) if not it.is_plain}
 
     def resolve(self, package: int, statements: Iterable[Statement]) -> ResolvedPackage:
         """Decide upon one package; newest tags are heard first."""
-        case = _Case(package)
+        case = Case(package)
         pages: list[PageStatement] = []
         mirrors: list[MirrorStatement] = []
+        kept: list[KeptStatement] = []
         for statement in statements:
             if isinstance(statement, PageStatement):
                 pages.append(statement)
-            else:
+            elif isinstance(statement, MirrorStatement):
                 mirrors.append(statement)
+            else:
+                kept.append(statement)
         pages = self._one_page_per_tag(pages, case)
         # A build cache is heard before the page that was made from it.
-        everything: list[Statement] = [*mirrors, *pages]
+        everything: list[Heard] = [*mirrors, *pages]
+        for of_catalog in kept:
+            everything += self._keeper.mentions(of_catalog)
         for heard in sorted(everything, key=self._newest_first):
             if isinstance(heard, PageStatement):
                 self._hear_page(heard, case)
             else:
                 self._hear_mirror(heard, case)
         self._join_stacks(case)
+        pages = self._keeper.keep(kept, pages, case)
         pages = [self._with_text(page, case) for page in pages]
         keys = {version: sort_key(version) for version in {s.facts[0] for s in case.specs.values()}}
         specs = sorted(case.specs.values(), key=lambda spec: (keys[spec.facts[0]], spec.hash))
-        return ResolvedPackage(package, specs, pages, case.problems)
+        return ResolvedPackage(package, specs, pages, case.problems, case.events)
 
-    def _newest_first(self, statement: Statement) -> tuple[int, bool, int, str]:
+    def _newest_first(self, statement: Heard) -> tuple[int, bool, int, str]:
         is_page = isinstance(statement, PageStatement)
         return -self._ranks[statement.tag], is_page, -statement.source, statement.place
 
-    def _one_page_per_tag(self, pages: list[PageStatement], case: _Case) -> list[PageStatement]:
+    def _one_page_per_tag(self, pages: list[PageStatement], case: Case) -> list[PageStatement]:
         """The pages by tag; of two for the same tag the one that was given last."""
         chosen: dict[int, PageStatement] = {}
         for page in sorted(pages, key=lambda page: (page.source, page.place)):
@@ -101,15 +107,15 @@ class Resolver:
             chosen[page.tag] = page
         return [chosen[tag] for tag in sorted(chosen, key=self._ranks.__getitem__)]
 
-    def _hear_page(self, page: PageStatement, case: _Case) -> None:
+    def _hear_page(self, page: PageStatement, case: Case) -> None:
         hashes = [item[0] for item in page.items]
         by_hash = hashes == sorted(hashes)
         for position, (hash_, facts, stacks) in enumerate(page.items):
             spec = self._hear(hash_, facts, page, case)
             if spec is not None:
-                spec.presence[page.tag] = (stacks, None if by_hash else position)
+                spec.presence[page.tag] = Presence(stacks, None if by_hash else position)
 
-    def _hear_mirror(self, mirror: MirrorStatement, case: _Case) -> None:
+    def _hear_mirror(self, mirror: MirrorStatement, case: Case) -> None:
         for hash_, facts, available, build in mirror.items:
             spec = self._hear(hash_, facts, mirror, case)
             if spec is None:
@@ -120,7 +126,7 @@ class Resolver:
                 case.mirror_stacks.setdefault((hash_, mirror.tag), set()).add(mirror.stack)
 
     def _hear(
-        self, hash_: str, facts: FactsTuple, statement: Statement, case: _Case
+        self, hash_: str, facts: FactsTuple, statement: Heard, case: Case
     ) -> ResolvedSpec | None:
         """The spec that this is said of; None if the hash belongs to another package."""
         spec = case.specs.get(hash_)
@@ -135,14 +141,14 @@ class Resolver:
             self._reconcile(spec, facts, statement, case)
         return spec
 
-    def _lose(self, hash_: str, statement: Statement, case: _Case) -> None:
+    def _lose(self, hash_: str, statement: Heard, case: Case) -> None:
         case.touched.add(hash_)
         winner = self._words.packages.listed[self._disputed[hash_]]
         message = f"{hash_} is a spec of {winner} elsewhere; it is kept there and left out here"
         case.problems.append((statement.source, Problem(statement.place, "refused", message)))
 
     def _reconcile(
-        self, spec: ResolvedSpec, facts: FactsTuple, statement: Statement, case: _Case
+        self, spec: ResolvedSpec, facts: FactsTuple, statement: Heard, case: Case
     ) -> None:
         """Make one of what was said of a spec so far and what this, older, statement says."""
         now, then = Facts(*spec.facts), Facts(*facts)
@@ -174,7 +180,7 @@ class Resolver:
             )
         spec.facts = now._replace(size=then.size if now.size is None else now.size)
 
-    def _join_stacks(self, case: _Case) -> None:
+    def _join_stacks(self, case: Case) -> None:
         """Add the stacks that build caches know to those that pages list."""
         for (hash_, tag), stacks in case.mirror_stacks.items():
             presence = case.specs[hash_].presence
@@ -184,9 +190,11 @@ class Resolver:
                 number = self._words.stack_lists[joined]
                 if tag in presence:
                     case.touched.add(hash_)
-                presence[tag] = (number, presence[tag][1] if tag in presence else None)
+                presence[tag] = Presence(
+                    number, presence[tag].position if tag in presence else None
+                )
 
-    def _with_text(self, page: PageStatement, case: _Case) -> PageStatement:
+    def _with_text(self, page: PageStatement, case: Case) -> PageStatement:
         """The page, with its text where the facts that were decided upon do not give it back."""
         if page.text is not None or not (case.touched or case.mirror_stacks or self._odd_lists):
             return page
@@ -220,18 +228,6 @@ class Resolver:
             self._variant_lists[variants].variants,
             size,
         )
-
-
-class _Case:
-    """What is known of one package while it is decided upon."""
-
-    def __init__(self, package: int) -> None:
-        self.package = package
-        self.specs: dict[str, ResolvedSpec] = {}
-        self.told_by: dict[str, int] = {}
-        self.mirror_stacks: dict[tuple[str, int], set[str]] = {}
-        self.touched: set[str] = set()
-        self.problems: list[SourcedProblem] = []
 
 
 def _pairs(members: Sequence[tuple[str, str]]) -> str:

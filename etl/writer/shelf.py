@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from etl.records import Build, Mirror, Page
+from etl.records import Build, KeptPackage, Mirror, Page
 from etl.writer.vocabulary import Vocabulary
 
 FactsTuple = tuple[str, int, int, int, int, int, int | None]
@@ -51,7 +51,36 @@ class BuildTuple(NamedTuple):
     dependencies: tuple[tuple[str, str, str, str], ...]
 
 
-Statement = PageStatement | MirrorStatement
+class KeptItem(NamedTuple):
+    """A binary of an earlier catalog: its spec by place, the number of its stacks, its times."""
+
+    spec: int
+    stacks: int
+    position: int | None
+    first_seen: str | None
+    last_seen: str | None
+    gone_since: str | None
+
+
+class KeptInTag(NamedTuple):
+    """What an earlier catalog has in a tag; ``source``, ``style`` and ``text`` are of its page."""
+
+    tag: int
+    source: int
+    style: int | None
+    text: bytes | None
+    items: list[KeptItem]
+
+
+class KeptStatement(NamedTuple):
+    """What an earlier catalog has of a package; ``catalog`` is its number among those read."""
+
+    catalog: int
+    specs: list[tuple[str, FactsTuple, BuildTuple | None]]
+    tags: list[KeptInTag]
+
+
+Statement = PageStatement | MirrorStatement | KeptStatement
 
 
 class Shelf:
@@ -63,7 +92,7 @@ class Shelf:
         self._db.execute("ATTACH '' AS shelf")
         self._db.execute("PRAGMA shelf.journal_mode = MEMORY")
         self._db.execute("PRAGMA shelf.synchronous = OFF")
-        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, is_page, statement BLOB)")
+        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, kind, statement BLOB)")
 
     def put_page(self, page: Page, source: int) -> None:
         """Keep what a page says."""
@@ -81,7 +110,7 @@ class Shelf:
             page.text,
             items,
         )
-        self._put(words.packages[page.package], True, statement)
+        self._put(words.packages[page.package], 1, statement)
 
     def put_mirror(self, mirror: Mirror, source: int) -> None:
         """Keep what the index of a build cache says."""
@@ -94,12 +123,32 @@ class Shelf:
             by_package.setdefault(spec.package, []).append(item)
         for package, items in by_package.items():
             statement = (tag, source, mirror.place, mirror.stack, items)
-            self._put(words.packages[package], False, statement)
+            self._put(words.packages[package], 0, statement)
 
-    def _put(self, package: int, is_page: bool, statement: Any) -> None:
+    def put_kept(self, kept: KeptPackage, catalog: int, first_source: int) -> None:
+        """Keep what an earlier catalog has; ``first_source`` counts the sources before its own."""
+        words = self.words
+        stack_lists = words.stack_lists
+        specs = [
+            (spec.hash, words.facts_of(spec), _build_tuple(spec.build) if spec.build else None)
+            for spec in kept.specs
+        ]
+        tags = []
+        for it in kept.tags:
+            page = it.page
+            of_page = (
+                (0, None, None)
+                if page is None
+                else (page.source + first_source, words.styles[page.style], page.text)
+            )
+            items = [(spec, stack_lists[stacks], *rest) for spec, stacks, *rest in it.binaries]
+            tags.append((words.tags[it.tag], *of_page, items))
+        self._put(words.packages[kept.package], 2, (catalog, specs, tags))
+
+    def _put(self, package: int, kind: int, statement: Any) -> None:
         self._db.execute(
             "INSERT INTO shelf.statements VALUES (?, ?, ?)",
-            (package, is_page, marshal.dumps(statement)),
+            (package, kind, marshal.dumps(statement)),
         )
 
     def close_for_reading(self) -> None:
@@ -116,12 +165,20 @@ class Shelf:
     def about(self, package: int) -> Iterator[Statement]:
         """All that was said about a package, in no particular order."""
         rows = self._db.execute(
-            "SELECT is_page, statement FROM shelf.statements WHERE package = ?", (package,)
+            "SELECT kind, statement FROM shelf.statements WHERE package = ?", (package,)
         )
-        for is_page, statement in rows:
+        for kind, statement in rows:
             # Written by this very process: nobody else can have put anything there.
             values = marshal.loads(statement)  # noqa: S302
-            yield PageStatement(*values) if is_page else MirrorStatement(*values)
+            if kind == 2:
+                catalog, specs, tags = values
+                in_tags = [
+                    KeptInTag(tag, source, style, text, [KeptItem(*item) for item in items])
+                    for tag, source, style, text, items in tags
+                ]
+                yield KeptStatement(catalog, specs, in_tags)
+            else:
+                yield PageStatement(*values) if kind else MirrorStatement(*values)
 
 
 def _build_tuple(build: Build) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from etl.catalog import schema, views
 from tests.sites import SEED, build, rows
 
 FOREIGN_KEYS = {
+    "events": {"tag_id": "tags", "spec_id": "specs"},
     "binaries": {
         "tag_id": "tags", "spec_id": "specs", "stack_set_id": "stack_sets",
         "package_id": "packages", "version_id": "versions", "compiler_id": "compilers",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etl.errors import SourceError
-from etl.records import Digest, Mirror, Problem, Record, Source, Spec
+from etl.records import Digest, Listing, Mirror, Problem, Record, Source, Spec
 from etl.sources.build_caches.database import Database, read_database
 from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
@@ -16,7 +16,7 @@ from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import unpack
 from etl.sources.files import is_checksum
-from etl.sources.selection import Selection
+from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import Store, read_bytes, read_small
 
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
@@ -51,6 +51,8 @@ class IndexReader:
         yield Source("indexes" if bare else "build cache", location, parts=len(found.indexes))
         yield from found.problems
         self._read += found.read
+        if "://" in location and self._selection == EVERYTHING and _is_bucket(found, location):
+            yield Listing(location, frozenset((it.tag, it.stack) for it in found.indexes))
         for index, located in zip(
             found.indexes, self._store.map(self._locate, found.indexes), strict=True
         ):
@@ -118,6 +120,12 @@ class IndexReader:
             specs = tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs)
         view = index.view or None
         yield Mirror(place, index.tag, index.stack, index.url, specs, database.available, view)
+
+
+def _is_bucket(found: Found, location: str) -> bool:
+    """Whether the indexes are of mirrors below an address, and not of the one that is there."""
+    base = location.rstrip("/")
+    return all(index.url is None or index.url.rstrip("/") != base for index in found.indexes)
 
 
 def _binaries(database: Database) -> list[Spec]:

@@ -1,0 +1,158 @@
+"""What of an earlier catalog still holds beside what was read now.
+
+A build cache is known by its tag and stack.  What was read now of one replaces what earlier
+catalogs have of it, and of two catalogs the one that read it later; where neither tells when,
+both hold.  A binary that is then in no stack any more is kept, as gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from etl.records import KeptMirror, Listing
+from etl.writer.shelf import KeptItem
+
+Event = tuple[str, str, str, str]
+"""When, ``removed`` or ``returned``, the tag, and the hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A binary as earlier catalogs have it, after what replaces them is taken away.
+
+    ``stacks`` are those that still hold; ``was_in`` are all it was in.  Where none holds it was
+    last in ``gone_from``.
+    """
+
+    stacks: tuple[str, ...]
+    gone_from: tuple[str, ...]
+    position: int | None
+    first_seen: str | None
+    last_seen: str | None
+    gone_since: str | None
+
+    @property
+    def was_in(self) -> set[str]:
+        """The stacks that it was in, as far as it is known."""
+        return set(self.gone_from)
+
+    def __or__(self, other: State) -> State:
+        """This and what a later catalog says of the same binary."""
+        stacks = self.stacks or other.stacks
+        if set(other.stacks) - set(stacks):
+            stacks = tuple(sorted({*stacks, *other.stacks}))
+        gone_from = tuple(sorted({*self.gone_from, *other.gone_from}))
+        return State(
+            stacks,
+            other.gone_from if set(other.gone_from) == set(gone_from) else gone_from,
+            other.position if other.stacks else self.position,
+            min(filter(None, (self.first_seen, other.first_seen)), default=None),
+            None if stacks else max(filter(None, (self.last_seen, other.last_seen)), default=None),
+            None if stacks else other.gone_since or self.gone_since,
+        )
+
+
+@dataclass
+class Merging:
+    """What was read now, and what earlier catalogs have read.
+
+    ``at`` is when the build reads, if that is told; ``now`` what stands for it if not.
+    ``place`` is where problems are said to be that come of an earlier catalog.
+    """
+
+    at: str | None = None
+    now: str = "unknown"
+    place: str = "catalog"
+    catalogs: list[int] = field(default_factory=list)
+    kept: list[dict[tuple[str, str], KeptMirror]] = field(default_factory=list)
+    mirrors: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    pages: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    listings: list[Listing] = field(default_factory=list)
+    _holds: dict[tuple[int, str, str], frozenset[str] | None] = field(default_factory=dict)
+
+    def source_of(self, catalog: int) -> int:
+        """The number of the first source of an earlier catalog."""
+        return self.catalogs[catalog] + 1
+
+    def read_mirror(self, tag: str, stack: str, packages: frozenset[str]) -> None:
+        """Note that a build cache was read; of these packages alone if there are any."""
+        known = self.mirrors.get((tag, stack))
+        self.mirrors[tag, stack] = (
+            packages if known is None else packages | known if packages and known else frozenset()
+        )
+
+    def read_page(self, tag: str, package: str, stacks: frozenset[str]) -> None:
+        """Note that a page was read; of these stacks alone if there are any."""
+        self.pages[tag, package] = stacks
+
+    def gone(self, mirror: KeptMirror) -> bool:
+        """Whether a source that was read whole does not list a build cache any more."""
+        address = mirror.url or ""
+        return any(
+            address.startswith(it.address.rstrip("/") + "/")
+            and (mirror.tag, mirror.stack) not in it.mirrors
+            for it in self.listings
+        )
+
+    def merged_mirrors(self) -> Iterable[KeptMirror]:
+        """The build caches that earlier catalogs have, one record for each."""
+        merged: dict[tuple[str, str], KeptMirror] = {}
+        for catalog in self.kept:
+            for key, it in catalog.items():
+                before = merged.get(key)
+                if before is None:
+                    merged[key] = it
+                    continue
+                later = it if (it.last_seen or "") >= (before.last_seen or "") else before
+                firsts = filter(None, (it.first_seen, before.first_seen))
+                merged[key] = KeptMirror(
+                    it.tag,
+                    it.stack,
+                    later.url or it.url or before.url,
+                    later.view,
+                    min(firsts, default=None),
+                    later.last_seen,
+                    later.gone_since,
+                )
+        return merged.values()
+
+    def state(
+        self, catalog: int, tag: str, package: str, stacks: tuple[str, ...], item: KeptItem
+    ) -> State:
+        """What still holds of a binary of an earlier catalog."""
+        if item.gone_since is not None:
+            times = (item.first_seen, item.last_seen, item.gone_since)
+            return State((), stacks, item.position, *times)
+        of_page = self.pages.get((tag, package))
+        holds = tuple(
+            stack
+            for stack in stacks
+            if not (of_page is not None and (not of_page or stack in of_page))
+            and self._stack_holds(catalog, tag, stack, package)
+        )
+        last = None
+        if not holds:
+            kept = self.kept[catalog]
+            seen = (kept[tag, it].last_seen for it in stacks if (tag, it) in kept)
+            last = max(filter(None, seen), default=None)
+        return State(holds, stacks, item.position, item.first_seen, last, None)
+
+    def _stack_holds(self, catalog: int, tag: str, stack: str, package: str) -> bool:
+        key = catalog, tag, stack
+        if key not in self._holds:
+            self._holds[key] = self._replaced(*key)
+        replaced = self._holds[key]
+        return replaced is None or (bool(replaced) and package not in replaced)
+
+    def _replaced(self, catalog: int, tag: str, stack: str) -> frozenset[str] | None:
+        """The packages of a build cache that are replaced: none (None), some, or all (empty)."""
+        mine = self.kept[catalog].get((tag, stack))
+        if mine is not None:
+            if self.gone(mine):
+                return frozenset()
+            for other in self.kept:
+                it = other.get((tag, stack))
+                if it and it.last_seen and mine.last_seen and it.last_seen > mine.last_seen:
+                    return frozenset()
+        return self.mirrors.get((tag, stack))

@@ -1,0 +1,237 @@
+"""A catalog as a source: nothing is lost on the way, and what is read anew replaces what was."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.check import check_catalog
+from etl.catalog.kept import read_catalog
+from etl.catalog.pages import PageWriter
+from etl.catalog.reader import open_catalog
+from etl.commands.build import sort_out_catalogs
+from etl.errors import ReadError
+from etl.records import Build, Dependency, Listing, Mirror, Record, Source, Spec
+from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.pages import read_pages
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+from tests.sites import SEED, hash_of
+from tests.small_catalogs import history_catalog, hostile_catalog
+
+BUCKET = "https://cache.example.org"
+MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def merged(target: Path, *catalogs: Path) -> Path:
+    names, _ = sort_out_catalogs(map(str, catalogs))
+    build_catalog([Reading(str(it), read_catalog(it), is_catalog=True) for it in names], target)
+    return target
+
+
+def spec(number: int, *, dependencies: tuple[Dependency, ...] = ()) -> Spec:
+    built = Build(4, "builtin", dependencies=dependencies)
+    variants = ("build_system=cmake",)
+    return Spec(
+        hash_of(number), f"tool-{number}", "1.0", "gcc@12.2.0", "ubuntu22.04", "linux",
+        "x86_64_v3", variants, 10, built,
+    )  # fmt: skip
+
+
+def mirror(tag: str, stack: str, *numbers: int) -> Mirror:
+    url = f"{BUCKET}/{tag}/{stack}"
+    return Mirror("index.json", tag, stack, url, tuple(map(spec, numbers)), (True,) * len(numbers))
+
+
+def week(
+    target: Path, at: str, *mirrors: Mirror, old: Path | None = None, whole: bool = True
+) -> Path:
+    """The catalog after a reading of the bucket, from an older one if there is one."""
+    records: list[Record] = [Source("build cache", BUCKET)]
+    if whole:
+        records.append(Listing(BUCKET, frozenset((it.tag, it.stack) for it in mirrors)))
+    readings = [Reading("bucket", [*records, *mirrors])]
+    if old is not None:
+        readings.insert(0, Reading(str(old), read_catalog(old), is_catalog=True))
+    build_catalog(readings, target, at=at)
+    with open_catalog(target) as db:
+        assert list(check_catalog(db)) == []
+    assert digest(merged(target.with_suffix(".again"), target)) == digest(target)
+    return target
+
+
+def rows(path: Path, query: str) -> list[tuple[object, ...]]:
+    with open_catalog(path) as db:
+        return db.execute(query).fetchall()
+
+
+BINARIES = """
+    SELECT tags.name, packages.name, stack_sets.stacks, first_seen, last_seen, gone_since
+    FROM binaries JOIN tags ON tags.id = tag_id JOIN packages ON packages.id = package_id
+    JOIN stack_sets ON stack_sets.id = stack_set_id ORDER BY 1, 2
+"""
+MIRRORS = """
+    SELECT tags.name, stacks.name, first_seen, last_seen, gone_since FROM mirrors
+    JOIN tags ON tags.id = tag_id JOIN stacks ON stacks.id = stack_id ORDER BY 1, 2
+"""
+EVENTS = """
+    SELECT at, event, tags.name, hash FROM events
+    JOIN tags ON tags.id = tag_id JOIN specs ON specs.id = spec_id ORDER BY events.id
+"""
+
+
+@pytest.mark.parametrize("kind", ["site", "pages and caches", "history", "hostile"])
+def test_a_catalog_from_a_catalog_alone_is_the_same_file(
+    kind: str, real_data: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "catalog.db"
+    if kind == "site":
+        build_catalog([Reading("site", read_pages(SEED))], target)
+    elif kind == "pages and caches":
+        readings = [
+            Reading("indexes", read_build_caches(real_data / "indexes")),
+            Reading("mirrors", read_build_caches(real_data / "mirrors")),
+            Reading("pages", read_pages(real_data / "pages")),
+        ]
+        build_catalog(readings, target, at=MONDAY)
+    else:
+        target = {"history": history_catalog, "hostile": hostile_catalog}[kind](tmp_path)
+    again = merged(tmp_path / "again.db", target)
+    with open_catalog(target) as old, open_catalog(again) as new:
+        assert list(PageWriter(new).pages()) == list(PageWriter(old).pages())
+    assert digest(again) == digest(target)
+
+
+def test_what_a_bucket_no_longer_has_is_kept_as_gone_and_may_return(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1, 2), mirror("v1", "e4s", 3))
+    second = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2, 4), old=first)
+    assert rows(second, BINARIES) == [
+        ("develop", "tool-1", "e4s", MONDAY, MONDAY, FRIDAY),
+        ("develop", "tool-2", "e4s", MONDAY, None, None),
+        ("develop", "tool-4", "e4s", FRIDAY, None, None),
+        ("v1", "tool-3", "e4s", MONDAY, MONDAY, FRIDAY),
+    ]
+    assert rows(second, MIRRORS) == [
+        ("develop", "e4s", MONDAY, FRIDAY, None),
+        ("v1", "e4s", MONDAY, MONDAY, FRIDAY),
+    ]
+    third = week(tmp_path / "3.db", SUNDAY, mirror("develop", "e4s", 1, 2, 4), old=second)
+    assert rows(third, BINARIES)[0] == ("develop", "tool-1", "e4s", MONDAY, None, None)
+    assert rows(third, EVENTS) == [
+        (FRIDAY, "removed", "develop", hash_of(1)),
+        (FRIDAY, "removed", "v1", hash_of(3)),
+        (SUNDAY, "returned", "develop", hash_of(1)),
+    ]
+    assert rows(third, "SELECT location, read_at FROM sources ORDER BY id") == [
+        (BUCKET, MONDAY),
+        (BUCKET, FRIDAY),
+        (BUCKET, SUNDAY),
+    ]
+
+
+def test_a_binary_that_one_of_its_stacks_lost_stays_in_the_others(tmp_path: Path) -> None:
+    first = week(
+        tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1), mirror("develop", "hep", 1)
+    )
+    second = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2), old=first, whole=False)
+    assert rows(second, BINARIES) == [
+        ("develop", "tool-1", "hep", MONDAY, None, None),
+        ("develop", "tool-2", "e4s", FRIDAY, None, None),
+    ]
+
+
+def test_only_the_packages_that_were_asked_for_are_replaced(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1, 2))
+    records: list[Record] = [Source("build cache", BUCKET), mirror("develop", "e4s")]
+    readings = [
+        Reading(str(first), read_catalog(first), is_catalog=True),
+        Reading("bucket", records, packages=frozenset({"tool-1"})),
+    ]
+    build_catalog(readings, tmp_path / "2.db", at=FRIDAY)
+    assert [(it[1], it[5]) for it in rows(tmp_path / "2.db", BINARIES)] == [
+        ("tool-1", FRIDAY),
+        ("tool-2", None),
+    ]
+
+
+def test_catalogs_merge_to_the_same_file_in_any_order(tmp_path: Path) -> None:
+    monday = week(tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1, 2), mirror("v1", "e4s", 3))
+    friday = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2, 4))
+    site = tmp_path / "3.db"
+    build_catalog([Reading("site", read_pages(SEED))], site)
+    digests = {
+        digest(merged(tmp_path / "all.db", *order))
+        for order in permutations((monday, friday, site))
+    }
+    assert len(digests) == 1
+    with open_catalog(tmp_path / "all.db") as db:
+        assert list(check_catalog(db)) == []
+    mine = [it for it in rows(tmp_path / "all.db", BINARIES) if str(it[1]).startswith("tool-")]
+    assert [(it[0], it[1], it[4]) for it in mine] == [
+        ("develop", "tool-1", MONDAY),
+        ("develop", "tool-2", None),
+        ("develop", "tool-4", None),
+        ("v1", "tool-3", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "message"), [("3", "newer version"), ("0", "another version"), ("", "another")]
+)
+def test_other_schemas_are_refused(version: str, message: str, tmp_path: Path) -> None:
+    catalog = history_catalog(tmp_path)
+    with closing(sqlite3.connect(catalog)) as db, db:
+        db.execute("UPDATE catalog_info SET value = ? WHERE key = 'schema_version'", (version,))
+    with pytest.raises(ReadError, match=message):
+        list(read_catalog(catalog))
+
+
+def test_a_catalog_of_the_previous_schema_is_read(tmp_path: Path) -> None:
+    """Schema 1 lacked these columns and tables; the first build from it has them."""
+    catalog = history_catalog(tmp_path)
+    expected = digest(merged(tmp_path / "expected.db", catalog))
+    with closing(sqlite3.connect(catalog)) as db, db:
+        db.execute("UPDATE catalog_info SET value = '1' WHERE key = 'schema_version'")
+        for view in [
+            row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")
+        ]:
+            db.execute(f"DROP VIEW {view}")
+        for table, column in (
+            ("mirrors", "view"), ("mirrors", "first_seen"), ("mirrors", "last_seen"),
+            ("mirrors", "gone_since"), ("binaries", "first_seen"), ("binaries", "last_seen"),
+            ("binaries", "gone_since"), ("variant_sets", "parts"), ("sources", "read_at"),
+        ):  # fmt: skip
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute("DROP TABLE events")
+        db.execute("DROP TABLE provides")
+    assert digest(merged(tmp_path / "new.db", catalog)) == expected
+
+
+def test_a_catalog_that_is_cut_off_anywhere_writes_nothing(tmp_path: Path) -> None:
+    catalog = history_catalog(tmp_path)
+    whole = catalog.read_bytes()
+    target = tmp_path / "target.db"
+    target.write_bytes(whole)
+    for place in range(1, 20):
+        catalog.write_bytes(whole[: len(whole) * place // 20])
+        with pytest.raises(ReadError):
+            build_catalog([Reading("old", read_catalog(catalog), is_catalog=True)], target)
+        assert target.read_bytes() == whole
+
+
+def test_a_catalog_with_rows_that_lead_nowhere_writes_nothing(tmp_path: Path) -> None:
+    catalog = history_catalog(tmp_path)
+    with closing(sqlite3.connect(catalog)) as db, db:
+        db.execute("UPDATE binaries SET stack_set_id = 999 WHERE id = 2")
+    with pytest.raises(ReadError, match="damaged"):
+        build_catalog([Reading("old", read_catalog(catalog), is_catalog=True)], tmp_path / "n.db")
+    assert not (tmp_path / "n.db").exists()
