@@ -16,6 +16,9 @@ from etl.spack.tree import SpecQuery
 MOST = 100_000
 """Binaries that are broken down by their values; of more only the number is told."""
 
+_AT_ONCE = 500
+"""Ids in one statement: a site limits how long a statement is."""
+
 _COLUMNS = {
     "tag": ("tag_id", "tags", "name"),
     "package": ("package_id", "packages", "name"),
@@ -75,11 +78,13 @@ def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) ->
 
 def _named(db: sqlite3.Connection, name: str, table: str, text: str, by_id: Counter[int]) -> Counts:
     """The counts by name in the place of those by id."""
-    names = db.execute(f"SELECT id, {text} FROM {table} WHERE id IN ({', '.join(map(str, by_id))})")
     counts: Counter[str] = Counter()
-    for id_, value in names:
-        for part in _parts(name, value):
-            counts[part] += by_id[id_]
+    ids = [*by_id]
+    for first in range(0, len(ids), _AT_ONCE):
+        some = ", ".join(map(str, ids[first : first + _AT_ONCE]))
+        for id_, value in db.execute(f"SELECT id, {text} FROM {table} WHERE id IN ({some})"):
+            for part in _parts(name, value):
+                counts[part] += by_id[id_]
     return sorted(counts.items(), key=lambda it: (-it[1], it[0]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from etl.query import tally as module
 from etl.query.find import Scope
 from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_spec
+from tests.sites import build, item, page, write_site
 
 RELEASE = "v2025.07.0"
 
@@ -54,3 +56,16 @@ def test_nothing_and_too_much(sample_catalog: Path, monkeypatch: pytest.MonkeyPa
         assert tally(db, [parse_spec("nosuch")], Scope()) == Tally()
         monkeypatch.setattr(module, "MOST", 10)
         assert tally(db, [parse_spec("*")], Scope()) == Tally(684)
+
+
+def test_more_values_than_a_statement_may_name(tmp_path: Path) -> None:
+    """A site allows statements of 10,000 characters."""
+    items = [item(number, variants=[f"x={number}"]) for number in range(3_000)]
+    site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", items)})
+    build(tmp_path / "catalog.db", site)
+    with open_catalog(tmp_path / "catalog.db") as db:
+        if hasattr(db, "setlimit"):  # Python 3.11 has it
+            db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, 10_000)
+        found = tally(db, [parse_spec("a")], Scope("v1"))
+    assert found.total == 3_000
+    assert found.values["variants"] == sorted((f"x={number}", 1) for number in range(3_000))
