@@ -46,12 +46,12 @@ def filters_from_request(request: Any, database: str, table: str, datasette: Any
 
 @hookimpl
 def render_cell(
-    value: object, column: str, table: str | None, database: str, datasette: Any
+    row: Any, value: object, column: str, table: str | None, database: str, datasette: Any
 ) -> Any:
-    """Show names on the page of a single row."""
+    """Let packages, specs, tags, stacks and versions of any row lead to their pages."""
     from datasette_spack.labels import label_of
 
-    return label_of(datasette, database, table, column, value)
+    return label_of(datasette, database, table, column, value, row)
 
 
 @hookimpl

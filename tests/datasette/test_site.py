@@ -73,10 +73,13 @@ async def test_a_row_shows_names_and_what_refers_to_it(site: Any) -> None:
     package = version["package_id"]
     assert package["label"] == "zlib-ng"
     row = (await site.client.get(f"/catalog/packages/{package['value']}")).text
-    assert ">zlib-ng</td>" in row
+    assert '<a href="/package/zlib-ng">zlib-ng</a></td>' in row
     assert f'href="/catalog/binaries?package_id={package["value"]}"' in row
     assert "15 rows" in row
-    newest = f'<a href="/catalog/versions/{version["id"]}">2.2.4</a>&nbsp;<em>{version["id"]}</em>'
+    newest = (
+        '<a href="/find?spec=zlib-ng%40%3D2.2.4">2.2.4</a>&nbsp;'
+        f'<em><a href="/catalog/versions/{version["id"]}">{version["id"]}</a></em>'
+    )
     assert newest in row
     rows = (await site.client.get("/catalog/packages?name=zlib-ng")).text
     assert newest in rows
