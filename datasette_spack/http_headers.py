@@ -29,6 +29,7 @@ OUR_PAGES: Final = (
     "suggest",
     "tag",
     "tags",
+    "virtual",
 )
 """How the paths of our own pages begin; besides these there is the home page."""
 

@@ -24,6 +24,14 @@ class Addresses:
         """The page of a package, with the binaries chosen that are asked for."""
         return self._path("package", name, **chosen)
 
+    def virtual(self, name: str) -> str:
+        """The page of a virtual package."""
+        return self._path("virtual", name)
+
+    def dependents(self, package: str, **chosen: str | None) -> str:
+        """What depends on a package, in the tag that is asked for."""
+        return self._path("package", package, "dependents", **chosen)
+
     def spec(self, hash_: str) -> str:
         """The page of a spec."""
         return self._path("spec", hash_)

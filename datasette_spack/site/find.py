@@ -28,11 +28,12 @@ from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
 from etl.query.host_misses import host_misses
-from etl.query.install import install_commands
+from etl.query.install import by_use, install_commands
 from etl.query.meant import Meant, what_is_meant
 from etl.query.near_misses import NearMiss, Reason, Suggestion, near_misses
 from etl.query.reuse import Reuse, Verdict
 from etl.query.tally import Tally, tally
+from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
 from etl.spack.tree import SpecQuery
@@ -128,6 +129,8 @@ class Answer:
     verdicts: tuple[Verdict, ...] = ()
     """Of each binary on the page, whether the host can take it."""
 
+    without_effect: tuple[str, ...] = ()
+    """What the query says that Spack does not look at."""
     several: tuple[str, ...] = ()
     """The specs that were looked for."""
 
@@ -148,6 +151,7 @@ async def find(datasette: Any, request: Any) -> Response | AsgiStream:
             if question.is_asked:
                 queries = parse_specs(question.spec or "*")
                 found.meant = what_is_meant(connection, queries)
+                found.without_effect = tuple(without_effect(queries))
                 _search(connection, question, queries, number, found)
         except CatalogError as error:
             mistake = error
@@ -248,7 +252,10 @@ def _search(
         verdicts = (reuse.verdict(row["hash"], row["tag"]) for row in found.found.rows)
         found.verdicts = tuple(it or Verdict("not-in-cache") for it in verdicts)
     found.facets = _facets(counts, question)
-    found.install = tuple(install_commands(connection, found.found.rows[:1]))
+    taken = [it.reusable for it in found.verdicts] if found.verdicts else None
+    machine = (reuse.host.target, reuse.host.os) if reuse else (scope.runs_on, scope.os)
+    best = by_use(connection, found.found.rows, *machine, taken)
+    found.install = tuple(install_commands(connection, best[:1], labelled=True))
 
 
 def _scope(
@@ -304,6 +311,7 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "total": found.total,
         "install": found.install,
         "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
+        "without_effect": list(found.without_effect),
         "meant": [str(meant) for meant in found.meant],
         "truncated": False,
         "sql": found.sql,

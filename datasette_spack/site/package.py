@@ -9,14 +9,15 @@ from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses, origin
-from datasette_spack.site.answer import Page, answer, named, page_number
+from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
 from datasette_spack.site.badge import markdown
 from datasette_spack.site.linked_data import linked_data
 from datasette_spack.site.pictures import versions_pictures
 from datasette_spack.site.recipes import recipe_links
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
-from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, package_facts
+from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, is_package, package_facts
+from etl.browse.virtual import is_virtual, provided_by
 from etl.catalog.variant_text import split_variants
 from etl.compare.impact import Impact, impact
 from etl.errors import UsageError
@@ -55,6 +56,8 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
         )
 
     def read(connection: Any) -> Page:
+        if is_virtual(connection, name) and not is_package(connection, name):
+            raise MovedError(site.virtual(name) + (form or ""))
         facts = package_facts(connection, name, chosen, sort, ALL if form else MAX_BINARIES)
         first = min((number - 1) * MAX_SHOWN, max(len(facts.found.rows) - 1, 0))
         verdicts: tuple[Verdict, ...] = ()
@@ -75,6 +78,7 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "pictures": versions_pictures(site, name, facts.history.rows),
                 "linked_data": linked_data(facts, origin(datasette, request) + site.package(name)),
                 "recipes": recipe_links(name),
+                "virtuals": provided_by(connection, name),
                 "badge_markdown": markdown(site, origin(datasette, request), name),
                 "shown": MAX_SHOWN,
                 "first": first // MAX_SHOWN * MAX_SHOWN,

@@ -11,6 +11,7 @@ from datasette_spack.site import (
     badge,
     compare,
     crawlers,
+    dependents,
     feeds,
     find,
     home,
@@ -22,6 +23,7 @@ from datasette_spack.site import (
     spec,
     stack,
     tag,
+    virtual,
 )
 from datasette_spack.site.answer import Page, shown
 
@@ -48,6 +50,8 @@ _VIEWS: tuple[tuple[str, Any], ...] = (
     (find.FIND_ROUTE, find.find),
     (packages.PACKAGES_ROUTE, packages.packages),
     (package.PACKAGE_ROUTE, package.package),
+    (dependents.DEPENDENTS_ROUTE, dependents.dependents),
+    (virtual.VIRTUAL_ROUTE, virtual.virtual),
     (badge.BADGE_ROUTE, badge.badge),
     (spec.SPEC_ROUTE, spec.spec),
     (tag.TAGS_ROUTE, tag.tags),

@@ -35,6 +35,7 @@ async def search(datasette: Any, request: Any) -> Response:
             "package": site.package,
             "tag": site.tag,
             "stack": site.stack,
+            "virtual": site.virtual,
             "spec": site.spec,
         }
         raise MovedError(pages[meant.kind](meant.name))

@@ -15,7 +15,7 @@ from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import inline
 from etl.query.find import ALL, COLUMNS, Finder, Scope
 from etl.query.found import Found, set_apart
-from etl.query.install import install_commands
+from etl.query.install import by_use, install_commands
 from etl.spack.syntax import parse_spec
 
 MAX_BINARIES = 5_000
@@ -174,13 +174,20 @@ def package_facts(
         choices={facet: count_values(found.rows, facet) for facet in FACETS},
         all_choices=_all_choices(every),
         variants=count_variants(found.rows),
-        install=tuple(install_commands(db, found.rows[:1])),
+        install=tuple(
+            install_commands(db, by_use(db, found.rows, chosen.runs_on)[:1], labelled=True)
+        ),
         dependencies=listed(db, _DEPENDENCIES, MAX_NEIGHBOURS, package_1=name),
         dependents=listed(db, _DEPENDENTS, MAX_NEIGHBOURS, package_1=name),
         described=bool(ask(db, _DESCRIBED, tag_1=tag)),
         sql=sql,
         needed=needed_by_package(db, name, tag) if tag else None,
     )
+
+
+def is_package(db: sqlite3.Connection, name: str) -> bool:
+    """Whether the catalog has a package of this name, with binaries or as a dependency."""
+    return db.execute("SELECT 1 FROM packages WHERE name = ?", (name,)).fetchone() is not None
 
 
 def package_history(db: sqlite3.Connection, name: str) -> Listed:

@@ -22,6 +22,7 @@ _NAMED = {
     "package": "SELECT name FROM packages WHERE name = :name_1 AND binaries > 0",
     "tag": "SELECT name FROM tags WHERE name = :name_1",
     "stack": "SELECT name FROM stacks WHERE name = :name_1",
+    "virtual": "SELECT virtual AS name FROM virtual_providers WHERE virtual = :name_1 LIMIT 1",
 }
 _SPEC = "SELECT hash AS name FROM specs WHERE hash = :name_1"
 
@@ -47,7 +48,7 @@ _HAVE_INSIDE = f"""{_FACTS}
 class Meant:
     """What a text means; a spec's ``name`` is its hash, or how that begins."""
 
-    kind: Literal["package", "tag", "stack", "spec"]
+    kind: Literal["package", "tag", "stack", "virtual", "spec"]
     name: str
 
 

@@ -197,6 +197,12 @@ TABLES: dict[str, str] = {
         versions TEXT,
         condition TEXT NOT NULL
     """,
+    "virtual_providers": """
+        id INTEGER PRIMARY KEY,
+        virtual TEXT NOT NULL,
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        dependents INTEGER NOT NULL
+    """,
     "virtual_lists": """
         virtual TEXT NOT NULL,
         virtuals TEXT NOT NULL,
@@ -270,6 +276,7 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("versions", "package_id, version"),
     ("binaries", "spec_id, tag_id"),
     ("package_tags", "package_id, tag_id"),
+    ("virtual_providers", "virtual, package_id"),
     ("tag_machines", "tag_id, os_id, platform_id, target_id"),
     ("package_dependencies", "package_id, dependency_id"),
     ("pages", "tag_id, package_id"),
@@ -319,6 +326,7 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("package_tags", "tag_id"),
     ("package_dependencies", "dependency_id"),
     ("provides", "package_id"),
+    ("virtual_providers", "package_id"),
     ("provides", "virtual"),
     ("facet_counts", "table_name, facet"),
     ("problems", "source_id"),

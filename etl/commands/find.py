@@ -14,16 +14,18 @@ import click
 
 from etl.catalog.reader import open_catalog
 from etl.commands.options import catalog_option
+from etl.hosts.host import Host
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.dialects import DIALECTS, Dialect, statement_for
 from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
 from etl.query.found import Found, Row, set_apart
 from etl.query.host_misses import host_misses
-from etl.query.install import install_commands
+from etl.query.install import by_use, install_commands
 from etl.query.meant import what_is_meant
 from etl.query.near_misses import near_misses
 from etl.query.reuse import Reuse, Verdict
+from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
 
@@ -88,6 +90,8 @@ def find(
     host = find_host(host_name or THIS_MACHINE) if host_name or reusable else None
     with open_catalog(catalog) as db:
         _tell_what_is_meant(db, queries)
+        for line in without_effect(queries):
+            click.echo(line, err=True)
         finder = Finder(db)
         reuse = Reuse(db, host) if host else None
         scope = _scope(tag, stack, runs_on)
@@ -114,7 +118,7 @@ def find(
             raise click.exceptions.Exit(1)
         found = set_apart(rows)
         verdicts = _verdicts(reuse, found.rows) if reuse else ()
-        click.echo(_formatted(db, found, form, verdicts, in_all_tags=scope.tag is None))
+        click.echo(_formatted(db, found, form, scope, verdicts, host))
 
 
 def _this_machine(field: str) -> str:
@@ -173,9 +177,9 @@ def _formatted(
     db: sqlite3.Connection,
     found: Found,
     form: str,
+    scope: Scope,
     verdicts: Sequence[Verdict] = (),
-    *,
-    in_all_tags: bool = False,
+    host: Host | None = None,
 ) -> str:
     if form in ("json", "csv"):
         rows: Sequence[Row] = found.rows
@@ -190,8 +194,11 @@ def _formatted(
     if form == "hashes":
         return "\n".join(dict.fromkeys(row["hash"] for row in found.rows))
     if form == "install":
-        return "\n".join(install_commands(db, found.rows))
-    return _table(found, verdicts, in_all_tags)
+        taken = [it.reusable for it in verdicts] if verdicts else None
+        machine = (host.target, host.os) if host else (scope.runs_on, scope.os)
+        rows = by_use(db, found.rows, *machine, taken)
+        return "\n".join(install_commands(db, rows, labelled=True))
+    return _table(found, verdicts, in_all_tags=scope.tag is None)
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
@@ -202,7 +209,7 @@ def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _table(found: Found, verdicts: Sequence[Verdict], in_all_tags: bool) -> str:
+def _table(found: Found, verdicts: Sequence[Verdict], *, in_all_tags: bool) -> str:
     """What all have, then a line for each; the widest column, the variants, comes last."""
     number = len(found.rows)
     head = f"{number:,} {'binary' if number == 1 else 'binaries'}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from etl.query.found import Row
@@ -19,13 +20,65 @@ _IS_PUBLIC = """
         SELECT 1 FROM pages WHERE tag_id = (SELECT id FROM tags WHERE name = ?)
     ) AND NOT EXISTS (SELECT 1 FROM mirrors WHERE gone_since IS NOT NULL)
 """
+_CLOSENESS = """
+    SELECT targets.name, (
+        SELECT count(*) FROM target_ancestors AS above WHERE above.target_id = targets.id
+    )
+    FROM targets
+    WHERE targets.name = :target OR targets.id IN (
+        SELECT ancestor_id FROM target_ancestors
+        WHERE target_id = (SELECT id FROM targets WHERE name = :target)
+    )
+"""
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"
 """Below it are the build caches that cache.spack.io lists: ``/<tag>``, ``/<tag>/<stack>``."""
 
 
-def install_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[str]:
+def by_use(
+    db: sqlite3.Connection,
+    rows: Sequence[Row],
+    runs_on: str | None = None,
+    os: str | None = None,
+    taken: Sequence[bool] | None = None,
+) -> tuple[Row, ...]:
+    """The rows with what is best for the machine before others of the same package and version.
+
+    For a CPU that is asked for that is what is built closest to it, for its operating system first;
+    else what is built for the machine of which there are most.  ``taken`` says of each row whether
+    the machine can take it; those that it cannot come last.
+    """
+    common = Counter(machine_of(row) for row in rows)
+    # Of what a CPU can run, a target with more ancestors is closer to it.
+    closeness = dict(db.execute(_CLOSENESS, {"target": runs_on}).fetchall()) if runs_on else {}
+    groups: dict[tuple[object, ...], int] = {}
+    for row in rows:
+        groups.setdefault((row["tag"], row["package"], row["version"]), len(groups))
+
+    def place(number: int) -> tuple[bool, int, bool, int, int]:
+        row = rows[number]
+        return (
+            taken is not None and not taken[number],
+            groups[row["tag"], row["package"], row["version"]],
+            os is not None and row["os"] != os,
+            -closeness.get(row["target"], -1),
+            -common[machine_of(row)],
+        )
+
+    return tuple(rows[number] for number in sorted(range(len(rows)), key=place))
+
+
+def machine_of(row: Row) -> str:
+    """What a binary was built for: ``linux-ubuntu22.04-zen4``."""
+    return f"{row['platform']}-{row['os']}-{row['target']}"
+
+
+def install_commands(
+    db: sqlite3.Connection, rows: Iterable[Row], *, labelled: bool = False
+) -> Iterator[str]:
     """The commands, in the order in which they are to be run: mirrors, keys, then the binaries.
+
+    Where they are ``labelled``, each is told apart by its version and for which machine it is.
 
     The top-level build cache of a tag is taken where the binary is in it, else that of a stack.
     Pages of cache.spack.io do not give its address, but are of Spack's public build caches, whose
@@ -46,6 +99,9 @@ def install_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[st
             mirrors[name] = addresses[tag][known[0]]
         else:
             installs.append(f"# no address is known of a build cache of {tag} that has this:")
+        if labelled:
+            version = f"{row['package']}@{row['version']}"
+            installs.append(f"# {version} for {machine_of(row)}, {row['compiler']}")
         installs.append(f"spack install --cache-only {row['package']}/{row['hash']}")
     if any(address.view for address in mirrors.values()):
         yield "# a view of a build cache needs Spack 1.2 or newer"

@@ -82,6 +82,19 @@ _COUNTS = (
     """,
 )
 
+_PROVIDERS = """
+    INSERT INTO virtual_providers (virtual, package_id, dependents)
+    SELECT virtual_lists.virtual, counted.package_id, sum(counted.edges)
+    FROM (
+        SELECT dependencies.virtuals, specs.package_id, count(*) AS edges
+        FROM dependencies CROSS JOIN specs ON specs.id = dependencies.child_id
+        WHERE dependencies.virtuals <> ''
+        GROUP BY dependencies.virtuals, specs.package_id
+    ) AS counted
+    JOIN virtual_lists ON virtual_lists.virtuals = counted.virtuals
+    GROUP BY virtual_lists.virtual, counted.package_id
+    ORDER BY virtual_lists.virtual, counted.package_id
+"""
 _HAS_SIZES = "SELECT EXISTS (SELECT 1 FROM specs WHERE size IS NOT NULL)"
 _SIZES = (
     """
@@ -216,6 +229,7 @@ def count(db: sqlite3.Connection) -> None:
     for statement in _SIZES if has_sizes else ():
         db.execute(statement)
     db.execute(_MACHINES)
+    db.execute(_PROVIDERS)
     add = "INSERT INTO facet_counts (table_name, facet, value, count) "
     for column in schema.FACET_COLUMNS:
         db.execute(

@@ -148,6 +148,7 @@ def test_its_binaries_in_the_newest_tag_that_has_it(db: sqlite3.Connection) -> N
     assert facts.install == (
         f"spack mirror add {SECOND} https://binaries.spack.io/{SECOND}",
         "spack buildcache keys --install --trust",
+        "# tool@develop for linux-ubuntu22.04-zen4, intel-oneapi-compilers@2024.2.1",
         f"spack install --cache-only tool/{hash_of(5)}",
     )
 

@@ -44,6 +44,7 @@ FOREIGN_KEYS = {
     "need_set_members": {"need_id": "needs"},
     "stack_orders": {"stack_set_id": "stack_sets"},
     "stack_set_members": {"stack_set_id": "stack_sets", "stack_id": "stacks"},
+    "virtual_providers": {"package_id": "packages"},
     "tag_machines": {
         "tag_id": "tags", "os_id": "operating_systems", "platform_id": "platforms",
         "target_id": "targets",

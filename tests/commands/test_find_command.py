@@ -79,6 +79,7 @@ def test_commands_that_install(catalog: Path) -> None:
     assert find(catalog, "hdf5+mpi", "--format", "install").stdout == (
         "spack mirror add develop-2025-07-20 https://binaries.spack.io/develop-2025-07-20\n"
         "spack buildcache keys --install --trust\n"
+        "# hdf5@1.14.6 for linux-ubuntu22.04-x86_64_v3, gcc@12.2.0\n"
         f"spack install --cache-only hdf5/{MPI}\n"
     )
 

@@ -248,6 +248,7 @@ async def test_commands_to_install_the_first(site: Any) -> None:
     assert commands.raw.splitlines() == [
         f"spack mirror add {SAMPLE_RELEASE} https://binaries.spack.io/{SAMPLE_RELEASE}",
         "spack buildcache keys --install --trust",
+        "# hdf5@1.14.6 for linux-ubuntu22.04-x86_64_v3, gcc@12.2.0",
         f"spack install --cache-only hdf5/{LEFT[0]}",
     ]
     copied = [it.attributes.get("data-copy") for it in shown.all("button")]
