@@ -133,6 +133,7 @@ class Page:
     specs: tuple[Spec, ...]
     stacks: tuple[tuple[str, ...], ...]
     text: bytes | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,10 @@ class Mirror:
 
     ``available[i]`` says whether ``specs[i]`` is in the build cache, or only mentioned there as
     a dependency; ``view`` is the part of the build cache at ``url`` that it is, if not all of it.
+    ``folder`` is where the mirror lies in its source, ``layout`` is ``v2``, ``v3``, ``oci`` or
+    ``bare``; ``signed`` is whether its binaries are, ``keys`` whether it publishes any, both None
+    where that cannot be seen; ``published`` is when the index was, as ISO text in UTC;
+    ``put`` has the same of binaries, by hash.  ``cache`` is what the user calls it.
     """
 
     place: str
@@ -150,6 +155,13 @@ class Mirror:
     specs: tuple[Spec, ...]
     available: tuple[bool, ...]
     view: str | None = None
+    folder: str = ""
+    layout: str | None = None
+    signed: bool | None = None
+    keys: bool | None = None
+    published: str | None = None
+    put: tuple[tuple[str, str], ...] = ()
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,19 @@ class Tag:
 
     name: str
     stacks: tuple[str, ...]
+    cache: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """A build cache, or many in one place, that the user has named.
+
+    ``kind`` is ``folder``, ``https``, ``s3`` or ``oci``.
+    """
+
+    name: str
+    address: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +244,11 @@ class KeptMirror:
     first_seen: str | None = None
     last_seen: str | None = None
     gone_since: str | None = None
+    cache: str | None = None
+    layout: str | None = None
+    signed: bool | None = None
+    keys: bool | None = None
+    published: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,4 +336,4 @@ class KeptEvent:
 Kept = KeptNames | KeptMirror | KeptPackage | KeptEvent
 """What only a catalog tells: everything that it knows, to be carried on."""
 
-Record = Source | Tag | Page | Mirror | Listing | Recipe | Problem | Digest | Kept
+Record = Source | Cache | Tag | Page | Mirror | Listing | Recipe | Problem | Digest | Kept

@@ -22,6 +22,7 @@ from etl.catalog.variant_text import split_variants
 from etl.errors import CatalogError, ReadError
 from etl.records import (
     Build,
+    Cache,
     Dependency,
     Digest,
     KeptBinary,
@@ -100,6 +101,7 @@ class _Reader:
     def records(self) -> Iterator[Record]:
         yield from self._sources()
         yield KeptNames(tuple(self._tags.values()), tuple(self._names("stacks").values()))
+        yield from self._caches()
         yield from self._mirrors()
         yield from self._recipes()
         yield from self._kept_packages()
@@ -131,13 +133,31 @@ class _Reader:
                 yield Digest(sha256)
 
     def _mirrors(self) -> Iterator[KeptMirror]:
-        stacks = self._names("stacks")
-        for tag, stack, *rest in self._rows(
+        stacks, caches = self._names("stacks"), self._names("caches")
+        for tag, stack, url, view, first, last, gone, cache, layout, signed, keys, at in self._rows(
             "mirrors",
-            "tag_id, stack_id, url, view, first_seen, last_seen, gone_since",
+            "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, cache_id, layout,"
+            " signed, keys, published",
             "ORDER BY id",
         ):
-            yield KeptMirror(self._tags[tag], stacks[stack], *rest)
+            yield KeptMirror(
+                self._tags[tag],
+                stacks[stack],
+                url,
+                view,
+                first,
+                last,
+                gone,
+                caches.get(cache),
+                layout,
+                None if signed is None else bool(signed),
+                None if keys is None else bool(keys),
+                at,
+            )
+
+    def _caches(self) -> Iterator[Cache]:
+        for row in self._rows("caches", "name, address, kind", "ORDER BY id"):
+            yield Cache(*row)
 
     def _recipes(self) -> Iterator[Recipe]:
         provisions: dict[int, list[Provision]] = {}

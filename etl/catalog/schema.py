@@ -74,6 +74,15 @@ TABLES: dict[str, str] = {
         need_id INTEGER NOT NULL REFERENCES needs(id),
         PRIMARY KEY (need_set, need_id)
     """,
+    "caches": """
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        address TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        signed INTEGER,
+        tags INTEGER NOT NULL DEFAULT 0,
+        binaries INTEGER NOT NULL DEFAULT 0
+    """,
     "tags": """
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -84,7 +93,8 @@ TABLES: dict[str, str] = {
         binaries INTEGER NOT NULL DEFAULT 0,
         described INTEGER NOT NULL DEFAULT 0,
         sized INTEGER NOT NULL DEFAULT 0,
-        size INTEGER
+        size INTEGER,
+        cache_id INTEGER REFERENCES caches(id)
     """,
     "stacks": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
     "mirrors": """
@@ -99,6 +109,11 @@ TABLES: dict[str, str] = {
         first_seen TEXT,
         last_seen TEXT,
         gone_since TEXT,
+        cache_id INTEGER REFERENCES caches(id),
+        layout TEXT,
+        signed INTEGER,
+        keys INTEGER,
+        published TEXT,
         UNIQUE (tag_id, stack_id)
     """,
     # Lists that many specs share, each kept once.
@@ -167,7 +182,8 @@ TABLES: dict[str, str] = {
         complete INTEGER,
         first_seen TEXT,
         last_seen TEXT,
-        gone_since TEXT
+        gone_since TEXT,
+        published TEXT
     """,
     "spec_flags": """
         id INTEGER PRIMARY KEY,
@@ -311,6 +327,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("binaries", "tag_id, variant_set_id"),
     # With the version, so that a package's versions by tag are counted in the index alone.
     ("binaries", "package_id, tag_id, version_id"),
+    ("tags", "cache_id"),
+    ("mirrors", "cache_id"),
     ("binaries", "version_id"),
     ("binaries", "compiler_id"),
     ("binaries", "os_id"),

@@ -17,6 +17,7 @@ from etl.progress import Progress, silently
 from etl.sources.build_caches.naming import read_owner
 from etl.sources.download.fetch import Fetcher
 from etl.sources.files import sha256_of
+from etl.sources.named import read_asked, refuse_twice, with_name
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
 from etl.text import counted, printable
@@ -69,6 +70,9 @@ def build(
 ) -> None:
     """Build the catalog from SOURCEs, whole, and put it in the place of the old one.
 
+    NAME=SOURCE names a cache, so that several stand side by side: e4s=https://cache.e4s.io has
+    its tags as e4s:v2025.11.0.
+
     A SOURCE is a page of cache.spack.io (specs.md), a folder of any depth with such pages, for
     example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
     its index.json, a folder TAG/STACK/index.json, or the address of a build cache or of a whole
@@ -87,10 +91,17 @@ def build(
     selection = Selection(
         frozenset(tag), frozenset(stack), frozenset(package), frozenset(view), owner
     )
+    asked = [read_asked(name) for name in sources]
+    refuse_twice(asked)
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
-        catalogs, others = sort_out_catalogs(sources)
-        streams = [(name, read_source(name, selection, fetcher, sizes=sizes)) for name in others]
+        catalogs, others = sort_out_catalogs([it.address for it in asked if it.name is None])
+        named = {it.address for it in asked if it.name} | set(others)
+        streams = [
+            (it.address, with_name(it, read_source(it.address, selection, fetcher, sizes=sizes)))
+            for it in asked
+            if it.address in named
+        ]
         if recipes is not None:
             streams.append((recipes, read_recipe_folder(recipes)))
         readings = [

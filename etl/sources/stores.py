@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -35,6 +37,9 @@ class Store(Protocol):
 
     def has(self, checksum: str) -> Path | None:
         """A file with this SHA-256 that is at hand already."""
+
+    def published(self, place: str) -> str | None:
+        """When what was located at a place was published, as ISO text in UTC, if that is told."""
 
     def name(self, place: str) -> str:
         """What to call a place in the catalog, without what may be secret in an address."""
@@ -84,6 +89,10 @@ class FolderStore:
         """See :class:`Store`."""
         return None
 
+    def published(self, place: str) -> str | None:
+        """See :class:`Store`; the time of a file is that of its copy, and tells nothing."""
+        return None
+
     def name(self, place: str) -> str:
         """See :class:`Store`."""
         return place
@@ -109,6 +118,11 @@ class WebStore:
         """See :class:`Store`."""
         return self.fetcher.cache.find(checksum)
 
+    def published(self, place: str) -> str | None:
+        """See :class:`Store`; what the server said of it (``Last-Modified``)."""
+        known = self.fetcher.cache.recall(place)
+        return http_date(known.last_modified) if known else None
+
     def name(self, place: str) -> str:
         """See :class:`Store`."""
         return public_address(place)
@@ -116,6 +130,14 @@ class WebStore:
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See :class:`Store`; several at once."""
         return self.fetcher.map(function, items)
+
+
+def http_date(text: str | None) -> str | None:
+    """A date as HTTP writes it, as ISO text in UTC; None if it is none."""
+    try:
+        return f"{parsedate_to_datetime(text or '').astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def read_small(store: Store, place: str, limit: int) -> bytes:

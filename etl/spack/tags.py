@@ -79,6 +79,8 @@ RELEASE_DATES = {
     "1.1.0": "2025-11-14",
     "2025.07.0": "2025-07-18",
     "2025.11.0": "2025-11-14",
+    "2026.03.0": "2026-04-01",
+    "2026.06.0": "2026-06-20",
     "2026.10.0": "2026-10-16",
 }
 
@@ -99,24 +101,31 @@ class TagInfo:
     order: tuple[int, str, str, str]
 
 
-def parse_tag(name: str) -> TagInfo:
+def parse_tag(name: str, published: str | None = None) -> TagInfo:
     """Read the name of a tag; every name gives a result.
+
+    ``e4s:v2025.11.0`` is the release of that name in the cache ``e4s``.  A tag that has no other
+    date has the day on which it was ``published``; but ``develop`` has none.
 
     A release of Spack whose date is not known comes right after the one before it, a release
     of the packages at the end of the month in its name.
     """
-    if name == "develop":
+    plain = name.rpartition(":")[2]
+    day_published = (published or "")[:10] or None
+    if plain == "develop":
         return TagInfo(name, "develop", None, (2, "", "", name))
-    snapshot = _SNAPSHOT.fullmatch(name)
+    snapshot = _SNAPSHOT.fullmatch(plain)
     if snapshot and _is_date(snapshot[1]):
         return TagInfo(name, "snapshot", snapshot[1], (1, snapshot[1], "", name))
-    release = _RELEASE.fullmatch(name)
+    release = _RELEASE.fullmatch(plain)
     if release:
         version = release[1]
         # A release branch, v0.20, begins with the first of its releases.
         first = version if version.count(".") > 1 else f"{version}.0"
-        day = RELEASE_DATES.get(first)
+        day = RELEASE_DATES.get(first) or day_published
         return TagInfo(name, "release", day, (1, day or _place(version), sort_key(version), name))
+    if day_published:
+        return TagInfo(name, "other", day_published, (1, day_published, "", name))
     return TagInfo(name, "other", None, (0, "", "", name))
 
 

@@ -21,6 +21,7 @@ from etl.writer.case import SourcedProblem
 from etl.writer.host_needs import add_host_needs
 from etl.writer.intake import Intake, Reading
 from etl.writer.merging import Merging
+from etl.writer.mirrors import write_caches, write_mirrors
 from etl.writer.names import Names
 from etl.writer.rows import insert
 from etl.writer.shelf import Shelf
@@ -112,7 +113,7 @@ def _write(
         intake.read(reading)
     _refuse_nothing(intake, strict)
     shelf.close_for_reading()
-    names = Names(shelf.words, intake.stacks)
+    names = Names(shelf.words, intake.stacks, intake.caches, intake.tag_caches, intake.published)
     names.write(db)
     intake.merging.now = at or max((tag.date or "" for tag in names.tags.values), default="")
     sources = intake.number_sources()
@@ -150,8 +151,10 @@ def _write(
     finish.create_indexes(db)
     finish.drop_unused(db)
     finish.count_stacks(db)
-    _write_mirrors(db, intake, names)
+    write_mirrors(db, intake, names)
+    finish.date_binaries(db)
     finish.count(db)
+    write_caches(db, intake, names)
     finish.describe(db)
     db.execute("COMMIT")
     finish.add_views_and_search(db)
@@ -225,31 +228,6 @@ def _assemble(
         assembly.write_packages(follow)
         finish.index_hashes(db)
     return assembly
-
-
-def _write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None:
-    """One row for each build cache: a stack that has binaries in a tag, or that a source lists."""
-    tag_ids = {tag.name: number for number, tag in names.tags.rows()}
-    stacks = {number: name for name, number in names.stack_ids.items()}
-    kept = {(it.tag, it.stack): it for it in intake.merging.merged_mirrors()}
-    listed = {(tag_ids[tag], names.stack_ids[stack]): 0 for tag, stack in (*intake.mirrors, *kept)}
-    found = db.execute("SELECT tag_id, stack_id, binaries FROM shelf.stack_counts")
-    mirrors = listed | {(tag, stack): binaries for tag, stack, binaries in found}
-    tag_names = {number: name for name, number in tag_ids.items()}
-    insert(
-        db,
-        "mirrors",
-        "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, binaries",
-        (
-            (
-                tag,
-                stack,
-                *intake.about_mirror(tag_names[tag], stacks[stack], kept),
-                mirrors[tag, stack],
-            )
-            for tag, stack in sorted(mirrors)
-        ),
-    )
 
 
 def _describe_packages(db: sqlite3.Connection, recipes: Collection[Recipe]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from etl.errors import SourceError
 from etl.records import (
+    Cache,
     Digest,
     KeptEvent,
     KeptMirror,
@@ -38,6 +39,32 @@ ROOT = "root"
 _UNREADABLE = "unreadable"
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is known of a build cache beside its binaries; see :class:`~etl.records.Mirror`."""
+
+    layout: str | None = None
+    signed: bool | None = None
+    keys: bool | None = None
+    published: str | None = None
+
+    @classmethod
+    def of(cls, mirror: Mirror | KeptMirror) -> Marks:
+        """What a record tells."""
+        return cls(mirror.layout, mirror.signed, mirror.keys, mirror.published)
+
+    def joined(self, other: Marks) -> Marks:
+        """This and another index of the same build cache; one unsigned binary makes it so."""
+        signs = {self.signed, other.signed} - {None}
+        keys = {self.keys, other.keys} - {None}
+        return Marks(
+            max((self.layout or "", other.layout or "")) or None,
+            all(signs) if signs else None,
+            any(keys) if keys else None,
+            max((self.published or "", other.published or "")) or None,
+        )
+
+
 @dataclass(frozen=True)
 class Reading:
     """One source that the user named, and the records that come from it.
@@ -63,6 +90,8 @@ class Intake:
     ``tag_mirrors`` the address of the top-level build cache of each tag that pages are about, as
     the site has it, and ``told_mirrors`` those that pages tell; ``names`` is what the user calls
     each source;
+    ``caches`` are those that the user named, ``tag_caches`` which tag is of which, ``marks`` what
+    else is known of each build cache;
     ``recipes`` is what package repositories say, by package.
     """
 
@@ -72,6 +101,9 @@ class Intake:
     stacks: set[str] = field(default_factory=set)
     mirrors: dict[tuple[str, str], str | None] = field(default_factory=dict)
     views: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    caches: dict[str, Cache] = field(default_factory=dict)
+    tag_caches: dict[str, str] = field(default_factory=dict)
+    marks: dict[tuple[str, str], Marks] = field(default_factory=dict)
     tag_mirrors: dict[str, str] = field(default_factory=dict)
     told_mirrors: dict[str, set[str]] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
@@ -119,6 +151,7 @@ class Intake:
             self.stacks.update(record.stacks)
         elif isinstance(record, KeptMirror):
             self.merging.kept[-1][record.tag, record.stack] = record
+            self._own(record.tag, record.cache)
         elif isinstance(record, KeptEvent):
             self.events.add(record)
         elif isinstance(record, Listing):
@@ -131,6 +164,9 @@ class Intake:
             self.mirrors[key] = record.url or self.mirrors.get(key)
             # What one index has of all of a mirror, a view of it adds nothing to.
             self.views[key] = record.view if self.views.get(key, "") is not None else None
+            self.marks[key] = self.marks.get(key, Marks()).joined(Marks.of(record))
+            self._put_dates(record)
+            self._own(record.tag, record.cache)
             self.stacks.add(record.stack)
             self.statements += 1
             self.merging.read_mirror(record.tag, record.stack, self._reading.packages)
@@ -139,7 +175,10 @@ class Intake:
             for stack in record.stacks:
                 self.mirrors.setdefault((record.name, stack), None)
             self.stacks.update(record.stacks)
-            self.tag_mirrors.setdefault(record.name, f"{BUCKET}/{record.name}")
+            self._own(record.name, record.cache)
+            self.tag_mirrors.setdefault(record.name, f"{BUCKET}/{_plain(record.name)}")
+        elif isinstance(record, Cache):
+            self.caches[record.name] = record
         elif isinstance(record, Recipe):
             # A repository that was read now knows better than what a catalog remembers of one.
             if not (self._reading.is_catalog and record.package in self.recipes):
@@ -163,7 +202,27 @@ class Intake:
         self.statements += 1
         if page.style.mirror is not None:
             self.told_mirrors.setdefault(page.tag, set()).add(page.style.mirror)
-        self.tag_mirrors.setdefault(page.tag, f"{BUCKET}/{page.tag}")
+        self._own(page.tag, page.cache)
+        self.tag_mirrors.setdefault(page.tag, f"{BUCKET}/{_plain(page.tag)}")
+
+    def _own(self, tag: str, cache: str | None) -> None:
+        """Note to which cache a tag belongs."""
+        if cache is not None:
+            self.tag_caches[tag] = cache
+
+    def _put_dates(self, mirror: Mirror) -> None:
+        """Keep when binaries were put into a build cache, for when all rows are written."""
+        self.shelf.put_dates(mirror.tag, mirror.put)
+
+    def published(self, tag: str) -> str | None:
+        """When the newest index of a tag was published, where any source tells."""
+        kept = ((key, Marks.of(it)) for mirrors in self.merging.kept for key, it in mirrors.items())
+        times = [
+            it.published
+            for (name, _), it in (*self.marks.items(), *kept)
+            if name == tag and it.published
+        ]
+        return max(times, default=None)
 
     def place_in_catalog(self, source: int, place: str) -> str:
         """The place of a problem as the catalog has it: without the path of a source on disk."""
@@ -240,3 +299,8 @@ class Intake:
 
     def _note(self, problem: Problem) -> None:
         self.problems.append((len(self.sources), problem))
+
+
+def _plain(tag: str) -> str:
+    """A tag's name without that of its cache."""
+    return tag.rpartition(":")[2]

@@ -8,7 +8,7 @@ both hold.  A binary that is then in no stack any more is kept, as gone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etl.records import KeptMirror, Listing
 from etl.writer.shelf import KeptItem
@@ -106,14 +106,10 @@ class Merging:
                     continue
                 later = it if (it.last_seen or "") >= (before.last_seen or "") else before
                 firsts = filter(None, (it.first_seen, before.first_seen))
-                merged[key] = KeptMirror(
-                    it.tag,
-                    it.stack,
-                    later.url or it.url or before.url,
-                    later.view,
-                    min(firsts, default=None),
-                    later.last_seen,
-                    later.gone_since,
+                merged[key] = replace(
+                    later,
+                    url=later.url or it.url or before.url,
+                    first_seen=min(firsts, default=None),
                 )
         return merged.values()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
 from etl.spack.compilers import split_compiler
@@ -18,9 +18,18 @@ from etl.writer.vocabulary import Vocabulary
 class Names:
     """The ids of all plain names, by their number in the vocabulary."""
 
-    def __init__(self, words: Vocabulary, stacks: Iterable[str]) -> None:
+    def __init__(
+        self,
+        words: Vocabulary,
+        stacks: Iterable[str],
+        caches: Iterable[str] = (),
+        tag_caches: Mapping[str, str] | None = None,
+        published: Callable[[str], str | None] = lambda tag: None,
+    ) -> None:
         self.packages = Ranked(words.packages, str)
-        self.tags = Ranked(map(parse_tag, words.tags), attrgetter("order"))
+        self.tags = Ranked(
+            (parse_tag(tag, published(tag)) for tag in words.tags), attrgetter("order")
+        )
         self.compilers = Ranked(words.compilers, _compiler_order)
         self.systems = Ranked(words.systems, str)
         self.platforms = Ranked(words.platforms, str)
@@ -29,6 +38,8 @@ class Names:
         self.target_ids = {name: number for number, name in self._all_targets.rows()}
         self.targets = [self.target_ids[name] for name in words.targets]
         self.stacks = Ranked(set(stacks), str)
+        self.cache_ids = {name: number for number, name in Ranked(set(caches), str).rows()}
+        self.tag_caches = {tag: self.cache_ids[cache] for tag, cache in (tag_caches or {}).items()}
         self.stack_ids = {name: number for number, name in self.stacks.rows()}
 
     def write(self, db: sqlite3.Connection) -> None:
@@ -36,8 +47,11 @@ class Names:
         insert(
             db,
             "tags",
-            "id, name, kind, date, position",
-            ((place, tag.name, tag.kind, tag.date, place) for place, tag in self.tags.rows()),
+            "id, name, kind, date, position, cache_id",
+            (
+                (place, tag.name, tag.kind, tag.date, place, self.tag_caches.get(tag.name))
+                for place, tag in self.tags.rows()
+            ),
         )
         insert(
             db,

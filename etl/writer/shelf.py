@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from etl.records import Build, KeptPackage, Mirror, Page
@@ -93,6 +93,7 @@ class Shelf:
         self._db.execute("PRAGMA shelf.journal_mode = MEMORY")
         self._db.execute("PRAGMA shelf.synchronous = OFF")
         self._db.execute("CREATE TABLE shelf.statements (package INTEGER, kind, statement BLOB)")
+        self._db.execute("CREATE TABLE shelf.dates (tag TEXT, hash TEXT, published TEXT)")
 
     def put_page(self, page: Page, source: int) -> None:
         """Keep what a page says."""
@@ -144,6 +145,12 @@ class Shelf:
             items = [(spec, stack_lists[stacks], *rest) for spec, stacks, *rest in it.binaries]
             tags.append((words.tags[it.tag], *of_page, items))
         self._put(words.packages[kept.package], 2, (catalog, specs, tags))
+
+    def put_dates(self, tag: str, dates: Iterable[tuple[str, str]]) -> None:
+        """Keep when the binaries with these hashes were put into a build cache of a tag."""
+        self._db.executemany(
+            "INSERT INTO shelf.dates VALUES (?, ?, ?)", ((tag, *pair) for pair in dates)
+        )
 
     def _put(self, package: int, kind: int, statement: Any) -> None:
         self._db.execute(

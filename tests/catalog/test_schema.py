@@ -21,7 +21,8 @@ FOREIGN_KEYS = {
     },
     "dependencies": {"parent_id": "specs", "child_id": "specs"},
     "package_dependencies": {"package_id": "packages", "dependency_id": "packages"},
-    "mirrors": {"tag_id": "tags", "stack_id": "stacks"},
+    "tags": {"cache_id": "caches"},
+    "mirrors": {"tag_id": "tags", "stack_id": "stacks", "cache_id": "caches"},
     "package_tags": {"package_id": "packages", "tag_id": "tags", "newest_version_id": "versions"},
     "packages": {"newest_version_id": "versions", "first_tag_id": "tags", "last_tag_id": "tags"},
     "pages": {

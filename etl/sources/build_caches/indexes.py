@@ -13,11 +13,12 @@ from etl.sources.build_caches.database import Database, read_database
 from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
 from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
+from etl.sources.build_caches.signing import has_keys, signed_on_web
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import unpack
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
-from etl.sources.stores import Store, read_bytes, read_small
+from etl.sources.stores import Store, WebStore, read_bytes, read_small
 
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
 """Tells the sizes of these binaries of the mirror that an index belongs to."""
@@ -34,6 +35,7 @@ class _Located:
     path: Path
     checksum: str | None = None
     announced: str | None = None
+    published: str | None = None
 
 
 class IndexReader:
@@ -44,6 +46,7 @@ class IndexReader:
         self._selection = selection
         self._find_sizes = find_sizes
         self._read: list[tuple[str, str]] = []
+        self._asks = True
 
     def read(self, found: Found, location: str) -> Iterator[Record]:
         """All records of a source with these indexes, from its ``Source`` to its ``Digest``."""
@@ -53,6 +56,8 @@ class IndexReader:
         self._read += found.read
         if "://" in location and self._selection == EVERYTHING and _is_bucket(found, location):
             yield Listing(location, frozenset((it.tag, it.stack) for it in found.indexes))
+        # The build caches that a bucket lists are too many to be asked one by one.
+        self._asks = not (found.read and isinstance(self._store, WebStore))
         for index, located in zip(
             found.indexes, self._store.map(self._locate, found.indexes), strict=True
         ):
@@ -75,13 +80,16 @@ class IndexReader:
                 blob = find_blob(manifest, index.place, INDEX_MEDIA_TYPE)
                 place = join(index.mirror, blob.place)
                 path = store.locate(place, checksum=blob.checksum)
-                return _Located(place, path, checksum=blob.checksum)
+                published = store.published(index.place)
+                return _Located(place, path, checksum=blob.checksum, published=published)
             if index.layout == "v2":
                 announced = self._announced(index)
                 path = (store.has(announced) if announced else None) or store.locate(index.place)
-                return _Located(index.place, path, announced=announced)
+                published = store.published(index.place)
+                return _Located(index.place, path, announced=announced, published=published)
             path = store.locate(index.place, checksum=index.checksum)
-            return _Located(index.place, path, checksum=index.checksum)
+            published = store.published(index.place)
+            return _Located(index.place, path, checksum=index.checksum, published=published)
         except SourceError as error:
             return error
 
@@ -113,13 +121,29 @@ class IndexReader:
             yield Problem(place, "contradiction", "its SHA-256 is not that in index.json.hash")
         yield from database.problems
         specs = database.specs
+        signed = None
         if self._find_sizes:
             sizes = self._find_sizes(index, _binaries(database))
             yield from sizes.problems(self._store.name(index.mirror))
             self._read += sizes.read
+            signed = sizes.signed
             specs = tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs)
-        view = index.view or None
-        yield Mirror(place, index.tag, index.stack, index.url, specs, database.available, view)
+        if signed is None and self._asks and isinstance(self._store, WebStore):
+            signed = signed_on_web(self._store, index, _binaries(database))
+        yield Mirror(
+            place,
+            index.tag,
+            index.stack,
+            index.url,
+            specs,
+            database.available,
+            index.view or None,
+            folder="" if isinstance(self._store, WebStore) else index.mirror,
+            layout=index.layout,
+            published=located.published,
+            signed=signed,
+            keys=has_keys(self._store, index) if self._asks else None,
+        )
 
 
 def _is_bucket(found: Found, location: str) -> bool:

@@ -69,13 +69,18 @@ def find_blob(manifest: bytes, place: str, media_type: str) -> Blob:
     raise SourceError(place, f"the manifest names no blob of the type {media_type}")
 
 
+def is_signed(data: bytes) -> bool:
+    """Whether this is a PGP clear-signed message."""
+    return data.startswith(_SIGNED)
+
+
 def unsigned(data: bytes, place: str) -> bytes:
     """What a PGP clear-signed message says; other data comes back as it is.
 
     Raises:
         SourceError: the message has no end.
     """
-    if not data.startswith(_SIGNED):
+    if not is_signed(data):
         return data
     # The lines after the first are headers such as "Hash: SHA512", up to an empty one.
     headers, blank, body = data.replace(b"\r\n", b"\n").partition(b"\n\n")

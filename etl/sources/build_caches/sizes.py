@@ -18,6 +18,7 @@ from etl.sources.build_caches.manifests import (
     MAX_MANIFEST_BYTES,
     TARBALL_MEDIA_TYPE,
     find_blob,
+    is_signed,
     unsigned,
 )
 from etl.sources.build_caches.places import V2_FOLDER, Index, join
@@ -27,7 +28,8 @@ from etl.sources.stores import FolderStore, reason_of
 SPEC_MANIFESTS = "v3/manifests/spec"
 MANIFEST_ENDING = ".spec.manifest.json"
 TARBALL_ENDING = ".spack"
-SPEC_FILE_ENDINGS = (".spec.json", ".spec.json.sig")
+SIGNED_ENDING = ".spec.json.sig"
+SPEC_FILE_ENDINGS = (".spec.json", SIGNED_ENDING)
 
 MAX_SPEC_FILE_BYTES = 1 << 26
 """A spec file of layout 2 may have this many bytes; it holds a spec with all it depends on."""
@@ -38,11 +40,19 @@ _ARCHIVE_SIZE = "archive_size"
 
 @dataclass(slots=True)
 class Sizes:
-    """Sizes by hash, what they were read from as places and checksums, and what was refused."""
+    """Sizes by hash, what they were read from as places and checksums, and what was refused.
+
+    ``signed`` is whether the binaries are; None where that was not seen.
+    """
 
     by_hash: dict[str, int] = field(default_factory=dict)
     read: list[tuple[str, str]] = field(default_factory=list)
     refused: list[SourceError] = field(default_factory=list)
+    signed: bool | None = None
+
+    def saw(self, *, signed: bool) -> None:
+        """Note a binary that is signed or not; a single one that is not makes all unsigned."""
+        self.signed = signed if self.signed is None else self.signed and signed
 
     def problems(self, mirror: str) -> Iterator[Problem]:
         """One problem for all that was refused."""
@@ -64,8 +74,10 @@ def sizes_in_folder(store: FolderStore, index: Index, hashes: Collection[str]) -
             sizes.by_hash[found.hash] = found.size
             sizes.read.append((found.place, str(found.size)))
         rest = {hash_ for hash_ in hashes if hash_ not in sizes.by_hash}
-        for found in _files(store, folder, SPEC_FILE_ENDINGS, rest) if rest else ():
-            _read_spec_file(found, sizes)
+        for found in _files(store, folder, SPEC_FILE_ENDINGS, hashes):
+            sizes.saw(signed=found.place.endswith(SIGNED_ENDING))
+            if found.hash in rest:
+                _read_spec_file(found, sizes)
     return sizes
 
 
@@ -121,6 +133,7 @@ def _is_file(path: Path) -> bool:
 def _read_manifest(file: _File, sizes: Sizes) -> None:
     try:
         data = file.read(MAX_MANIFEST_BYTES)
+        sizes.saw(signed=is_signed(data))
         sizes.by_hash[file.hash] = find_blob(data, file.place, TARBALL_MEDIA_TYPE).size
         sizes.read.append((file.place, hashlib.sha256(data).hexdigest()))
     except SourceError as error:

@@ -334,10 +334,11 @@ def test_sizes_are_asked_for_once(
         "ta6pedvdixmtsxl6zzxbsro4hfbn3wej": 24835,
     }
     assert sizes(fetcher) == expected
-    assert sum("spec.manifest.json" in request for request in server.requests) == 35
+    # One more than there are binaries: whether they are signed.
+    assert sum("spec.manifest.json" in request for request in server.requests) == 36
     server.requests.clear()
     assert sizes(fetcher) == expected
-    assert not any("spec.manifest.json" in request for request in server.requests)
+    assert sum("spec.manifest.json" in request for request in server.requests) == 1
     with Fetcher(DownloadCache(tmp_path / "cache"), offline=True) as offline:
         assert sizes(offline) == expected
 

@@ -1,0 +1,81 @@
+"""Whether the binaries of a mirror are signed, and whether it publishes the keys.
+
+A signed spec, or in layout 3 its manifest, is a PGP clear-signed text; in layout 2 the file is
+called ``.spec.json.sig``.  ``layout.json`` names a way of signing even where nothing is signed.
+Of a mirror on the web the first binaries are asked for, of one in a folder all are looked at
+(:mod:`etl.sources.build_caches.sizes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import quote
+
+from etl.errors import SourceError
+from etl.records import Spec
+from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES, is_signed
+from etl.sources.build_caches.places import V2_FOLDER, Index, join
+from etl.sources.build_caches.web_sizes import manifest_address, tarball_address
+from etl.sources.download.client import MissingError
+from etl.sources.stores import Store, read_small
+
+KEY_INDEXES = {"v3": "v3/manifests/key/keys.manifest.json", "v2": f"{V2_FOLDER}/_pgp/index.json"}
+"""Where Spack has the list of a mirror's keys; ``url_buildcache.py`` of Spack 1.1.0."""
+
+_ASKED = 3
+"""How many binaries are asked for until one is there."""
+
+_MAX_SPEC_BYTES = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Whether binaries are signed, and keys published; None where that cannot be seen."""
+
+    signed: bool | None = None
+    keys: bool | None = None
+
+
+def has_keys(store: Store, index: Index) -> bool | None:
+    """Whether a mirror publishes keys."""
+    place = KEY_INDEXES.get(index.layout)
+    if place is None:
+        return None
+    try:
+        store.locate(join(index.mirror, place), limit=MAX_MANIFEST_BYTES)
+    except MissingError:
+        return False
+    except SourceError:
+        return None
+    return True
+
+
+def signed_on_web(store: Store, index: Index, specs: Iterable[Spec]) -> bool | None:
+    """Whether the first of these binaries that a mirror has is signed."""
+    for spec in islice(specs, _ASKED):
+        if index.layout == "v3":
+            found = _first_bytes(store, manifest_address(index.mirror, spec), MAX_MANIFEST_BYTES)
+            if found is not None:
+                return is_signed(found)
+        elif index.layout == "v2" and (place := _spec_file(index.mirror, spec)):
+            for ending, signed in ((".spec.json.sig", True), (".spec.json", False)):
+                if _first_bytes(store, place + ending, _MAX_SPEC_BYTES) is not None:
+                    return signed
+    return None
+
+
+def _spec_file(mirror: str, spec: Spec) -> str | None:
+    """Where layout 2 has a spec, without the ending: beside the folders of the tarballs."""
+    tarball = tarball_address(mirror, spec)
+    if tarball is None:
+        return None
+    return f"{mirror}/{quote(V2_FOLDER)}/{tarball.rpartition('/')[2].removesuffix('.spack')}"
+
+
+def _first_bytes(store: Store, place: str, limit: int) -> bytes | None:
+    try:
+        return read_small(store, place, limit)
+    except SourceError:
+        return None

@@ -1,0 +1,108 @@
+"""Caches that the user names: their tags, their address, and names that cannot be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.errors import UsageError
+from etl.sources.named import Asked, kind_of, read_asked, refuse_twice
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("e4s=https://cache.e4s.io", Asked("https://cache.e4s.io", "e4s")),
+        ("site=/data/mirror", Asked("/data/mirror", "site")),
+        ("/data/a=b", Asked("/data/a=b")),
+        ("https://cache.e4s.io/?a=b", Asked("https://cache.e4s.io/?a=b")),
+        ("plain", Asked("plain")),
+    ],
+)
+def test_a_name_stands_before_the_source(text: str, asked: Asked) -> None:
+    assert read_asked(text) == asked
+
+
+def test_a_file_of_that_name_is_no_named_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a=b").mkdir()
+    assert read_asked("a=b") == Asked("a=b")
+
+
+def test_two_caches_cannot_have_one_name() -> None:
+    with pytest.raises(UsageError, match="two caches are called a"):
+        refuse_twice([Asked("x", "a"), Asked("y", "a"), Asked("z"), Asked("z")])
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("/data/x", "folder"),
+        ("http://a", "https"),
+        ("https://a", "https"),
+        ("s3://b/p", "s3"),
+        ("oci://r/n", "oci"),
+    ],
+)
+def test_the_kind_of_place(source: str, kind: str) -> None:
+    assert kind_of(source) == kind
+
+
+def _two(tmp_path: Path, views: Path) -> Path:
+    for name in ("site", "public"):
+        folder = tmp_path / name / "v2026.10"
+        shutil.copytree(views / "views-only", folder)
+    shutil.rmtree(tmp_path / "public/v2026.10/v3/manifests/index/py")
+    catalog = tmp_path / "c.db"
+    sources = [f"{name}={tmp_path}/{name}/v2026.10" for name in ("site", "public")]
+    answer = CliRunner().invoke(
+        main, ["build", *sources, "--no-progress", "--catalog", str(catalog)]
+    )
+    assert answer.exit_code == 0, answer.output
+    return catalog
+
+
+def test_named_caches_keep_their_tags_apart(tmp_path: Path, real_data: Path) -> None:
+    catalog = _two(tmp_path, real_data / "views")
+    db = sqlite3.connect(catalog)
+    assert db.execute("SELECT name, address, kind, tags, binaries FROM caches").fetchall() == [
+        ("public", f"file://{tmp_path}/public/v2026.10", "folder", 1, 20),
+        ("site", f"file://{tmp_path}/site/v2026.10", "folder", 1, 36),
+    ]
+    assert db.execute(
+        "SELECT tags.name, caches.name FROM tags JOIN caches ON caches.id = cache_id ORDER BY 1"
+    ).fetchall() == [("public:v2026.10", "public"), ("site:v2026.10", "site")]
+    assert db.execute("SELECT url, view FROM mirrors WHERE view = 'py'").fetchall() == [
+        (f"file://{tmp_path}/site/v2026.10", "py")
+    ]
+
+
+def test_what_one_cache_has_and_another_lacks(tmp_path: Path, real_data: Path) -> None:
+    catalog = _two(tmp_path, real_data / "views")
+    answer = CliRunner().invoke(
+        main,
+        ["diff", "public:v2026.10", "site:v2026.10", "--format", "json", "--catalog", str(catalog)],
+    )
+    assert answer.exit_code == 0, answer.output
+    told = json.loads((real_data / "views" / "expected.json").read_text())
+    views = told["views-only"]["mirrors"]["."]
+    more = set(views["py"]["in_buildcache"]) - set(views["small"]["in_buildcache"])
+    difference = json.loads(answer.output)
+    added = {row["package"] for row in difference["added_packages"]}
+    db = sqlite3.connect(catalog)
+    marks = ", ".join("?" * len(more))
+    packages = db.execute(
+        "SELECT packages.name FROM specs JOIN packages ON packages.id = package_id"
+        f" WHERE hash IN ({marks})",
+        sorted(more),
+    ).fetchall()
+    assert added == {name for (name,) in packages}
+    assert difference["removed_packages"] == []
