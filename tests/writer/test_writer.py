@@ -508,12 +508,12 @@ def test_what_recipes_say_of_packages(tmp_path: Path) -> None:
 def test_a_source_that_cannot_be_read_is_known_by_its_last_name(tmp_path: Path) -> None:
     site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", [item(1)])})
     readings = [
-        Reading(f"{tmp_path}/far/away/", _missing(Path("missing"))),
+        Reading(f"{tmp_path}/far/box/", _missing(Path("missing"))),
         Reading(str(site), read_pages(site)),
     ]
     build_catalog(readings, tmp_path / "catalog.db")
     found = rows(tmp_path / "catalog.db", "SELECT kind, location FROM sources ORDER BY id")
-    assert found == [("unreadable", "away"), ("pages", ".")]
+    assert found == [("unreadable", "box"), ("pages", ".")]
 
 
 def test_strict_lets_contradictions_pass(tmp_path: Path) -> None:
