@@ -110,6 +110,30 @@ def test_a_page_that_lacks_what_its_build_cache_has(real_data: Path, tmp_path: P
     assert {("a" * 32,), (hash_,)} <= set(found)
 
 
+def test_a_page_that_lacks_a_stack_that_its_build_cache_has(
+    real_data: Path, tmp_path: Path
+) -> None:
+    place = "_cache/develop-2025-07-20/curl/specs.md"
+    text = (real_data / "pages" / place).read_text()
+    page = tmp_path / "site" / place
+    page.parent.mkdir(parents=True)
+    page.write_text(text.replace('"stacks": ["root", "tutorial"]', '"stacks": ["root"]'))
+    assert page.read_text() != text
+    build(
+        tmp_path / "catalog.db",
+        read_pages(tmp_path / "site"),
+        read_build_caches(real_data / "mirrors"),
+    )
+    with open_catalog(tmp_path / "catalog.db") as db:
+        assert list(check_pages(db, tmp_path / "site", silently)) == []
+        stacks = db.execute(
+            "SELECT DISTINCT stacks FROM binary_list"
+            " WHERE tag = 'develop-2025-07-20' AND package = 'curl'"
+        ).fetchall()
+    assert ("root tutorial",) in stacks
+    assert ("root",) not in stacks
+
+
 def test_both_together_know_what_only_build_caches_know(
     by_build_caches: Path, by_both: Path
 ) -> None:
@@ -205,3 +229,16 @@ def test_addresses_of_mirrors(by_build_caches: Path) -> None:
 def test_nothing_can_be_changed(by_pages: Path) -> None:
     with open_catalog(by_pages) as db, pytest.raises(sqlite3.OperationalError):
         db.execute("DELETE FROM specs")
+
+
+def test_specs_of_each_stack_are_counted_once_in_whatever_tag(by_both: Path) -> None:
+    with open_catalog(by_both) as db:
+        counted = db.execute(
+            "SELECT stacks.name, count FROM facet_counts JOIN stacks ON stacks.id = value"
+            " WHERE table_name = 'specs' AND facet = 'stack_id' ORDER BY stacks.name"
+        ).fetchall()
+        expected = db.execute(
+            "SELECT stack, count(DISTINCT hash) FROM binary_stacks GROUP BY stack ORDER BY stack"
+        ).fetchall()
+    assert counted == expected
+    assert len(counted) > 5
