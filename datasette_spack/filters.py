@@ -18,6 +18,7 @@ from datasette.utils import path_with_removed_args
 from datasette.utils.asgi import BadRequest
 
 from datasette_spack.database import is_catalog
+from etl.catalog.aliases import tag_named
 from etl.catalog.variant_text import split_variants
 from etl.catalog.views import VIEWS
 from etl.spack.variants import parse_variant
@@ -109,6 +110,8 @@ async def _clauses(db: Any, table: str, name: str, text: str, key: str) -> list[
     """The SQL of one filter; the names of its parameters begin with ``key``."""
     if name == "_variant":
         return await _variant_clauses(db, table, text, key)
+    if name == "_tag":
+        text = await db.execute_fn(lambda connection: tag_named(connection, text))
     parameters: dict[str, str | None] = {key: text}
     sql = _IN_BOTH_TABLES.get(name) or _IN_BINARIES[name]
     if name in _IN_BINARIES and table == "specs":

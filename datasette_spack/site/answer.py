@@ -46,6 +46,9 @@ class Page:
     query: str = ""
 
 
+ALIASES_KEY = "spack_catalog_aliases"
+"""Where a request says what aliases of tags its address had, and which lead to its page."""
+
 PATIENCE = 5
 """How many times as long as somebody's own SQL the statements of a page may take.
 
@@ -134,6 +137,7 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
         "facts": page.facts,
         "site": Addresses(datasette),
         "page_url": f"{origin(datasette, request)}{request.path}{page.query}",
+        **(request.scope.get(ALIASES_KEY, {}) if page.status == 200 else {}),
         "json_url": _json_address(datasette, request) if page.status == 200 else None,
         **page.more,
     }

@@ -25,6 +25,7 @@ from datasette_spack.site import (
     tag,
     virtual,
 )
+from datasette_spack.site.aliases import with_tags
 from datasette_spack.site.answer import Page, shown
 
 _NOT_SO = "This address can only be read, with GET or HEAD."
@@ -35,7 +36,8 @@ def _only_read(view: Callable[..., Any]) -> Callable[..., Any]:
 
     async def reading(datasette: Any, request: Any) -> Response:
         if request.method in ("GET", "HEAD"):
-            response: Response = await view(datasette, request)
+            meant = await with_tags(datasette, request)
+            response: Response = await view(datasette, meant)
             return response
         page = Page("error_page.html", "Only to be read", _NOT_SO, {"error": _NOT_SO}, status=405)
         response = await shown(datasette, request, page)

@@ -14,7 +14,7 @@ import click
 
 from etl.catalog.asking import Listed
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option
+from etl.commands.options import catalog_option, the_tag
 from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
 from etl.compare.rebuilt import as_json, compare_specs, rebuilt
@@ -68,6 +68,8 @@ def diff(
 ) -> None:
     """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
 
+    A tag may be newest or newest-release.
+
     Packages added and removed, newest versions that went up or down, versions, rebuilt binaries
     (same package, version, compiler, os, target and variants; another hash in place of the old),
     and numbers by stack.  JSON has all of it, CSV all that is about packages and versions.
@@ -85,12 +87,14 @@ def diff(
         return
     if why:
         with open_catalog(catalog) as db:
+            old, new = the_tag(db, old), the_tag(db, new)
             causes = rebuilt(db, old, new, stack)
             whole = compare(db, old, new, stack=stack, package=package, limit=_ALL)
         told = {**_values(whole), **as_json(causes, package)}
         click.echo(rebuilds_in_words(causes, package, form, told))
         return
     with open_catalog(catalog) as db:
+        old, new = the_tag(db, old), the_tag(db, new)
         shown = _SHOWN if form == "text" else _ALL
         found = compare(db, old, new, stack=stack, package=package, limit=shown)
     click.echo({"text": _text, "json": _json, "csv": _csv}[form](found))

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option
+from etl.commands.options import catalog_option, the_tag
 from etl.hosts.host import Host
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.dialects import DIALECTS, Dialect, statement_for
@@ -38,7 +38,11 @@ _ALL = 1_000_000
 @click.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @catalog_option
-@click.option("--tag", metavar="TAG", help="Look in this tag, or in any. [default: the newest]")
+@click.option(
+    "--tag",
+    metavar="TAG",
+    help="Look in this tag, in newest, newest-release, or any. [default: the newest that has it]",
+)
 @click.option("--stack", metavar="STACK", help="Look in this stack only.")
 @click.option(
     "--runs-on",
@@ -93,6 +97,7 @@ def find(
         for line in without_effect(queries):
             click.echo(line, err=True)
         finder = Finder(db)
+        tag = the_tag(db, tag) if tag else None
         reuse = Reuse(db, host) if host else None
         scope = _scope(tag, stack, runs_on)
         if reuse and reusable:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option
+from etl.commands.options import catalog_option, the_tag
 from etl.compare.impact import Impact, Part
 from etl.compare.impact import impact as impact_of
 from etl.query.find import Finder, Scope
@@ -24,7 +24,11 @@ _SHOWN = 20
 @click.command()
 @click.argument("spec", metavar="SPEC")
 @catalog_option
-@click.option("--tag", metavar="TAG", help="Of this tag. [default: the newest that has SPEC]")
+@click.option(
+    "--tag",
+    metavar="TAG",
+    help="Of this tag, or newest-release. [default: the newest that has SPEC]",
+)
 @click.option(
     "--format",
     "form",
@@ -43,7 +47,7 @@ def impact(spec: str, catalog: Path, tag: str | None, form: str) -> None:
     """
     query = parse_spec(spec)
     with open_catalog(catalog) as db:
-        tag = tag or Finder(db).newest_tag([query], Scope())
+        tag = the_tag(db, tag) if tag else Finder(db).newest_tag([query], Scope())
         if tag is None:
             click.echo(f"no binary satisfies {spec}", err=True)
             raise click.exceptions.Exit(1)

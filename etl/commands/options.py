@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from etl.catalog.aliases import tag_named
+from etl.text import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,3 +39,11 @@ def selection_options(command: F) -> F:
 progress_option = click.option(
     "--progress/--no-progress", default=True, show_default=True, help="Tell how far it is."
 )
+
+
+def the_tag(db: sqlite3.Connection, name: str) -> str:
+    """The tag that ``--tag`` names; of ``newest`` and ``newest-release`` it says which that is."""
+    tag = tag_named(db, name)
+    if tag != name:
+        click.echo(f"{name} is {printable(tag)}", err=True)
+    return tag

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option
+from etl.commands.options import catalog_option, the_tag
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.find import ALL, COLUMNS, Finder, Scope
 from etl.query.reuse import Reuse
@@ -29,7 +29,11 @@ _SHOWN = 100
     metavar="HOST",
     help="host (this machine), a distribution with a CPU (rocky8/zen3), or a file.",
 )
-@click.option("--tag", metavar="TAG", help="Look in this tag. [default: the newest that has it]")
+@click.option(
+    "--tag",
+    metavar="TAG",
+    help="Look in this tag, or newest-release. [default: the newest that has it]",
+)
 @click.option(
     "--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True
 )
@@ -46,7 +50,7 @@ def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) ->
         raise click.UsageError("expected a spec or a hash")
     with open_catalog(catalog) as db:
         finder, reuse = Finder(db), Reuse(db, host)
-        tag = tag or finder.newest_tag(queries, Scope())
+        tag = the_tag(db, tag) if tag else finder.newest_tag(queries, Scope())
         rows = finder.rows(finder.binaries(queries, Scope(tag), ALL))
         if not rows:
             click.echo(f"no binary satisfies {text}", err=True)

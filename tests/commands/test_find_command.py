@@ -188,3 +188,21 @@ def test_in_all_tags_specs_are_counted(run: Any, sample_catalog: Path) -> None:
     assert done.out.splitlines()[0] == (
         "20 specs with a binary in any tag, each with the newest that has it"
     )
+
+
+def test_aliases_of_tags(catalog: Path) -> None:
+    named = find(catalog, "hdf5", "--tag", "v2025.07.0")
+    aliased = find(catalog, "hdf5", "--tag", "newest-release")
+    assert aliased.exit_code == 0
+    assert aliased.stdout == named.stdout
+    assert aliased.stderr == "newest-release is v2025.07.0\n"
+
+
+def test_an_alias_in_other_commands(catalog: Path) -> None:
+    def outcome(*arguments: str) -> Result:
+        return CliRunner().invoke(main, [*arguments, "--catalog", str(catalog)])
+
+    aliased = outcome("diff", "newest", "newest-release")
+    assert aliased.stdout == outcome("diff", "develop-2025-07-20", "v2025.07.0").stdout
+    aliased = outcome("impact", "zlib-ng", "--tag", "newest")
+    assert aliased.stdout == outcome("impact", "zlib-ng", "--tag", "develop-2025-07-20").stdout
