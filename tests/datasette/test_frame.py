@@ -138,7 +138,7 @@ async def test_columns_can_be_counted_and_hidden_without_a_mouse(site: Any) -> N
 async def test_a_row_has_a_line_for_each_column(site: Any) -> None:
     page = (await site.client.get("/catalog/tags/1")).text
     assert '<th scope="row">name</th>' in page
-    assert '<td class="col-name type-str">v0.20.1</td>' in page
+    assert '<td class="col-name type-str"><a href="/tag/v0.20.1">v0.20.1</a></td>' in page
 
 
 def test_the_newest_tag_of_a_catalog(sample_catalog: Path) -> None:
