@@ -10,6 +10,9 @@ _ONLY_FASTER = "the result is the same, only later"
 
 REASONS: dict[tuple[str, str], str] = {
     ("etl/spack/tags.py", '"'): _DATA,
+    ("etl/spack/tags.py", "return max((pair for pair in _DATES if pair[0] < key)"): (
+        "a release that is in the table has a day, and needs no place among the others"
+    ),
     ("etl/query/graph_conditions.py", "if narrow:"): _SAME_FORMS,
     ("etl/query/graph_conditions.py", "only = block("): _SAME_FORMS,
     ("etl/query/graph_conditions.py", 'graph, node = self._names("graph", "node")'): "an alias",

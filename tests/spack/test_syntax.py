@@ -454,3 +454,25 @@ def test_the_steps_taken_grow_with_the_length_alone(prefix: str, unit: str) -> N
     # milliseconds are in ``python -m benchmarks.find``.
     assert steps(MAX_LENGTH) < 2.5 * steps(MAX_LENGTH // 2) + 1000
     assert steps(MAX_LENGTH) < 50 * MAX_LENGTH
+
+
+ALPHABET = "".join(chr(97 + place % 26) for place in range(200))
+
+
+@pytest.mark.parametrize(
+    ("source", "span", "shown", "marks"),
+    [
+        (ALPHABET[:60], (50, 52), ALPHABET[:60], " " * 50 + "~^"),
+        (ALPHABET[:76], (75, 76), ALPHABET[:76], " " * 75 + "^"),
+        (ALPHABET[:77], (0, 1), f"{ALPHABET[:76]}...", "^"),
+        (ALPHABET[:77], (76, 77), f"...{ALPHABET[1:77]}", " " * 78 + "^"),
+        (ALPHABET, (38, 40), f"{ALPHABET[:76]}...", " " * 38 + "~^"),
+        (ALPHABET, (100, 104), f"...{ALPHABET[62:138]}...", " " * 41 + "~~~^"),
+        (ALPHABET, (198, 200), f"...{ALPHABET[124:]}", " " * 77 + "~^"),
+        (ALPHABET, (90, 199), f"...{ALPHABET[52:128]}...", " " * 41 + "~" * 37 + "^"),
+        ("a\tb\n", (1, 2), "a b ", " ^"),
+    ],
+)
+def test_what_is_shown_of_a_long_text(source: str, span: Any, shown: str, marks: str) -> None:
+    error = SpecSyntaxError("no", source, span)
+    assert str(error) == f"no\n    {shown}\n    {marks}"

@@ -74,6 +74,7 @@ def test_host() -> None:
     ("release", "name"),
     [
         ({"ID": "ubuntu", "VERSION_ID": "22.04"}, "ubuntu22.04"),
+        ({"ID": "ubuntu", "VERSION_ID": "24.04.1"}, "ubuntu24.04"),
         ({"ID": "debian", "VERSION_ID": "12"}, "debian12"),
         ({"ID": "rocky", "VERSION_ID": "9.3"}, "rocky9"),
         ({"ID": "amzn", "VERSION_ID": "2"}, "amzn2"),
