@@ -146,6 +146,7 @@ class Mirror:
     ``bare``; ``signed`` is whether its binaries are, ``keys`` whether it publishes any, both None
     where that cannot be seen; ``published`` is when the index was, as ISO text in UTC;
     ``put`` has the same of binaries, by hash.  ``cache`` is what the user calls it.
+    ``sha256`` is of the index as it was read.
     """
 
     place: str
@@ -162,6 +163,15 @@ class Mirror:
     published: str | None = None
     put: tuple[tuple[str, str], ...] = ()
     cache: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A build cache whose index is what an earlier catalog has already read."""
+
+    tag: str
+    stack: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +259,7 @@ class KeptMirror:
     signed: bool | None = None
     keys: bool | None = None
     published: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +272,7 @@ class KeptPage:
 
 
 class KeptBinary(NamedTuple):
-    """A spec in a tag as an earlier catalog has it.
-
-    ``spec`` is its place among the specs of its package; ``position`` is as the writer numbers it.
-    """
+    """A spec in a tag; ``spec`` is its place among those of its package."""
 
     spec: int
     stacks: tuple[str, ...]
@@ -336,4 +344,6 @@ class KeptEvent:
 Kept = KeptNames | KeptMirror | KeptPackage | KeptEvent
 """What only a catalog tells: everything that it knows, to be carried on."""
 
-Record = Source | Cache | Tag | Page | Mirror | Listing | Recipe | Problem | Digest | Kept
+Record = (
+    Source | Cache | Tag | Page | Mirror | Unchanged | Listing | Recipe | Problem | Digest | Kept
+)

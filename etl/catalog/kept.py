@@ -45,19 +45,6 @@ _DAMAGED = (sqlite3.DatabaseError, zlib.error, LookupError, TypeError, ValueErro
 """What comes of values that no build has written."""
 
 
-def newest_reading(path: Path) -> str:
-    """When the newest of the catalog's sources was read; "" where none tells.
-
-    Raises:
-        ReadError: it is not a catalog, or one that cannot be read.
-    """
-    with open_catalog(path, READABLE) as db:
-        if "read_at" not in _columns(db, "sources"):
-            return ""
-        (newest,) = db.execute("SELECT ifnull(max(read_at), '') FROM sources").fetchone()
-        return str(newest)
-
-
 def read_catalog(path: Path) -> Iterator[Record]:
     """All that the catalog at ``path`` knows.
 
@@ -84,7 +71,8 @@ def _refuse_damaged(db: sqlite3.Connection) -> None:
         raise ValueError("it is cut off")
 
 
-def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+def columns_of(db: sqlite3.Connection, table: str) -> set[str]:
+    """The columns that a table of the catalog has; none if there is no such table."""
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
@@ -109,7 +97,7 @@ class _Reader:
 
     def _rows(self, table: str, columns: str, tail: str = "") -> Iterator[tuple[Any, ...]]:
         """Rows; NULL for columns that an older schema does not have."""
-        there = _columns(self._db, table)
+        there = columns_of(self._db, table)
         if not there:
             return iter(())
         listed = ", ".join(it if it in there else "NULL" for it in columns.split(", "))
@@ -134,10 +122,23 @@ class _Reader:
 
     def _mirrors(self) -> Iterator[KeptMirror]:
         stacks, caches = self._names("stacks"), self._names("caches")
-        for tag, stack, url, view, first, last, gone, cache, layout, signed, keys, at in self._rows(
+        for (
+            tag,
+            stack,
+            url,
+            view,
+            first,
+            last,
+            gone,
+            cache,
+            layout,
+            signed,
+            keys,
+            *rest,
+        ) in self._rows(
             "mirrors",
             "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, cache_id, layout,"
-            " signed, keys, published",
+            " signed, keys, published, sha256",
             "ORDER BY id",
         ):
             yield KeptMirror(
@@ -152,7 +153,7 @@ class _Reader:
                 layout,
                 None if signed is None else bool(signed),
                 None if keys is None else bool(keys),
-                at,
+                *rest,
             )
 
     def _caches(self) -> Iterator[Cache]:
@@ -175,7 +176,7 @@ class _Reader:
                 yield Recipe(name, description, homepage, licensed, found)
 
     def _events(self) -> Iterator[KeptEvent]:
-        if _columns(self._db, "events"):
+        if columns_of(self._db, "events"):
             for row in self._db.execute(
                 "SELECT at, event, tags.name, specs.hash FROM events"
                 " JOIN tags ON tags.id = tag_id JOIN specs ON specs.id = spec_id"

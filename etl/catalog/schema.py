@@ -114,6 +114,7 @@ TABLES: dict[str, str] = {
         signed INTEGER,
         keys INTEGER,
         published TEXT,
+        sha256 TEXT,
         UNIQUE (tag_id, stack_id)
     """,
     # Lists that many specs share, each kept once.

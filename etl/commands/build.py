@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from etl.catalog.kept import newest_reading, read_catalog
+from etl.catalog.kept import read_catalog
+from etl.catalog.known import newest_reading
 from etl.catalog.reader import is_catalog_file
 from etl.commands.options import catalog_option, progress_option, selection_options
 from etl.errors import UsageError
 from etl.progress import Progress, silently
+from etl.records import Problem
 from etl.sources.build_caches.naming import read_owner
 from etl.sources.download.fetch import Fetcher
 from etl.sources.files import sha256_of
@@ -165,12 +167,17 @@ def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
         f" {counted(summary.specs, 'spec')}, {counted(summary.binaries, 'binary', 'binaries')},"
         f" {counted(len(summary.problems), 'problem')}, {seconds:.1f} seconds"
     )
-    for problem in summary.refused[:_PROBLEMS_SHOWN]:
-        click.echo(f"refused: {problem.place}: {problem.message}", err=True)
-    if len(summary.refused) > _PROBLEMS_SHOWN:
-        more = len(summary.refused) - _PROBLEMS_SHOWN
-        click.echo(f"refused: {more:,} more, all in the table problems", err=True)
+    print_refused(summary.refused)
     if contradictions:
         are = "is" if contradictions == 1 else "are"
         told = counted(contradictions, "contradiction")
         click.echo(f"{told} {are} in the table problems", err=True)
+
+
+def print_refused(refused: Sequence[Problem]) -> None:
+    """Tell on the error output what was refused, or the first of it."""
+    for problem in refused[:_PROBLEMS_SHOWN]:
+        click.echo(f"refused: {problem.place}: {problem.message}", err=True)
+    if len(refused) > _PROBLEMS_SHOWN:
+        more = len(refused) - _PROBLEMS_SHOWN
+        click.echo(f"refused: {more:,} more, all in the table problems", err=True)

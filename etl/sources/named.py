@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from etl.errors import UsageError
-from etl.records import Cache, Listing, Mirror, Page, Record, Source, Tag
+from etl.records import Cache, Listing, Mirror, Page, Record, Source, Tag, Unchanged
 from etl.sources.download.addresses import public_address
 from etl.text import printable
 
@@ -71,6 +71,8 @@ def with_name(asked: Asked, records: Iterable[Record]) -> Iterator[Record]:
             yield replace(record, tag=f"{name}:{record.tag}", cache=name)
         elif isinstance(record, Tag):
             yield replace(record, name=f"{name}:{record.name}", cache=name)
+        elif isinstance(record, Unchanged):
+            yield replace(record, tag=f"{name}:{record.tag}")
         elif isinstance(record, Listing):
             listed = frozenset((f"{name}:{tag}", stack) for tag, stack in record.mirrors)
             yield replace(record, mirrors=listed)

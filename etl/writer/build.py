@@ -11,6 +11,7 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from etl.catalog import schema
+from etl.catalog.check import check_catalog
 from etl.catalog.reader import APPLICATION_ID
 from etl.errors import CatalogError, WriteError
 from etl.progress import Follower, silently
@@ -62,11 +63,13 @@ def build_catalog(
     strict: bool = False,
     follow: Follower = silently,
     at: str | None = None,
+    check: bool = False,
 ) -> Summary:
     """Write the catalog of what the readings give; what was at ``target`` stays until it is whole.
 
     With ``strict`` nothing is written when any input is refused.  ``follow`` is told how far it is.
-    ``at`` is when the sources are read, as it is recorded; catalogs among them are read first.
+    ``at`` is when the sources are read, as it is recorded; catalogs among them come first.
+    ``check`` has the new file checked before it takes the place of the old one.
 
     Raises:
         WriteError: ``target`` cannot be written.
@@ -80,7 +83,10 @@ def build_catalog(
             for pragma in _PRAGMAS:
                 db.execute(pragma)
             with _no_garbage_collection():
-                return _write(db, readings, strict, follow, at)
+                summary = _write(db, readings, strict, follow, at)
+            if check and (faults := list(check_catalog(db))):
+                raise CatalogError(f"nothing was written: the new catalog has faults: {faults[0]}")
+            return summary
     except sqlite3.OperationalError as error:
         raise WriteError(f"{target}: cannot be written: {error}") from None
 

@@ -22,6 +22,7 @@ from etl.records import (
     Record,
     Source,
     Tag,
+    Unchanged,
 )
 from etl.text import printable
 from etl.writer.case import SourcedProblem
@@ -112,6 +113,8 @@ class Intake:
     merging: Merging = field(default_factory=Merging)
     events: set[KeptEvent] = field(default_factory=set)
     read_at: list[str | None] = field(default_factory=list)
+    indexes: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    unchanged: set[tuple[str, str]] = field(default_factory=set)
     kept_sources: set[int] = field(default_factory=set)
     of_reading: list[int] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
@@ -170,6 +173,10 @@ class Intake:
             self.stacks.add(record.stack)
             self.statements += 1
             self.merging.read_mirror(record.tag, record.stack, self._reading.packages)
+            if not self._reading.packages:
+                self.indexes[key] = record.sha256
+        elif isinstance(record, Unchanged):
+            self.unchanged.add((record.tag, record.stack))
         elif isinstance(record, Tag):
             self.shelf.words.tags[record.name]
             for stack in record.stacks:
@@ -258,14 +265,17 @@ class Intake:
         read = key in merging.mirrors or key in self._of_pages
         if before is None:
             times = (merging.at, merging.at) if read else (None, None)
-            return self.address(tag, stack), self.views.get(key), *times, None
+            sha256 = self.indexes.get(key)
+            return self.address(tag, stack), self.views.get(key), *times, None, sha256
         if read:
             told = self.mirrors.get(key) or before.url or self.address(tag, stack)
             view = self.views.get(key, before.view)
-            return told, view, before.first_seen, merging.at or before.last_seen, None
+            sha256 = self.indexes.get(key)
+            return told, view, before.first_seen, merging.at or before.last_seen, None, sha256
         url = before.url or self.address(tag, stack)
         gone = before.gone_since or (merging.now if merging.gone(before) else None)
-        return url, before.view, before.first_seen, before.last_seen, gone
+        last = merging.at if key in self.unchanged and merging.at else before.last_seen
+        return url, before.view, before.first_seen, last, gone, before.sha256
 
     def number_sources(self) -> list[tuple[str, str, str | None, str | None]]:
         """The rows of sources; what was read before and is read again unchanged is one row."""

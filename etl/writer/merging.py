@@ -53,6 +53,12 @@ class State:
         )
 
 
+def lacks(listing: Listing, mirror: KeptMirror) -> bool:
+    """Whether a build cache that was below the address of a list is not in it any more."""
+    is_below = (mirror.url or "").startswith(listing.address.rstrip("/") + "/")
+    return is_below and (mirror.tag, mirror.stack) not in listing.mirrors
+
+
 @dataclass
 class Merging:
     """What was read now, and what earlier catalogs have read.
@@ -88,12 +94,7 @@ class Merging:
 
     def gone(self, mirror: KeptMirror) -> bool:
         """Whether a source that was read whole does not list a build cache any more."""
-        address = mirror.url or ""
-        return any(
-            address.startswith(it.address.rstrip("/") + "/")
-            and (mirror.tag, mirror.stack) not in it.mirrors
-            for it in self.listings
-        )
+        return any(lacks(it, mirror) for it in self.listings)
 
     def merged_mirrors(self) -> Iterable[KeptMirror]:
         """The build caches that earlier catalogs have, one record for each."""

@@ -47,7 +47,7 @@ def write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None:
     insert(
         db,
         "mirrors",
-        "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, binaries,"
+        "tag_id, stack_id, url, view, first_seen, last_seen, gone_since, sha256, binaries,"
         " cache_id, layout, signed, keys, published",
         (
             (

@@ -46,6 +46,29 @@ def replacing(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def alone(target: Path) -> Iterator[None]:
+    """Nobody else updates ``target`` meanwhile; the lock goes with the process, however it ends.
+
+    Raises:
+        WriteError: somebody else does, or the lock cannot be made.
+    """
+    with _write_errors(target):
+        old = Path(os.path.realpath(target))
+        _mode(target, old)
+        path = old.with_name(f".{old.name}.lock")
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise WriteError(f"{target}: is being updated already; nothing was done") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def _write_errors(target: Path) -> Iterator[None]:
     try:
         yield

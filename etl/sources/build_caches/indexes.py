@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from etl.errors import SourceError
-from etl.records import Digest, Listing, Mirror, Problem, Record, Source, Spec
+from etl.records import Digest, Listing, Mirror, Problem, Record, Source, Spec, Unchanged
 from etl.sources.build_caches.database import Database, read_database
 from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
@@ -22,6 +24,9 @@ from etl.sources.stores import Store, WebStore, read_bytes, read_small
 
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
 """Tells the sizes of these binaries of the mirror that an index belongs to."""
+
+Known = Mapping[tuple[str, str], str]
+"""The SHA-256 of indexes that were read before, by tag and stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +46,17 @@ class _Located:
 class IndexReader:
     """Reads indexes from a store; ``find_sizes`` is None where sizes are not asked for."""
 
-    def __init__(self, store: Store, selection: Selection, find_sizes: FindSizes | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        selection: Selection,
+        find_sizes: FindSizes | None,
+        known: Known = MappingProxyType({}),
+    ) -> None:
         self._store = store
         self._selection = selection
         self._find_sizes = find_sizes
+        self._known = known
         self._read: list[tuple[str, str]] = []
         self._asks = True
 
@@ -54,6 +66,9 @@ class IndexReader:
         yield Source("indexes" if bare else "build cache", location, parts=len(found.indexes))
         yield from found.problems
         self._read += found.read
+        places = Counter((index.tag, index.stack) for index in found.indexes)
+        if find_twice := {key for key, times in places.items() if times > 1}:
+            self._known = {key: it for key, it in self._known.items() if key not in find_twice}
         if "://" in location and self._selection == EVERYTHING and _is_bucket(found, location):
             yield Listing(location, frozenset((it.tag, it.stack) for it in found.indexes))
         # The build caches that a bucket lists are too many to be asked one by one.
@@ -115,6 +130,9 @@ class IndexReader:
                 " it is damaged",
             )
         self._read.append((place, checksum))
+        if self._known.get((index.tag, index.stack)) == checksum and not index.view:
+            yield Unchanged(index.tag, index.stack)
+            return
         database = read_database(unpack(data, place), place, self._selection.packages)
         if located.announced not in (None, checksum):
             # The two are written one after the other, so that Spack, too, takes the index.
@@ -143,6 +161,7 @@ class IndexReader:
             published=located.published,
             signed=signed,
             keys=has_keys(self._store, index) if self._asks else None,
+            sha256=checksum,
         )
 
 

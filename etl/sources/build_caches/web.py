@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from etl.errors import SourceError
 from etl.records import Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
-from etl.sources.build_caches.indexes import IndexReader
+from etl.sources.build_caches.indexes import IndexReader, Known
 from etl.sources.build_caches.layouts import Found, chosen, name_lone
 from etl.sources.build_caches.naming import with_views
 from etl.sources.build_caches.places import (
@@ -33,12 +34,18 @@ from etl.sources.stores import WebStore, read_small, reason_of
 
 
 def read_url(
-    url: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING, sizes: bool = False
+    url: str,
+    *,
+    fetcher: Fetcher,
+    selection: Selection = EVERYTHING,
+    sizes: bool = False,
+    known: Known = MappingProxyType({}),
 ) -> Iterator[Record]:
     """Read the build caches at an address; what cannot be read is a ``Problem``, the rest comes.
 
     The address is that of a bucket with a list of its indexes, of a mirror, or of an index or a
-    list itself.  ``sizes`` has the size of each binary asked for.
+    list itself.  ``sizes`` has the size of each binary asked for; of
+    the indexes in ``known`` it is only said that they are unchanged.
 
     Raises:
         SourceError: there is nothing at the address that could be read.
@@ -52,7 +59,7 @@ def read_url(
             public_address(url), f"the download cache cannot be used: {reason_of(error)}"
         ) from None
     find_sizes = partial(sizes_on_web, fetcher) if sizes else None
-    yield from IndexReader(store, selection, find_sizes).read(found, public_address(url))
+    yield from IndexReader(store, selection, find_sizes, known).read(found, public_address(url))
 
 
 def _find(store: WebStore, url: str, selection: Selection) -> Found:

@@ -1,0 +1,136 @@
+"""``spack-catalog update``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from etl.catalog.kept import read_catalog
+from etl.catalog.known import changes_at, known_addresses, known_indexes, known_mirrors
+from etl.commands.build import print_refused, time_of
+from etl.commands.options import catalog_option, progress_option
+from etl.errors import SourceError, UsageError
+from etl.progress import Progress, silently
+from etl.records import KeptMirror, Listing, Mirror, Page, Problem, Record
+from etl.sources.build_caches.indexes import Known
+from etl.sources.build_caches.web import read_url
+from etl.sources.download.fetch import Fetcher
+from etl.sources.named import read_asked, with_name
+from etl.sources.recognise import is_address, read_source
+from etl.sources.selection import EVERYTHING
+from etl.text import counted, printable
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+from etl.writer.merging import lacks
+from etl.writer.swap import alone
+
+
+@click.command()
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@catalog_option
+@click.option("--at", metavar="TIME", help="When the sources are read. [default: now]")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
+)
+@progress_option
+def update(
+    sources: tuple[str, ...], catalog: Path, at: str | None, form: str, progress: bool
+) -> None:
+    """Bring the catalog up to date, and say what changed.
+
+    SOURCEs are read as by build, by default the addresses that the catalog was built from; of
+    build caches on the web only what has changed.  What they no longer have is kept, marked as
+    gone.  The new catalog is checked before it takes the place of the old one; where nothing
+    changed, nothing is written.  Two updates of a catalog never run at once.
+
+    Exit codes: 0 all well, changed or not; 1 some input was refused, the rest is in the catalog;
+    2 wrong usage; 3 nothing was written.
+    """
+    moment = time_of(at) or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    follow = Progress() if progress else None
+    with alone(catalog), Fetcher(progress=follow.receiving if follow else None) as fetcher:
+        known = known_indexes(catalog) if catalog.exists() else {}
+        names = list(sources) or (known_addresses(catalog) if catalog.exists() else [])
+        if not names:
+            raise UsageError("name a SOURCE: the catalog was not built from any address")
+        news = _news(catalog, names, fetcher, known)
+        if isinstance(news, list):
+            report: dict[str, Any] = {"changed": False, "at": moment}
+            refused = tuple(news)
+        else:
+            readings = [Reading(name, _read(name, fetcher, known)) for name in names]
+            if catalog.exists():
+                old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
+                readings.insert(0, old)
+            summary = build_catalog(
+                readings, catalog, follow=follow or silently, at=moment, check=True
+            )
+            report = {"changed": True, "at": moment} | changes_at(catalog, moment)
+            refused = summary.refused
+    report["refused"] = [f"{it.place}: {it.message}" for it in refused]
+    click.echo(json.dumps(report, indent=2) if form == "json" else _text(report, catalog))
+    print_refused(refused)
+    click.get_current_context().exit(1 if refused else 0)
+
+
+def _read(name: str, fetcher: Fetcher, known: Known) -> Iterator[Record]:
+    asked = read_asked(name)
+    address, prefix = asked.address, f"{asked.name}:" if asked.name else ""
+    if not is_address(address):
+        return with_name(asked, read_source(address, EVERYTHING, fetcher))
+    mine = {
+        (tag.removeprefix(prefix), stack): sha256
+        for (tag, stack), sha256 in known.items()
+        if tag.startswith(prefix)
+    }
+    return with_name(asked, read_url(address, fetcher=fetcher, known=mine))
+
+
+def _news(catalog: Path, names: list[str], fetcher: Fetcher, known: Known) -> list[Problem] | None:
+    """What was refused, if there is nothing else that is new; None as soon as there is."""
+    if not catalog.exists():
+        return None
+    mirrors = [it for it in known_mirrors(catalog) if it.gone_since is None]
+    refused: list[Problem] = []
+    for name in names:
+        try:
+            for record in _read(name, fetcher, known):
+                if isinstance(record, Mirror | Page):
+                    return None
+                if isinstance(record, Listing) and _lacks_any(record, mirrors):
+                    return None
+                if isinstance(record, Problem) and record.kind == "refused":
+                    refused.append(record)
+        except SourceError as error:
+            refused.append(Problem(error.place, "refused", error.message))
+    return refused
+
+
+def _lacks_any(listing: Listing, mirrors: list[KeptMirror]) -> bool:
+    """Whether a build cache of the catalog is not listed any more."""
+    return any(lacks(listing, it) for it in mirrors)
+
+
+def _text(report: dict[str, Any], catalog: Path) -> str:
+    """The report as a paragraph."""
+    name = printable(str(catalog))
+    if not report["changed"]:
+        return f"{name}: nothing changed; nothing was written."
+    parts = [
+        f"{counted(report['binaries_added'], 'binary', 'binaries')} came,"
+        f" {report['binaries_removed']:,} went and {report['binaries_returned']:,} returned."
+    ]
+    for key, what in (("mirrors_added", "New"), ("mirrors_gone", "Gone")):
+        if listed := report[key]:
+            told = counted(len(listed), "build cache")
+            parts.append(f"{what}: {told} ({printable(', '.join(listed[:5]))}{_more(listed)}).")
+    return f"{name}: {' '.join(parts)}"
+
+
+def _more(listed: list[str]) -> str:
+    return f" and {len(listed) - 5:,} more" if len(listed) > 5 else ""

@@ -1,0 +1,193 @@
+"""``spack-catalog update``: what a bucket has, week by week, over HTTP."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from etl.cli import main
+from tests.sites import hash_of
+from tests.small_catalogs import node, record
+
+MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
+
+State = Mapping[str, list[int]]
+"""The numbers of the specs of each mirror, by its path below the bucket."""
+
+
+class Bucket:
+    """A bucket that changes: its folder, its address, and what was asked for."""
+
+    def __init__(self, folder: Path, url: str, asked: list[str]) -> None:
+        self.folder, self.url, self.asked = folder, url, asked
+        self.time = 1_700_000_000
+
+    def write(self, place: str, text: str) -> None:
+        """A file, a minute newer than all before: Last-Modified tells no parts of a second."""
+        path = self.folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        self.time += 60
+        os.utime(path, (self.time, self.time))
+
+    def become(self, state: State) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        listed: dict[str, list[dict[str, str]]] = {}
+        for place, numbers in state.items():
+            tag, stack = place.split("/")
+            installs = {hash_of(it): record(node(f"tool-{it}", "1.0")) for it in numbers}
+            content = {"database": {"version": "7", "installs": installs}}
+            self.write(f"{place}/build_cache/index.json", json.dumps(content))
+            url = f"s3://spack-binaries/{place}/build_cache/index.json"
+            listed.setdefault(tag, []).append({"label": stack, "url": url})
+        self.write("cache_spack_io_index.json", json.dumps(listed))
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked: list[str] = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            asked.append(" ".join(map(str, arguments[1:3])))
+
+    handler = partial(Handler, directory=str(tmp_path / "bucket"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Bucket(tmp_path / "bucket", f"http://127.0.0.1:{server.server_port}", asked)
+        server.shutdown()
+
+
+def update(catalog: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(
+        main, ["update", "--no-progress", "--catalog", str(catalog), *arguments]
+    )
+
+
+def report(catalog: Path, *arguments: str) -> dict[str, Any]:
+    result = update(catalog, "--format", "json", *arguments)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_each_week_is_added_and_told(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2], "develop-2025-01-05/e4s": [3]})
+    assert report(catalog, bucket.url, "--at", MONDAY) == {
+        "changed": True,
+        "at": MONDAY,
+        "mirrors_added": ["develop-2025-01-05/e4s", "develop/e4s"],
+        "mirrors_gone": [],
+        "binaries_added": 3,
+        "binaries_removed": 0,
+        "binaries_returned": 0,
+        "refused": [],
+    }
+    bucket.become({"develop/e4s": [2, 4], "develop-2025-01-12/e4s": [5]})
+    result = update(catalog, "--at", FRIDAY)  # from where it came
+    assert result.exit_code == 0
+    assert result.stdout == (
+        f"{catalog}: 2 binaries came, 2 went and 0 returned. New: 1 build cache"
+        " (develop-2025-01-12/e4s). Gone: 1 build cache (develop-2025-01-05/e4s).\n"
+    )
+    bucket.become({"develop/e4s": [1, 2, 4], "develop-2025-01-12/e4s": [5]})
+    third = report(catalog, "--at", SUNDAY)
+    assert (third["binaries_returned"], third["mirrors_gone"]) == (1, [])
+
+
+def test_a_cache_keeps_its_name(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1]})
+    first = report(catalog, f"mine={bucket.url}", "--at", MONDAY)
+    assert first["mirrors_added"] == ["mine:develop/e4s"]
+    assert not report(catalog, "--at", FRIDAY)["changed"]
+    bucket.become({"develop/hep": [2]})
+    second = report(catalog, "--at", SUNDAY)
+    assert second["mirrors_added"] == ["mine:develop/hep"]
+    assert second["mirrors_gone"] == ["mine:develop/e4s"]
+
+
+def test_where_nothing_changed_nothing_is_written(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2], "develop-2025-01-05/e4s": [3]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    before = digest(catalog), catalog.stat().st_ino
+    assert report(catalog, "--at", FRIDAY) == {"changed": False, "at": FRIDAY, "refused": []}
+    assert (digest(catalog), catalog.stat().st_ino) == before
+
+
+def test_a_bucket_that_cannot_be_reached_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    before = digest(catalog)
+    shutil.rmtree(bucket.folder)
+    result = update(catalog, "--at", FRIDAY)
+    assert (result.exit_code, digest(catalog)) == (1, before)
+    assert "nothing was written" in result.stdout
+    assert "refused" in result.stderr
+
+
+def test_an_index_that_is_damaged_leaves_its_binaries_as_they_were(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1], "develop/hep": [2]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    bucket.become({"develop/e4s": [1, 3], "develop/hep": [2]})
+    bucket.write("develop/hep/build_cache/index.json", '{"database": ')
+    result = update(catalog, "--at", FRIDAY)
+    assert result.exit_code == 1
+    with closing(sqlite3.connect(catalog)) as db:
+        gone = "SELECT count(*) FROM binaries WHERE gone_since IS NOT NULL"
+        assert db.execute(gone).fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM binaries").fetchone() == (3,)
+
+
+def test_two_updates_never_run_at_once(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    with (tmp_path / ".catalog.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = update(catalog, bucket.url)
+    assert result.exit_code == 3
+    assert "is being updated already" in result.stderr
+    assert not catalog.exists()
+
+
+def test_without_a_source_there_must_be_an_address_to_read_again(tmp_path: Path) -> None:
+    result = update(tmp_path / "catalog.db")
+    assert result.exit_code == 2
+    assert "name a SOURCE" in result.stderr
+
+
+def test_what_is_gone_is_not_found(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    bucket.become({"develop/e4s": [2]})
+    report(catalog, "--at", FRIDAY)
+    for spec, code in (("tool-1", 1), ("tool-2", 0)):
+        arguments = ["find", spec, "--catalog", str(catalog), "--format", "install"]
+        found = CliRunner().invoke(main, arguments)
+        assert found.exit_code == code, found.output
+        assert ("spack install" in found.stdout) == (code == 0)
