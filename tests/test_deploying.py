@@ -17,7 +17,14 @@ from etl.cli import main
 CHECKOUT = Path(__file__).parents[1]
 DOCUMENT = (CHECKOUT / "docs" / "deploying.md").read_text()
 DATASETTE = [sys.executable, "-m", "datasette"]
-SHOWN = {"nginx.conf": "nginx", "Dockerfile": "dockerfile", "spack-catalog.service": "ini"}
+SHOWN = {
+    "nginx.conf": "nginx",
+    "Dockerfile": "dockerfile",
+    "spack-catalog.service": "ini",
+    "spack-catalog-update.service": "systemd",
+    "spack-catalog-update.timer": "timer",
+    "publish.yml": "yaml",
+}
 DOCKERFILE = (CHECKOUT / "deploy" / "Dockerfile").read_text()
 
 

@@ -8,7 +8,7 @@ import click
 
 from etl.catalog.check import check_catalog, check_pages, count_incomplete
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, progress_option
+from etl.commands.options import progress_option, readable_catalog_option
 from etl.errors import CatalogError
 from etl.progress import Progress, silently
 from etl.text import counted, printable
@@ -16,7 +16,7 @@ from etl.text import counted, printable
 
 @click.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@catalog_option
+@readable_catalog_option
 @progress_option
 def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
     """Check the catalog: integrity, foreign keys and counts.

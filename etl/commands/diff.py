@@ -14,7 +14,7 @@ import click
 
 from etl.catalog.asking import Listed
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, the_tag
+from etl.commands.options import readable_catalog_option, the_tag
 from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
 from etl.compare.rebuilt import as_json, compare_specs, rebuilt
@@ -52,7 +52,7 @@ _CHANGES = {
 @click.command()
 @click.argument("old", metavar="TAG_A")
 @click.argument("new", metavar="TAG_B")
-@catalog_option
+@readable_catalog_option
 @click.option("--stack", metavar="STACK", help="Compare what this stack has.")
 @click.option("--package", metavar="PACKAGE", help="Compare this package only.")
 @click.option("--why", is_flag=True, help="Say why binaries were rebuilt.")

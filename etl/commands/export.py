@@ -8,7 +8,7 @@ import click
 
 from etl.catalog.pages import PageWriter, export_pages
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, progress_option
+from etl.commands.options import progress_option, readable_catalog_option
 from etl.progress import Progress, silently
 from etl.text import printable
 
@@ -20,7 +20,7 @@ def export() -> None:
 
 @export.command("pages")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
-@catalog_option
+@readable_catalog_option
 @progress_option
 def pages(folder: Path, catalog: Path, progress: bool) -> None:
     """Write cache.spack.io's pages, byte for byte, to FOLDER/_cache/TAG/PACKAGE/specs.md."""
@@ -33,7 +33,7 @@ def pages(folder: Path, catalog: Path, progress: bool) -> None:
 
 @export.command("parquet")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER")
-@catalog_option
+@readable_catalog_option
 @progress_option
 def parquet(folder: Path, catalog: Path, progress: bool) -> None:
     """Write Parquet files for DuckDB, Spark and the like; see docs/engines.md.

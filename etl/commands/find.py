@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, the_tag
+from etl.commands.options import readable_catalog_option, the_tag
 from etl.hosts.host import Host
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.dialects import DIALECTS, Dialect, statement_for
@@ -37,7 +37,7 @@ _ALL = 1_000_000
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@catalog_option
+@readable_catalog_option
 @click.option(
     "--tag",
     metavar="TAG",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, the_tag
+from etl.commands.options import readable_catalog_option, the_tag
 from etl.compare.impact import Impact, Part
 from etl.compare.impact import impact as impact_of
 from etl.query.find import Finder, Scope
@@ -23,7 +23,7 @@ _SHOWN = 20
 
 @click.command()
 @click.argument("spec", metavar="SPEC")
-@catalog_option
+@readable_catalog_option
 @click.option(
     "--tag",
     metavar="TAG",

@@ -27,6 +27,46 @@ def catalog_option(command: F) -> F:
     )(command)
 
 
+def readable_catalog_option(command: F) -> F:
+    """``--catalog FILE_OR_ADDRESS`` and ``--offline``, for commands that only read the catalog."""
+    command = click.option(
+        "--offline",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_note_offline,
+        help="Take the copy of a catalog at an address as it is.",
+    )(command)
+    return click.option(
+        "--catalog",
+        default="catalog.db",
+        show_default=True,
+        metavar="FILE",
+        callback=_located,
+        help="The catalog, or its address: it is fetched once, and asked about once an hour.",
+    )(command)
+
+
+_OFFLINE = "offline"
+
+
+def _note_offline(context: click.Context, option: click.Parameter, offline: bool) -> None:
+    context.meta[_OFFLINE] = offline
+
+
+def _located(context: click.Context, option: click.Parameter, name: str) -> Path:
+    """The catalog as a file; one at an address is fetched first."""
+    if "://" not in name:
+        return Path(name)
+    # What speaks HTTP takes longer to load than most queries take.
+    from etl.sources.download.catalogs import catalog_at
+
+    def tell(message: str) -> None:
+        click.echo(f"{printable(name)}: {message}", err=True)
+
+    return catalog_at(name, offline=context.meta.get(_OFFLINE, False), tell=tell)
+
+
 def selection_options(command: F) -> F:
     """``--tag``, ``--stack`` and ``--package``: which part of the sources is read."""
     for option, what in (("--package", "package"), ("--stack", "stack"), ("--tag", "tag")):

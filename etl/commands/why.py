@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
-from etl.commands.options import catalog_option, the_tag
+from etl.commands.options import readable_catalog_option, the_tag
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.find import ALL, COLUMNS, Finder, Scope
 from etl.query.reuse import Reuse
@@ -20,7 +20,7 @@ _SHOWN = 100
 
 @click.command()
 @click.argument("spec", metavar="SPEC_OR_HASH")
-@catalog_option
+@readable_catalog_option
 @click.option(
     "--host",
     "host_name",
