@@ -65,6 +65,24 @@ _STACKS_OF_SPECS = """
     )
     GROUP BY stack_id
 """
+_CACHES_OF_SPECS = """
+    SELECT cache_id AS value, count(*) AS count
+    FROM (
+        SELECT DISTINCT found.id, tags.cache_id
+        FROM ({rows}) AS found
+        CROSS JOIN binaries ON binaries.spec_id = found.id
+        CROSS JOIN tags ON tags.id = binaries.tag_id
+        WHERE tags.cache_id IS NOT NULL
+    )
+    GROUP BY cache_id
+"""
+_CACHES_OF_BINARIES = """
+    SELECT tags.cache_id AS value, sum(by_tag.in_tag) AS count
+    FROM (SELECT tag_id, count(*) AS in_tag FROM ({rows}) GROUP BY +tag_id) AS by_tag
+    CROSS JOIN tags ON tags.id = by_tag.tag_id
+    WHERE tags.cache_id IS NOT NULL
+    GROUP BY tags.cache_id
+"""
 _STACKS_OF_BINARIES = """
     SELECT stack_set_members.stack_id AS value, sum(sets.in_set) AS count
     FROM (
@@ -104,6 +122,13 @@ KINDS = {
             "_stack",
             _names("stacks"),
             {"specs": _STACKS_OF_SPECS, "binaries": _STACKS_OF_BINARIES},
+        ),
+        FacetKind(
+            "cache",
+            "cache_id",
+            "_cache",
+            _names("caches"),
+            {"specs": _CACHES_OF_SPECS, "binaries": _CACHES_OF_BINARIES},
         ),
         FacetKind(
             "variant",

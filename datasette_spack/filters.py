@@ -35,6 +35,9 @@ _MAX_FILTERS = 20
 """So many filters by name one address may have."""
 
 _ID_OF = "(SELECT id FROM {table} WHERE name = :{key})"
+_TAGS_OF_CACHE = """
+    SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = :{key})
+"""
 _STACK_SETS = """
     SELECT stack_set_id FROM stack_set_members
     WHERE stack_id = (SELECT id FROM stacks WHERE name = :{key})
@@ -63,10 +66,17 @@ _IN_BOTH_TABLES = {
 }
 _IN_BINARIES = {
     "_tag": f"tag_id = {_ID_OF.format(table='tags', key='{key}')}",
+    "_cache": f"tag_id IN ({_TAGS_OF_CACHE})",
     "_stack": f"stack_set_id IN ({_STACK_SETS})",
 }
 _JOINS = {"specs": ("id", "binaries", "spec_id"), "binaries": ("spec_id", "specs", "id")}
-_DESCRIPTIONS = {"_stack": "in stack", "_tag": "in tag", "_variant": "with", "_runs_on": "runs on"}
+_DESCRIPTIONS = {
+    "_cache": "in cache",
+    "_stack": "in stack",
+    "_tag": "in tag",
+    "_variant": "with",
+    "_runs_on": "runs on",
+}
 
 NAMES = frozenset({*_IN_BOTH_TABLES, *_IN_BINARIES, "_variant"})
 """The arguments that are filters by name."""

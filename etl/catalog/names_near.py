@@ -10,6 +10,7 @@ from etl.text import printable
 
 _TABLES = {
     "tag": "tags",
+    "cache": "caches",
     "stack": "stacks",
     "package": "packages",
     "compiler": "compilers",
@@ -22,7 +23,8 @@ _LONGEST = 100  # looking for names like a longer one takes long, and finds none
 def check_name(db: sqlite3.Connection, kind: str, name: str | None) -> None:
     """Make sure that what is asked for is there; None asks for nothing.
 
-    ``kind`` is ``tag``, ``stack``, ``package``, ``compiler``, ``target`` or ``operating system``.
+    ``kind`` is ``tag``, ``cache``, ``stack``, ``package``, ``compiler``, ``target`` or
+    ``operating system``.
 
     Raises:
         UsageError: the catalog has nothing of this kind and name; it names up to three like it.

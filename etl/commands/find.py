@@ -44,6 +44,7 @@ _ALL = 1_000_000
     help="Look in this tag, in newest, newest-release, or any. [default: the newest that has it]",
 )
 @click.option("--stack", metavar="STACK", help="Look in this stack only.")
+@click.option("--cache", metavar="NAME", help="Look in this named cache only.")
 @click.option(
     "--runs-on",
     metavar="CPU",
@@ -71,6 +72,7 @@ def find(
     catalog: Path,
     tag: str | None,
     stack: str | None,
+    cache: str | None,
     runs_on: str | None,
     host_name: str | None,
     reusable: bool,
@@ -99,7 +101,9 @@ def find(
         finder = Finder(db)
         tag = the_tag(db, tag) if tag else None
         reuse = Reuse(db, host) if host else None
-        scope = _scope(tag, stack, runs_on)
+        if cache and tag not in (None, ANY_TAG) and ":" not in str(tag):
+            tag = f"{cache}:{tag}"
+        scope = replace(_scope(tag, stack, runs_on), cache=cache)
         if reuse and reusable:
             scope = replace(scope, taken=reuse.condition())
         if tag is None:

@@ -135,8 +135,11 @@ class Finder:
     def newest_tag(self, queries: Sequence[SpecQuery], scope: Scope) -> str | None:
         """The newest tag that has a binary for any of the queries; None if none has."""
         # Most often it is the newest of all, and looking there first costs little.
-        newest = "SELECT name FROM tags WHERE binaries > 0 ORDER BY id DESC LIMIT 1"
-        for (tag,) in self._db.execute(newest).fetchall():
+        newest = (
+            "SELECT name FROM tags WHERE binaries > 0 AND (:cache IS NULL OR cache_id ="
+            " (SELECT id FROM caches WHERE name = :cache)) ORDER BY id DESC LIMIT 1"
+        )
+        for (tag,) in self._db.execute(newest, {"cache": scope.cache}).fetchall():
             with suppress(UnanswerableError):  # about this tag; an older one may tell more
                 if self.count(queries, replace(scope, tag=tag), 1):
                     return str(tag)

@@ -6,11 +6,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from etl.query.found import Row
 
 _MIRRORS = """
-    SELECT stacks.name, mirrors.url, mirrors.view FROM mirrors
+    SELECT stacks.name, mirrors.url, mirrors.view, mirrors.layout, mirrors.signed, mirrors.keys
+    FROM mirrors
     JOIN tags ON tags.id = mirrors.tag_id
     JOIN stacks ON stacks.id = mirrors.stack_id
     WHERE mirrors.url IS NOT NULL AND mirrors.gone_since IS NULL AND tags.name = ?
@@ -91,34 +93,54 @@ def install_commands(
         tag, stacks = row["tag"], row["stacks"].split()
         if tag not in addresses:
             found = db.execute(_MIRRORS, (tag,)).fetchall()
-            told = {stack: _Address(url, view) for stack, url, view in found}
+            told = {stack: _Address(*rest) for stack, *rest in found}
             addresses[tag] = told or _public(db, tag)
         known = [stack for stack in sorted(stacks, key=_root_first) if stack in addresses[tag]]
         if known:
-            name = tag if known[0] == _ROOT else f"{tag}-{known[0]}"
-            mirrors[name] = addresses[tag][known[0]]
+            # A colon in the name of a mirror would be a separator to Spack.
+            name = (tag if known[0] == _ROOT else f"{tag}-{known[0]}").replace(":", "-")
+            address = mirrors[name] = addresses[tag][known[0]]
+            unchecked = "--no-check-signature " if address.is_unsigned_for_old_spack else ""
         else:
+            unchecked = ""
             installs.append(f"# no address is known of a build cache of {tag} that has this:")
         if labelled:
             version = f"{row['package']}@{row['version']}"
             installs.append(f"# {version} for {machine_of(row)}, {row['compiler']}")
-        installs.append(f"spack install --cache-only {row['package']}/{row['hash']}")
+        installs.append(f"spack install --cache-only {unchecked}{row['package']}/{row['hash']}")
     if any(address.view for address in mirrors.values()):
         yield "# a view of a build cache needs Spack 1.2 or newer"
     for name, address in mirrors.items():
-        view = f"--name {address.view} " if address.view else ""
-        yield f"spack mirror add {view}{name} {address.url}"
-    if mirrors:
+        view = f"--name {quote(address.view)} " if address.view else ""
+        unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
+        yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
+    signed = [it for it in mirrors.values() if not it.is_unsigned]
+    if any(it.keys != 0 for it in signed):
         yield "spack buildcache keys --install --trust"
+    elif signed:
+        yield "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
     yield from installs
 
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """Where a build cache is, and which view of it is meant, if not all of it."""
+    """Where a build cache is, which view of it is meant, if not all of it, and what it needs."""
 
     url: str
     view: str | None = None
+    layout: str | None = None
+    signed: int | None = None
+    keys: int | None = None
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether it is known that Spack would refuse its binaries as unsigned."""
+        return self.signed == 0
+
+    @property
+    def is_unsigned_for_old_spack(self) -> bool:
+        """Whether it may be read by a Spack before 0.22, to which no mirror is unsigned."""
+        return self.is_unsigned and self.layout == "v2"
 
 
 def _public(db: sqlite3.Connection, tag: str) -> dict[str, _Address]:

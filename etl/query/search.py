@@ -25,8 +25,8 @@ class Scope:
 
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
-    listed with; ``also_in`` is a second stack; ``taken`` is the condition that a host
-    can take a binary (:meth:`etl.query.reuse.Reuse.condition`); ``present`` the
+    listed with; ``also_in`` is a second stack; ``cache`` is a named one;
+    ``taken`` is the condition that a host can take a binary (:meth:`etl.query.reuse.Reuse.condition`); ``present`` the
     condition that leaves out binaries that are gone from their build cache.
     """
 
@@ -41,6 +41,7 @@ class Scope:
     also_in: str | None = None
     taken: str | None = None
     present: str | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ class Search:
             ("target", scope.target),
             ("package", scope.package),
             ("stack", scope.also_in),
+            ("cache", scope.cache),
         ):
             check_name(self._db, kind, name)
 
@@ -235,6 +237,14 @@ def _sets_with(stack: str, add: Callable[[str, str], str]) -> str:
     )
 
 
+def _tags_of(cache: str, add: Callable[[str, str], str]) -> str:
+    """The tags of a cache, as SQL."""
+    return (
+        "(SELECT id FROM tags WHERE cache_id ="
+        f" (SELECT id FROM caches WHERE name = {add('cache', cache)}))"
+    )
+
+
 def _joined(
     start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
 ) -> Rows:
@@ -252,6 +262,8 @@ def _joined(
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
     if scope and scope.present:
         conditions.append(scope.present)
+    if scope and scope.cache:
+        conditions.append(f"binaries.tag_id IN {_tags_of(scope.cache, add)}")
     if scope and scope.taken:
         conditions.append(scope.taken)
     if scope and scope.package:
@@ -268,8 +280,10 @@ def _joined(
         conditions.append(f"binaries.version_id IN ({versions})")
     if scope and not scope.tag:
         newest = "specs.last_tag_id"
-        if sets:
+        if sets or scope.cache:
             inside = "".join(f" AND same.stack_set_id IN {it}" for it in sets)
+            if scope.cache:
+                inside += f" AND same.tag_id IN {_tags_of(scope.cache, add)}"
             inside += " AND same.gone_since IS NULL" if scope.present else ""
             newest = (
                 "(SELECT max(same.tag_id) FROM binaries AS same"

@@ -19,6 +19,18 @@ _CACHE_COUNTS = """
         -- One unsigned build cache in it is what who installs has to know.
         signed = (SELECT min(signed) FROM mirrors WHERE cache_id = caches.id)
 """
+_FACETS = (
+    """
+    INSERT INTO facet_counts (table_name, facet, value, count)
+    SELECT 'binaries', 'cache_id', id, binaries FROM caches WHERE binaries > 0 ORDER BY 4 DESC, 3
+    """,
+    """
+    INSERT INTO facet_counts (table_name, facet, value, count)
+    SELECT 'specs', 'cache_id', tags.cache_id, count(DISTINCT binaries.spec_id)
+    FROM tags CROSS JOIN binaries ON binaries.tag_id = tags.id
+    WHERE tags.cache_id IS NOT NULL GROUP BY tags.cache_id ORDER BY 4 DESC, 3
+    """,
+)
 
 
 def write_caches(db: sqlite3.Connection, intake: Intake, names: Names) -> None:
@@ -33,6 +45,8 @@ def write_caches(db: sqlite3.Connection, intake: Intake, names: Names) -> None:
         ),
     )
     db.execute(_CACHE_COUNTS)
+    for statement in _FACETS:
+        db.execute(statement)
 
 
 def write_mirrors(db: sqlite3.Connection, intake: Intake, names: Names) -> None:

@@ -106,3 +106,41 @@ def test_what_one_cache_has_and_another_lacks(tmp_path: Path, real_data: Path) -
     ).fetchall()
     assert added == {name for (name,) in packages}
     assert difference["removed_packages"] == []
+
+
+@pytest.mark.parametrize("cache", ["public", "site"])
+def test_what_one_cache_has_is_found_there(tmp_path: Path, real_data: Path, cache: str) -> None:
+    catalog = _two(tmp_path, real_data / "views")
+    told = json.loads((real_data / "views" / "expected.json").read_text())
+    views = told["views-only"]["mirrors"]["."]
+    expected = set(views["small"]["in_buildcache"])
+    if cache == "site":
+        expected |= set(views["py"]["in_buildcache"])
+    for tag in ([], ["--tag", "v2026.10"], ["--tag", f"{cache}:v2026.10"], ["--tag", "any"]):
+        answer = CliRunner().invoke(
+            main,
+            ["find", "*", "--cache", cache, *tag, "--format", "hashes", "--catalog", str(catalog)],
+        )
+        assert answer.exit_code == 0, answer.output
+        assert {line.removeprefix("/") for line in answer.output.split()} == expected
+
+
+def test_a_cache_that_is_not_there(tmp_path: Path, real_data: Path) -> None:
+    catalog = _two(tmp_path, real_data / "views")
+    answer = CliRunner().invoke(main, ["find", "*", "--cache", "sight", "--catalog", str(catalog)])
+    assert answer.exit_code == 2
+    assert "no cache sight in this catalog; did you mean site?" in answer.output
+
+
+def test_the_commands_for_an_unsigned_view(tmp_path: Path, real_data: Path) -> None:
+    catalog = _two(tmp_path, real_data / "views")
+    answer = CliRunner().invoke(
+        main,
+        ["find", "python", "--cache", "site", "--format", "install", "--catalog", str(catalog)],
+    )
+    lines = answer.output.splitlines()
+    assert (
+        "spack mirror add --unsigned --name py site-v2026.10-py"
+        f" file://{tmp_path}/site/v2026.10" in lines
+    )
+    assert "spack buildcache keys --install --trust" not in lines
