@@ -26,8 +26,9 @@ class Scope:
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
     listed with; ``also_in`` is a second stack; ``cache`` is a named one;
-    ``taken`` is the condition that a host can take a binary (:meth:`etl.query.reuse.Reuse.condition`); ``present`` the
-    condition that leaves out binaries that are gone from their build cache.
+    ``taken`` is the condition that a host can take a binary
+    (:meth:`etl.query.reuse.Reuse.condition`); ``present`` the condition that leaves out
+    binaries that are gone from their build cache.
     """
 
     tag: str | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 from etl.errors import SourceError
 from etl.records import Record, Source
 from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
+from etl.sources.build_caches.registry import read_registry
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
 from etl.sources.pages import holds_page, read_pages
@@ -33,7 +34,9 @@ def read_source(
         SourceError: there is nothing at ``name``, or nothing that can be read.
         UsageError: ``selection`` has to name a tag or a stack, and does not.
     """
-    if is_address(name):
+    if name.startswith(("oci://", "oci+http://", "oci+https://")):
+        yield from read_registry(name, fetcher=fetcher, selection=selection)
+    elif is_address(name):
         yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes)
     elif not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one
         raise SourceError(printable(name), "there is no such file or folder")

@@ -159,7 +159,7 @@ class IndexReader:
             folder="" if isinstance(self._store, WebStore) else index.mirror,
             layout=index.layout,
             published=located.published,
-            signed=signed,
+            signed=False if index.layout == "oci" else signed,
             keys=has_keys(self._store, index) if self._asks else None,
             sha256=checksum,
         )

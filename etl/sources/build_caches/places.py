@@ -8,7 +8,7 @@ from typing import Literal
 
 from etl.errors import SourceError
 
-Layout = Literal["v3", "v2", "bare"]
+Layout = Literal["v3", "v2", "oci", "bare"]
 
 MANIFEST_FOLDER = "v3/manifests/index"
 MANIFEST_NAME = "index.manifest.json"

@@ -42,7 +42,7 @@ def has_keys(store: Store, index: Index) -> bool | None:
     """Whether a mirror publishes keys."""
     place = KEY_INDEXES.get(index.layout)
     if place is None:
-        return None
+        return False if index.layout == "oci" else None
     try:
         store.locate(join(index.mirror, place), limit=MAX_MANIFEST_BYTES)
     except MissingError:

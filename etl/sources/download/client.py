@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -49,12 +49,30 @@ class WebClient:
     ) -> None:
         self._progress = progress
         self._lock = threading.Lock()
+        self._headers: dict[str, dict[str, str]] = {}
         self._client = httpx.Client(
             timeout=TIMEOUT,
             verify=verify,
             limits=httpx.Limits(max_connections=at_once),
             headers={"User-Agent": "spack-catalog", "Accept-Encoding": "gzip"},
         )
+
+    def add_headers(self, prefix: str, headers: Mapping[str, str]) -> None:
+        """Send these headers with each request below an address, and nowhere else."""
+        self._headers[prefix] = dict(headers)
+
+    def challenge(self, url: str, headers: Mapping[str, str]) -> tuple[int, str]:
+        """The status of an address, and how its server wants to be asked (``WWW-Authenticate``).
+
+        Raises:
+            SourceError, PassingError: there is no answer.
+        """
+        place = public_address(url)
+        with (
+            _web_errors(place),
+            self._client.stream("GET", url, headers=dict(headers)) as response,
+        ):
+            return response.status_code, response.headers.get("WWW-Authenticate", "")
 
     def close(self) -> None:
         """Close all connections."""
@@ -65,9 +83,10 @@ class WebClient:
         """The answer to a request, after any redirects: a success, or ``304 Not Modified``."""
         place = public_address(url)
         target = url
-        try:
+        with _web_errors(place):
             for _ in range(MAX_REDIRECTS + 1):
-                with self._client.stream(method, target, headers=headers) as response:
+                sent = {**self._headers_at(target), **headers}
+                with self._client.stream(method, target, headers=sent) as response:
                     if response.status_code in _REDIRECTS:
                         target = _redirect(response, place)
                         continue
@@ -76,17 +95,10 @@ class WebClient:
                     yield response
                     return
             raise SourceError(place, f"is redirected more than {MAX_REDIRECTS} times")
-        except httpx.TimeoutException:
-            raise PassingError("no answer in time") from None
-        except httpx.UnsupportedProtocol:
-            raise SourceError(place, "not an http or https address") from None
-        except httpx.InvalidURL as error:
-            raise SourceError(place, f"not an address: {error}") from None
-        except httpx.TransportError as error:
-            tls = _tls_error(error)
-            if tls is not None:
-                raise SourceError(place, f"no secure connection (TLS): {tls}") from None
-            raise PassingError(_broken(error)) from None
+
+    def _headers_at(self, url: str) -> dict[str, str]:
+        found = (it for prefix, it in self._headers.items() if url.startswith(prefix))
+        return next(found, {})
 
     def blocks(self, response: httpx.Response, place: str, limit: int) -> Iterator[bytes]:
         """The content of an answer, as it comes."""
@@ -113,6 +125,24 @@ class WebClient:
         if self._progress:
             with self._lock:
                 self._progress(came, announced)
+
+
+@contextmanager
+def _web_errors(place: str) -> Iterator[None]:
+    """What can go wrong on the web, as errors of ours."""
+    try:
+        yield
+    except httpx.TimeoutException:
+        raise PassingError("no answer in time") from None
+    except httpx.UnsupportedProtocol:
+        raise SourceError(place, "not an http or https address") from None
+    except httpx.InvalidURL as error:
+        raise SourceError(place, f"not an address: {error}") from None
+    except httpx.TransportError as error:
+        tls = _tls_error(error)
+        if tls is not None:
+            raise SourceError(place, f"no secure connection (TLS): {tls}") from None
+        raise PassingError(_broken(error)) from None
 
 
 def _check_status(response: httpx.Response, place: str, *, conditional: bool) -> None:

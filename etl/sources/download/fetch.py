@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -118,6 +118,18 @@ class Fetcher:
         if not length.isdecimal() or len(length) > 18:
             raise MissingError(public_address(url), "the server does not say its size")
         return int(length)
+
+    def add_headers(self, prefix: str, headers: Mapping[str, str]) -> None:
+        """Send these headers with each request below an address, and nowhere else."""
+        self._client.add_headers(prefix, headers)
+
+    def challenge(self, url: str, headers: Mapping[str, str]) -> tuple[int, str]:
+        """The status of an address, and how its server wants to be asked.
+
+        Raises:
+            SourceError: the server cannot be asked.
+        """
+        return self._retry(url, lambda: self._client.challenge(url, headers))
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The results of a function that fetches, in order, while others are under way."""

@@ -1,0 +1,186 @@
+"""Build caches in a container registry as a source: ``oci://registry/name``.
+
+Spack keeps the index as the only layer of the image ``index.spack``, and each spec as the
+configuration of an image of its own, ``<package>-<version>-<hash>.spack``;
+``_oci_update_index`` and ``_oci_put_manifest`` of Spack 1.1.0.  Such caches have no views,
+and are never signed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from etl.errors import SourceError
+from etl.records import Mirror, Problem, Record, Source
+from etl.sources.build_caches.database import read_database
+from etl.sources.build_caches.indexes import IndexReader
+from etl.sources.build_caches.layouts import chosen, name_lone
+from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES
+from etl.sources.build_caches.places import Index
+from etl.sources.decode import decode_json
+from etl.sources.download.client import MissingError
+from etl.sources.download.fetch import Fetcher
+from etl.sources.download.registry import log_in
+from etl.sources.files import is_checksum
+from etl.sources.selection import EVERYTHING, Selection
+from etl.sources.stores import WebStore
+
+INDEX_TAG = "index.spack"
+_SPEC_TAG = re.compile(r"[\w.-]{1,120}-[a-z2-7]{32}\.spack", re.ASCII)
+_MAX_TAGS = 20_000
+"""So many specs of a cache without an index are read one by one; more are refused."""
+_MAX_TAG_LIST_BYTES = 1 << 26
+_ADDRESS = re.compile(
+    r"oci(\+https?)?://([\w.-]+(?::[0-9]{1,5})?)/([a-z0-9][a-z0-9._/-]{0,250})", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A repository of a registry: ``address`` as Spack takes it, ``base`` where it is asked."""
+
+    address: str
+    base: str
+
+    def manifest(self, tag: str) -> str:
+        """Where the manifest of an image is."""
+        return f"{self.base}manifests/{quote(tag)}"
+
+    def blob(self, checksum: str) -> str:
+        """Where the blob with this SHA-256 is."""
+        return f"{self.base}blobs/sha256:{checksum}"
+
+
+def read_address(address: str) -> Image:
+    """The repository that an address names; ``oci+http://`` is one without TLS.
+
+    Raises:
+        SourceError: it names none.
+    """
+    found = _ADDRESS.fullmatch(address.rstrip("/"))
+    if found is None or ".." in found[3] or "//" in found[3]:
+        raise SourceError(address[:200], "not as in oci://registry/name")
+    scheme = "http" if found[1] == "+http" else "https"
+    return Image(address.rstrip("/"), f"{scheme}://{found[2]}/v2/{found[3]}/")
+
+
+def read_registry(
+    address: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING
+) -> Iterator[Record]:
+    """Read the build cache at ``oci://registry/name``.
+
+    Raises:
+        SourceError: there is nothing that could be read.
+    """
+    image = read_address(address)
+    if selection.views:
+        raise SourceError(image.address, "build caches in a registry have no views")
+    place = image.manifest(INDEX_TAG)
+    log_in(fetcher, place, image.base)
+    store = WebStore(fetcher)
+    try:
+        data = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
+    except MissingError:
+        yield from _without_index(image, store, selection)
+        return
+    checksum = _digest_of(_part(data, place, "layers"), place)
+    index = Index(image.blob(checksum), image.address, "oci", checksum=checksum, url=image.address)
+    (named,) = name_lone([index], selection, image.address)
+    yield from IndexReader(store, selection, None).read(
+        chosen([named], selection, ()), image.address
+    )
+
+
+def _without_index(image: Image, store: WebStore, selection: Selection) -> Iterator[Record]:
+    """A cache of which nobody has made an index: each spec is asked for."""
+    fetcher = store.fetcher
+    names = _spec_tags(fetcher, image)
+    if not names:
+        raise SourceError(image.address, "no build cache there: no image is called index.spack")
+    index = Index(image.base, image.address, "oci", url=image.address)
+    (named,) = name_lone([index], selection, image.address)
+    yield Source("build cache", image.address, parts=1)
+    installs: dict[str, dict[str, object]] = {}
+
+    def config(name: str) -> dict[str, object] | SourceError:
+        place = image.manifest(name)
+        try:
+            manifest = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
+            checksum = _digest_of(_part(manifest, place, "config"), place)
+            path = fetcher.download(image.blob(checksum), checksum=checksum)
+            value = decode_json(path.read_bytes(), place)
+        except SourceError as error:
+            return error
+        return value if isinstance(value, dict) else SourceError(place, "not the spec of an image")
+
+    for name, found in zip(names, fetcher.map(config, names), strict=True):
+        if isinstance(found, SourceError):
+            yield Problem(found.place, "refused", found.message)
+            continue
+        spec = found.get("spec")
+        nodes = spec.get("nodes") if isinstance(spec, dict) else None
+        if not isinstance(nodes, list):
+            yield Problem(image.manifest(name), "refused", "the image has no spec in it")
+            continue
+        own = name.removesuffix(".spack")[-32:]
+        for node in nodes:
+            hash_ = str(node.get("hash")) if isinstance(node, dict) else ""
+            before = installs.get(hash_, {})
+            there = hash_ == own or bool(before.get("in_buildcache"))
+            installs[hash_] = {"spec": node, "in_buildcache": there}
+    text = json.dumps({"database": {"version": "8", "installs": installs}}, sort_keys=True)
+    database = read_database(text.encode(), image.address, selection.packages)
+    yield from database.problems
+    yield Mirror(
+        image.address,
+        named.tag,
+        named.stack,
+        image.address,
+        database.specs,
+        database.available,
+        layout="oci",
+        signed=False,
+        keys=False,
+    )
+
+
+def _spec_tags(fetcher: Fetcher, image: Image) -> list[str]:
+    """The names of the images that are specs.
+
+    Raises:
+        SourceError: they cannot be listed, or are too many.
+    """
+    place = f"{image.base}tags/list?n={_MAX_TAGS + 2}"
+    try:
+        data = fetcher.download(place, limit=_MAX_TAG_LIST_BYTES).read_bytes()
+    except MissingError:
+        return []
+    value = decode_json(data, image.address)
+    tags = value.get("tags") if isinstance(value, dict) else None
+    if not isinstance(tags, list):
+        return []
+    names = sorted(it for it in tags if isinstance(it, str) and _SPEC_TAG.fullmatch(it))
+    if len(names) > _MAX_TAGS:
+        raise SourceError(
+            image.address,
+            f"has no index, and more than {_MAX_TAGS:,} specs;"
+            " make one with spack buildcache update-index",
+        )
+    return names
+
+
+def _part(manifest: bytes, place: str, name: str) -> object:
+    value = decode_json(manifest, place)
+    part = value.get(name) if isinstance(value, dict) else None
+    return part[0] if isinstance(part, list) and part else part
+
+
+def _digest_of(part: object, place: str) -> str:
+    digest = part.get("digest") if isinstance(part, dict) else None
+    if not isinstance(digest, str) or not is_checksum(digest.removeprefix("sha256:")):
+        raise SourceError(place, "JSON, but not the manifest of an image")
+    return digest.removeprefix("sha256:")
