@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from etl.catalog.asking import Row, ask_one
 from etl.catalog.sql_text import inline
 
-# Externals are part of the system and have no binary.
+# Externals are part of the system and have no binary.  They are left out of the sums, not of the
+# rows: for a condition on all rows SQLite would first make a filter of the whole table.
 _CLOSURE = """\
 WITH RECURSIVE needed(id) AS (
     SELECT id FROM specs WHERE hash = :hash_1
@@ -16,9 +17,10 @@ WITH RECURSIVE needed(id) AS (
     SELECT dependencies.child_id FROM needed
     JOIN dependencies ON dependencies.parent_id = needed.id AND dependencies.linked = 1
 )
-SELECT count(*) AS needed, count(specs.size) AS sized, sum(specs.size) AS size
-FROM needed CROSS JOIN specs ON specs.id = needed.id
-WHERE specs.external IS NULL"""
+SELECT count(*) FILTER (WHERE specs.external IS NULL) AS needed,
+    count(specs.size) FILTER (WHERE specs.external IS NULL) AS sized,
+    sum(specs.size) FILTER (WHERE specs.external IS NULL) AS size
+FROM needed CROSS JOIN specs ON specs.id = needed.id"""
 
 
 @dataclass(frozen=True, slots=True)
