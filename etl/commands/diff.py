@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import click
 
 from etl.catalog.asking import Listed
-from etl.catalog.reader import open_catalog
+from etl.catalog.names_near import check_name
+from etl.catalog.reader import READABLE, open_catalog
 from etl.commands.options import readable_catalog_option, the_tag
 from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
+from etl.compare.moments import Moment, read_moment, side_by_side
 from etl.compare.rebuilt import as_json, compare_specs, rebuilt
 from etl.text import printable
 
@@ -68,7 +71,8 @@ def diff(
 ) -> None:
     """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
 
-    A tag may be newest or newest-release.
+    A tag may be newest or newest-release; FILE:TAG is a tag of another catalog, as in
+    last-week.db:develop, as it was when that was built.
 
     Packages added and removed, newest versions that went up or down, versions, rebuilt binaries
     (same package, version, compiler, os, target and variants; another hash in place of the old),
@@ -80,24 +84,55 @@ def diff(
     Exit codes: 0 whether there are differences or not; 2 a tag, stack or package is not known;
     3 there is no catalog.
     """
-    if old.startswith("/") and new.startswith("/"):
+    moments = _moments(old, new, catalog)
+    if moments is None and old.startswith("/") and new.startswith("/"):
         with open_catalog(catalog) as db:
             differences = compare_specs(db, old, new)
         click.echo(specs_in_words(differences, old, new, form))
         return
+    with ExitStack() as both:
+        if moments is not None:
+            catalog, old, new = both.enter_context(side_by_side(*moments))
+        click.echo(_compared(catalog, old, new, stack, package, why, form))
+
+
+def _moments(old: str, new: str, catalog: Path) -> tuple[Moment, Moment] | None:
+    """What to compare where a side is ``FILE:TAG``; the other is then of ``catalog``, or so too."""
+    told = [read_moment(it) for it in (old, new)]
+    if told == [None, None]:
+        return None
+    before, after = (it or Moment(catalog, text) for it, text in zip(told, (old, new), strict=True))
+    return _checked(before), _checked(after)
+
+
+def _checked(moment: Moment) -> Moment:
+    with open_catalog(moment.catalog, READABLE) as db:
+        tag = the_tag(db, moment.tag)
+        check_name(db, "tag", tag)
+    return Moment(moment.catalog, tag)
+
+
+def _compared(
+    catalog: Path,
+    old: str,
+    new: str,
+    stack: str | None,
+    package: str | None,
+    why: bool,
+    form: str,
+) -> str:
     if why:
         with open_catalog(catalog) as db:
             old, new = the_tag(db, old), the_tag(db, new)
             causes = rebuilt(db, old, new, stack)
             whole = compare(db, old, new, stack=stack, package=package, limit=_ALL)
         told = {**_values(whole), **as_json(causes, package)}
-        click.echo(rebuilds_in_words(causes, package, form, told))
-        return
+        return rebuilds_in_words(causes, package, form, told)
     with open_catalog(catalog) as db:
         old, new = the_tag(db, old), the_tag(db, new)
         shown = _SHOWN if form == "text" else _ALL
         found = compare(db, old, new, stack=stack, package=package, limit=shown)
-    click.echo({"text": _text, "json": _json, "csv": _csv}[form](found))
+    return {"text": _text, "json": _json, "csv": _csv}[form](found)
 
 
 def _json(found: Comparison) -> str:
