@@ -20,12 +20,12 @@ _COUNTS = """
         (SELECT ifnull(sum(binaries), 0) FROM tags) AS binaries
 """
 _TAGS = """
-    SELECT name AS tag, kind, date, packages, binaries FROM tags
+    SELECT name AS tag, kind, date, packages, binaries, sized, size FROM tags
     WHERE binaries > 0 ORDER BY position DESC
 """
 _STACKS = """
     SELECT stacks.name AS stack, max(mirrors.tag_id) AS tag_id, mirrors.binaries,
-        tags.name AS tag, count(*) AS tags
+        mirrors.sized, mirrors.size, tags.name AS tag, count(*) AS tags
     FROM mirrors
     CROSS JOIN stacks ON stacks.id = mirrors.stack_id
     CROSS JOIN tags ON tags.id = mirrors.tag_id
@@ -79,7 +79,7 @@ def overview(db: sqlite3.Connection) -> Overview:
 
 
 def tag_history(db: sqlite3.Connection) -> tuple[Row, ...]:
-    """Every tag that has binaries, the newest first: tag, kind, date, packages, binaries."""
+    """Every tag that has binaries, the newest first, with its packages, binaries and size."""
     return ask(db, _TAGS)
 
 

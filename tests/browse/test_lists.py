@@ -61,16 +61,39 @@ def is_true(catalog: Path, found: Listed) -> bool:
     return rows[: len(found.rows)] == list(found.rows) and len(rows) == found.total
 
 
+KNOWN = {"sized": 1, "size": 2_500_000}
+UNKNOWN = {"sized": 0, "size": None}
 TAGS: list[dict[str, Any]] = [
-    {"tag": DEVELOP, "kind": "develop", "date": None, "packages": 1, "binaries": 1},
-    {"tag": SECOND, "kind": "snapshot", "date": "2025-01-12", "packages": 3, "binaries": 8},
-    {"tag": FIRST, "kind": "snapshot", "date": "2025-01-05", "packages": 3, "binaries": 5},
-    {"tag": RELEASE, "kind": "release", "date": "2022-05-28", "packages": 1, "binaries": 1},
+    {"tag": DEVELOP, "kind": "develop", "date": None, "packages": 1, "binaries": 1, **UNKNOWN},
+    {
+        "tag": SECOND,
+        "kind": "snapshot",
+        "date": "2025-01-12",
+        "packages": 3,
+        "binaries": 8,
+        **KNOWN,
+    },
+    {
+        "tag": FIRST,
+        "kind": "snapshot",
+        "date": "2025-01-05",
+        "packages": 3,
+        "binaries": 5,
+        **KNOWN,
+    },
+    {
+        "tag": RELEASE,
+        "kind": "release",
+        "date": "2022-05-28",
+        "packages": 1,
+        "binaries": 1,
+        **UNKNOWN,
+    },
 ]
 STACKS = [
-    {"stack": "e4s", "binaries": 1, "tag": DEVELOP, "tags": 3},
-    {"stack": "hep", "binaries": 2, "tag": SECOND, "tags": 1},
-    {"stack": "root", "binaries": 1, "tag": DEVELOP, "tags": 4},
+    {"stack": "e4s", "binaries": 1, **UNKNOWN, "tag": DEVELOP, "tags": 3},
+    {"stack": "hep", "binaries": 2, **KNOWN, "tag": SECOND, "tags": 1},
+    {"stack": "root", "binaries": 1, **UNKNOWN, "tag": DEVELOP, "tags": 4},
 ]
 
 

@@ -47,6 +47,11 @@ async def test_the_newest_version_in_one_tag(site: Any, sample_catalog: Path) ->
         assert told == f"spack binary, {tag}: cmake {version}"
 
 
+async def test_the_newest_version_in_the_newest_release(site: Any) -> None:
+    asked = await title(site, "/badge/cmake.svg?tag=newest-release")
+    assert asked == await title(site, "/badge/cmake.svg?tag=v2025.07.0")
+
+
 @pytest.mark.parametrize("name", ["gromacs", "glibc", "%3Cscript%3E"])
 async def test_a_package_without_a_binary(site: Any, name: str) -> None:
     assert (await title(site, f"/badge/{name}.svg")).startswith("spack binary: no ")

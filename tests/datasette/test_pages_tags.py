@@ -16,9 +16,9 @@ from tests.small_catalogs import DEVELOP, FIRST, RELEASE, SECOND, history_catalo
 
 SLASH = "releases%2Fv0.18"
 TAGS = [
-    [DEVELOP, "develop", "", "1", "1"],
-    [SECOND, "snapshot", "2025-01-12", "3", "8"],
-    [FIRST, "snapshot", "2025-01-05", "3", "5"],
+    [DEVELOP, "develop", "", "1", "1", ""],
+    [SECOND, "snapshot", "2025-01-12", "3", "8", "2.5 MB of 1"],
+    [FIRST, "snapshot", "2025-01-05", "3", "5", "2.5 MB of 1"],
     [RELEASE, "release", "2022-05-28", "1", "1"],
 ]
 
@@ -105,9 +105,9 @@ async def test_tags(history: Any) -> None:
 async def test_stacks(history: Any) -> None:
     table = (await get(history, "/stacks")).one("table")
     assert table.rows[1:] == [
-        ["e4s", DEVELOP, "1", "3"],
-        ["hep", SECOND, "2", "1"],
-        ["root", DEVELOP, "1", "4"],
+        ["e4s", DEVELOP, "1", "", "3"],
+        ["hep", SECOND, "2", "2.5 MB of 1", "1"],
+        ["root", DEVELOP, "1", "", "4"],
     ]
     assert (table.links["e4s"], table.links[SECOND]) == ("/stack/e4s", f"/tag/{SECOND}")
 
