@@ -219,10 +219,10 @@ class _Feed:
             path = self._site.package(package, tag=it.tag, version=it.version)
         else:
             key = (it.kind, package, it.tag)
-            title = f"{package} is {it.kind}"
+            title = f"{package} was removed" if it.kind == "gone" else f"{package} is {it.kind}"
             path = self._site.tag(it.tag)
             text = (
-                f"{it.tag} has no binaries of {package} any more."
+                f"{it.tag} no longer has binaries of {package}."
                 if it.kind == "gone"
                 else f"{it.tag} has {package} again, with {count}."
             )

@@ -34,7 +34,7 @@ _HEADINGS = {
     "upgraded": ("package was upgraded", "packages were upgraded"),
     "downgraded": ("package was downgraded", "packages were downgraded"),
     "new_versions": ("version of a package is new", "versions of packages are new"),
-    "dropped_versions": ("version of a package was dropped", "versions of packages were dropped"),
+    "dropped_versions": ("version of a package was removed", "versions of packages were removed"),
     "rebuilt": ("version of a package was rebuilt", "versions of packages were rebuilt"),
     "stacks": ("stack changed", "stacks changed"),
 }
@@ -46,7 +46,7 @@ _CHANGES = {
     "upgraded": ("upgraded", "old_version", "new_version"),
     "downgraded": ("downgraded", "old_version", "new_version"),
     "new_versions": ("new version", None, "version"),
-    "dropped_versions": ("dropped version", "version", None),
+    "dropped_versions": ("removed version", "version", None),
     "rebuilt": ("rebuilt", "version", "version"),
 }
 """What CSV calls the rows of each list, and where they have the old and the new version."""

@@ -85,8 +85,8 @@ def find(
 
     Without --tag they are looked for in the newest tag that has any of them.
 
-    Exit codes: 0 found; 1 none, and what is near is told; 2 a SPEC cannot be read; 3 there is no
-    catalog.
+    Exit codes: 0 found; 1 nothing found, near misses are printed; 2 a SPEC cannot be read; 3 there
+    is no catalog.
     """
     if dialect != "sqlite" and not sql:
         raise click.UsageError("--dialect is about what --sql prints; give --sql too")

@@ -77,7 +77,7 @@ def selection_options(command: F) -> F:
 
 
 progress_option = click.option(
-    "--progress/--no-progress", default=True, show_default=True, help="Tell how far it is."
+    "--progress/--no-progress", default=True, show_default=True, help="Show progress."
 )
 
 

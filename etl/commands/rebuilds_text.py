@@ -36,7 +36,9 @@ def rebuilds_in_words(found: Rebuilt, package: str | None, form: str, told: dict
 def _lines(found: Rebuilt, package: str | None, chosen: Sequence[Rebuild]) -> list[str]:
     tags = f"from {printable(found.old)} to {printable(found.new)}"
     if not found.is_told:
-        return [f"What specs depend on is not told by the sources of one of the tags {tags}."]
+        return [
+            f"Rebuilds {tags}: unknown, a source of one of the tags does not list dependencies."
+        ]
     of = f" of {package}" if package else ""
     lines = [f"{counted(len(chosen), 'spec')}{of} rebuilt {tags}."]
     if package:
@@ -44,7 +46,7 @@ def _lines(found: Rebuilt, package: str | None, chosen: Sequence[Rebuild]) -> li
             lines.append(f"  {it.new.title}/{it.old.hash[:7]} → /{it.new.hash[:7]}")
             lines += [f"    {cause_in_words(cause)}" for cause in it.causes]
         return lines + _more(len(chosen))
-    for heading, everywhere in (("", False), ("Under nearly everything:", True)):
+    for heading, everywhere in (("", False), ("Affecting nearly everything:", True)):
         counts = [it for it in found.by_cause if it.everywhere is everywhere]
         if counts and heading:
             lines += ["", heading]

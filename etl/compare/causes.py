@@ -257,7 +257,7 @@ def cause_in_words(cause: Cause) -> str:
     if cause.kind == "added":
         return f"{cause.package} {cause.new or ''} as a new dependency".replace("  ", " ")
     if cause.kind == "removed":
-        return f"{cause.package} {cause.old or ''}, no dependency any more".replace(" ,", ",")
+        return f"{cause.package} {cause.old or ''}, no longer a dependency".replace(" ,", ",")
     kinds = {"version": "", "replaced": "provider of ", "edge": "what it is for of "}
     word = kinds.get(cause.kind, f"{cause.kind} of ")
     return f"{word}{cause.package} {cause.old or 'none'} → {cause.new or 'none'}"

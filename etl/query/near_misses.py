@@ -47,7 +47,7 @@ class NearMiss:
         sentence = f"without {self.constraint}: {self.without:,} {_binaries(self.without)}"
         if not self.instead:
             return sentence
-        return f"{sentence}; there is " + ", ".join(
+        return f"{sentence}; available: " + ", ".join(
             f"{value} ({count:,})" for value, count in self.instead
         )
 
@@ -75,8 +75,8 @@ class Unknown:
 
     def __str__(self) -> str:
         return (
-            f"of {self.binaries:,} of the {self.of:,} binaries there the dependencies are not"
-            " known: they come from pages; build caches would tell"
+            f"the dependencies of {self.binaries:,} of the {self.of:,} binaries there are unknown:"
+            " they were read from pages, which do not list them"
         )
 
 

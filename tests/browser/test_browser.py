@@ -68,7 +68,7 @@ def test_facets_of_the_second_page(window: Browser, address: str) -> None:
 def test_the_catalog_page_and_a_query_of_ones_own(window: Browser, address: str) -> None:
     window.open(f"{address}catalog")
     headings = window.texts("h2")
-    assert headings == ["Questions", "Views", "Tables", "SQL"]
+    assert headings == ["Saved queries", "Views", "Tables", "SQL"]
     window.click("css selector", "form.sql input[type=submit]")
     assert window.shows("20 rows.")
     assert window.texts("th") == ["package", "newest_version", "versions", "tags"]

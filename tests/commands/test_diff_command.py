@@ -41,7 +41,7 @@ def test_one_package_in_plain_words(catalog: Path) -> None:
         "  package  version  binaries\n"
         "  hdf5     1.14.6          2\n"
         "\n"
-        "1 version of a package was dropped\n"
+        "1 version of a package was removed\n"
         "  package  version  binaries\n"
         "  hdf5     1.14.5          2\n"
         "\n"
@@ -78,7 +78,7 @@ def test_what_is_rebuilt_is_told_of_what_came(catalog: Path) -> None:
         "16 binaries of hdf5 became 2 from v2025.07.0 to develop-2025-07-20:",
         "2 added (1 of them rebuilt), 16 removed, 0 in both.",
         "",
-        "1 version of a package was dropped",
+        "1 version of a package was removed",
         "  package  version  binaries",
         "  hdf5     1.8.23          2",
         "",
@@ -161,7 +161,7 @@ def test_csv_has_a_row_for_each_change(catalog: Path) -> None:
     assert [row for row in rows if row[1] in ("hdf5", "pigz")] == [
         ["upgraded", "hdf5", "1.14.5", "1.14.6", ""],
         ["new version", "hdf5", "", "1.14.6", "2"],
-        ["dropped version", "hdf5", "1.14.5", "", "2"],
+        ["removed version", "hdf5", "1.14.5", "", "2"],
         ["rebuilt", "pigz", "2.8", "2.8", "2"],
     ]
 
@@ -183,7 +183,7 @@ def test_csv_the_other_way_round(tmp_path: Path) -> None:
         "removed,a,1.0,,1\n"
         "downgraded,b,1.10,1.9,\n"
         "new version,b,,1.9,1\n"
-        "dropped version,b,1.10,,1\n"
+        "removed version,b,1.10,,1\n"
     )
 
 

@@ -134,7 +134,7 @@ def test_none(catalog: Path) -> None:
     assert result.stderr == (
         "no binary satisfies hdf5+mpi os=debian12\n"
         "  without os=debian12: 16 binaries;"
-        " there is ubuntu22.04 (12), amzn2 (2), ubuntu24.04 (2)\n"
+        " available: ubuntu22.04 (12), amzn2 (2), ubuntu24.04 (2)\n"
     )
 
 

@@ -219,7 +219,7 @@ async def test_a_package_that_goes_and_comes_back(news: Any) -> None:
     check_atom(feed, "http://spack.example/package/zlib/feed.atom")
     assert [(text(it, "title"), text(it, "summary")) for it in entries(feed)] == [
         ("zlib is back", "develop-2025-01-19 has zlib again, with 1 binary."),
-        ("zlib is gone", "develop-2025-01-12 has no binaries of zlib any more."),
+        ("zlib was removed", "develop-2025-01-12 no longer has binaries of zlib."),
         ("zlib 1.2", "First seen in develop-2025-01-05, with 1 binary."),
     ]
 

@@ -74,7 +74,7 @@ async def test_nothing_found(site: Any) -> None:
     page = await ask(site, "hdf5 os=debian12")
     assert page.status_code == 200
     assert "0 binaries" in page.text
-    assert "without os=debian12: 20 binaries; there is ubuntu22.04 (14)" in page.text
+    assert "without os=debian12: 20 binaries; available: ubuntu22.04 (14)" in page.text
 
 
 async def test_a_place_that_is_not_there(site: Any) -> None:

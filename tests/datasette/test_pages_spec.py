@@ -215,7 +215,7 @@ async def test_a_small_tree(tmp_path: Path) -> None:
 
 async def test_pages_alone_do_not_tell_what_it_needs(history: Any) -> None:
     shown = await get(history, f"/spec/{hash_of(3)}")
-    assert "Not known: pages of cache.spack.io do not tell" in shown.section("needs").text
+    assert "Not known: cache.spack.io pages do not list dependencies" in shown.section("needs").text
     assert not has(shown, "dependents")
     assert shown.all("dl")[0].pairs["Size"] == "2.5 MB"
 

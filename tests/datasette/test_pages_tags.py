@@ -64,14 +64,14 @@ async def test_home_says_what_is_new(history: Any) -> None:
             "Date": "",
             "Packages": "1",
             "Binaries": "1",
-            "What changed": f"2 packages gone since {SECOND}: tool, lib",
+            "What changed": f"2 packages removed since {SECOND}: tool, lib",
         },
         {
             "Tag": SECOND,
             "Date": "2025-01-12",
             "Packages": "3",
             "Binaries": "8",
-            "What changed": f"1 new package, 1 package gone, 1 upgraded since {FIRST}:"
+            "What changed": f"1 new package, 1 package removed, 1 upgraded since {FIRST}:"
             " tool, new-lib, old-lib",
         },
         {
@@ -82,7 +82,9 @@ async def test_home_says_what_is_new(history: Any) -> None:
             "What changed": "the first of its kind",
         },
     ]
-    assert table.links["1 new package, 1 package gone, 1 upgraded"] == f"/compare/{FIRST}/{SECOND}"
+    assert (
+        table.links["1 new package, 1 package removed, 1 upgraded"] == f"/compare/{FIRST}/{SECOND}"
+    )
     assert table.links["new-lib"] == "/package/new-lib"
 
 
@@ -115,9 +117,9 @@ async def test_stacks(history: Any) -> None:
 async def test_a_tag(history: Any) -> None:
     shown = await get(history, f"/tag/{SECOND}")
     assert shown.one("h1").text == SECOND
-    counted = "8 binaries of 3 packages, 2.5 MB, as far as it is known: of 1 of 8 binaries."
+    counted = "8 binaries of 3 packages, 2.5 MB (size known for 1 of 8 binaries)."
     assert f"2025-01-12: {counted}" in shown.text
-    assert f"1 new package, 1 package gone, 1 upgraded since {FIRST}" in shown.text
+    assert f"1 new package, 1 package removed, 1 upgraded since {FIRST}" in shown.text
     assert form_to(shown, "/compare").fields == {"new": SECOND, "old": FIRST}
     where = f"https://binaries.spack.io/{SECOND}"
     stacks = shown.section("stacks").one("table")
@@ -269,7 +271,7 @@ async def test_long_lists_have_pages(site: Any, monkeypatch: pytest.MonkeyPatch)
 async def test_two_tags_compared(history: Any) -> None:
     shown = await get(history, f"/compare/{FIRST}/{SECOND}")
     assert shown.one("h1").text == f"{FIRST} → {SECOND}"
-    lead = "7 binaries added, 4 removed, 1 in both. Of those added, 2 take the place"
+    lead = "7 binaries added, 4 removed, 1 in both. Of those added, 2 replace one"
     assert lead in shown.text
     form = form_to(shown, "/compare")
     assert form.fields == {"old": FIRST, "new": SECOND, "stack": ""}
@@ -293,7 +295,7 @@ async def test_two_tags_compared(history: Any) -> None:
     ]
     assert "downgraded" not in {it.attributes.get("id") for it in shown.walk()}
     links = shown.links
-    assert links["The other way round"] == f"/compare/{SECOND}/{FIRST}"
+    assert links["Compare in reverse"] == f"/compare/{SECOND}/{FIRST}"
     assert links["new-lib"] == f"/package/new-lib?tag={SECOND}"
     assert links["old-lib"] == f"/package/old-lib?tag={FIRST}"
     assert f"spack-catalog diff {FIRST} {SECOND}" in shown.text
@@ -312,13 +314,13 @@ async def test_two_tags_compared_in_one_stack(history: Any) -> None:
     assert shown.one("h1").text == f"{FIRST} → {SECOND}, stack hep"
     assert "2 binaries added, 0 removed, 0 in both." in shown.text
     assert form_to(shown, "/compare").fields["stack"] == "hep"
-    assert shown.links["The other way round"] == f"/compare/{SECOND}/{FIRST}?stack=hep"
+    assert shown.links["Compare in reverse"] == f"/compare/{SECOND}/{FIRST}?stack=hep"
 
 
 async def test_a_tag_with_a_slash_compared(history: Any) -> None:
     shown = await get(history, f"/compare/{SLASH}/{FIRST}")
     assert shown.one("h1").text == f"{RELEASE} → {FIRST}"
-    assert shown.links["The other way round"] == f"/compare/{FIRST}/{SLASH}"
+    assert shown.links["Compare in reverse"] == f"/compare/{FIRST}/{SLASH}"
 
 
 async def test_a_tag_compared_with_itself(history: Any) -> None:

@@ -36,7 +36,7 @@ async def test_catalog_page_has_questions_then_views_then_tables(site: Any) -> N
     places = [
         page.index(text)
         for text in (
-            '<h2 id="queries">Questions<',
+            '<h2 id="queries">Saved queries<',
             ">Find binaries</a>: Binaries by what they are",
             '<h2 id="views">Views<',
             ">package_list</a>",

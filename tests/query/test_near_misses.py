@@ -119,12 +119,12 @@ def test_dependencies_that_are_not_known(sample_catalog: Path) -> None:
     assert isinstance(first, Unknown)
     assert first.of == 532
     assert 0 < first.binaries < 532
-    assert str(first).startswith(f"of {first.binaries} of the 532 binaries there the dependencies")
+    assert str(first).startswith(f"the dependencies of {first.binaries} of the 532 binaries there")
 
 
 def test_sentences() -> None:
     assert str(NearMiss("+mpi", (5, 9), 12, (("~mpi", 12),))) == (
-        "without +mpi: 12 binaries; there is ~mpi (12)"
+        "without +mpi: 12 binaries; available: ~mpi (12)"
     )
     assert str(NearMiss("^mpi", (5, 9), 1)) == "without ^mpi: 1 binary"
     assert str(NearMiss("+mpi", (5, 9), 1000)) == "without +mpi: 1,000 binaries"
