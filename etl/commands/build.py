@@ -75,6 +75,9 @@ def build(
     NAME=SOURCE names a cache, so that several stand side by side: e4s=https://cache.e4s.io has
     its tags as e4s:v2025.11.0.
 
+    Besides what follows, a SOURCE may be s3://bucket/prefix, all indexes and views in a bucket, or
+    oci://registry/name, a build cache in a container registry.
+
     A SOURCE is a page of cache.spack.io (specs.md), a folder of any depth with such pages, for
     example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
     its index.json, a folder TAG/STACK/index.json, or the address of a build cache or of a whole

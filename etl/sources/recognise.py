@@ -10,6 +10,7 @@ from etl.errors import SourceError
 from etl.records import Record, Source
 from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
 from etl.sources.build_caches.registry import read_registry
+from etl.sources.build_caches.s3 import read_bucket
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
 from etl.sources.pages import holds_page, read_pages
@@ -36,6 +37,8 @@ def read_source(
     """
     if name.startswith(("oci://", "oci+http://", "oci+https://")):
         yield from read_registry(name, fetcher=fetcher, selection=selection)
+    elif name.startswith("s3://"):
+        yield from read_bucket(name, fetcher=fetcher, selection=selection)
     elif is_address(name):
         yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes)
     elif not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one

@@ -1,0 +1,161 @@
+"""Build caches in a bucket of a real S3 server (moto's), found by listing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from etl.errors import SourceError
+from etl.records import Mirror, Problem
+from etl.sources.download.fetch import Fetcher
+from etl.sources.download.s3 import read_address
+from etl.sources.recognise import read_source
+from etl.sources.selection import Selection
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 server with an empty bucket that all may read, spack-binaries."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    address = f"http://{host}:{port}"
+    httpx.post(f"{address}/moto-api/reset").raise_for_status()
+    everyone = {"x-amz-acl": "public-read"}
+    httpx.put(f"{address}/spack-binaries", headers=everyone).raise_for_status()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    yield address
+    moto.stop()
+
+
+def upload(server: str, folder: Path, prefix: str = "") -> None:
+    """Put the files of a folder into the bucket."""
+    with httpx.Client() as client:
+        for file in sorted(it for it in folder.rglob("*") if it.is_file()):
+            place = quote(prefix + file.relative_to(folder).as_posix())
+            client.put(
+                f"{server}/spack-binaries/{place}",
+                content=file.read_bytes(),
+                headers={"x-amz-acl": "public-read"},
+            ).raise_for_status()
+
+
+def binaries(records: list[Any]) -> dict[tuple[str, str], set[str]]:
+    """The hashes in each tag and stack."""
+    assert [it for it in records if isinstance(it, Problem)] == []
+    return {
+        (it.tag, it.stack): {
+            spec.hash for spec, there in zip(it.specs, it.available, strict=True) if there
+        }
+        for it in records
+        if isinstance(it, Mirror)
+    }
+
+
+def test_all_views_of_a_bucket_are_found(server: str, real_data: Path, fetcher: Fetcher) -> None:
+    upload(server, real_data / "views" / "bucket")
+    records = list(read_source("s3://spack-binaries", Selection(), fetcher))
+    told = json.loads((real_data / "views" / "expected.json").read_text())["bucket"]["mirrors"]
+    develop, release = told["develop"], told["releases/v2026.10"]
+    assert binaries(records) == {
+        ("develop-2026-10-01", "root"): set(develop["develop-2026-10-01"]["in_buildcache"]),
+        ("develop-2026-10-04", "root"): set(develop["develop-2026-10-04"]["in_buildcache"]),
+        ("v2026.10.0", "root"): set(release["v2026.10.0"]["in_buildcache"]),
+        ("v2026.10.0", "e4s"): set(release["e4s"]["in_buildcache"]),
+    }
+    mirrors = [it for it in records if isinstance(it, Mirror)]
+    assert {it.url for it in mirrors} == {
+        "s3://spack-binaries/develop",
+        "s3://spack-binaries/releases/v2026.10",
+    }
+    for mirror in mirrors:
+        assert mirror.published
+        assert mirror.signed is False
+        hashes = binaries(records)[mirror.tag, mirror.stack]
+        assert hashes <= dict(mirror.put).keys()
+
+
+@pytest.mark.parametrize("way", ["#py", "--view"])
+def test_one_view_of_a_folder_of_a_bucket(
+    way: str, server: str, real_data: Path, fetcher: Fetcher
+) -> None:
+    upload(server, real_data / "views" / "views-only", "a/mine/")
+    views = frozenset({"py"}) if way == "--view" else frozenset[str]()
+    source = "s3://spack-binaries/a/mine" + ("" if views else way)
+    records = list(read_source(source, Selection(views=views), fetcher))
+    told = json.loads((real_data / "views" / "expected.json").read_text())["views-only"]
+    assert binaries(records) == {("mine", "py"): set(told["mirrors"]["."]["py"]["in_buildcache"])}
+
+
+def test_layout_two(server: str, mirrors: Path, fetcher: Fetcher) -> None:
+    (folder,) = (it.parent.parent for it in mirrors.glob("*/*/build_cache/index.json"))
+    upload(server, folder, "develop/tutorial/")
+    records = list(read_source("s3://spack-binaries/develop", Selection(), fetcher))
+    ((owner, hashes),) = binaries(records).items()
+    assert owner == ("develop", "tutorial")
+    assert len(hashes) == 29
+
+
+def test_a_bucket_without_a_build_cache(server: str, fetcher: Fetcher) -> None:
+    with pytest.raises(SourceError, match="no index of a build cache in this bucket"):
+        list(read_source("s3://spack-binaries/x", Selection(), fetcher))
+
+
+def test_a_bucket_that_is_not_there(server: str, fetcher: Fetcher) -> None:
+    with pytest.raises(SourceError, match="there is nothing"):
+        list(read_source("s3://no-such-bucket", Selection(), fetcher))
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (b"<html></html>", "list of files"),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", "answers with a page"),
+        (b"", "list of files"),
+    ],
+)
+def test_a_server_that_answers_otherwise(
+    page: bytes,
+    message: str,
+    serve_answers: Any,
+    fetcher: Fetcher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    query = "list-type=2&prefix=&delimiter=%2F"
+    server = serve_answers({f"/bucket/?{query}": (200, page), "/bucket/": (200, page)})
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    with pytest.raises(SourceError, match=message):
+        list(read_source("s3://bucket", Selection(), fetcher))
+
+
+@pytest.mark.parametrize(
+    ("address", "region", "url"),
+    [
+        ("s3://spack-binaries/a b/", None, "https://spack-binaries.s3.amazonaws.com/a%20b"),
+        ("s3://b.c.d", "eu-west-1", "https://s3.eu-west-1.amazonaws.com/b.c.d"),
+        ("s3://bcd/x", "eu-west-1", "https://bcd.s3.eu-west-1.amazonaws.com/x"),
+    ],
+)
+def test_where_a_bucket_is(
+    address: str, region: str | None, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    else:
+        monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert read_address(address).url == url
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://A B", "s3://x/\n"])
+def test_what_names_no_bucket(address: str) -> None:
+    with pytest.raises(SourceError, match="not as in s3://bucket/prefix"):
+        read_address(address)
