@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from datasette.utils.asgi import AsgiStream, Response
@@ -35,6 +35,8 @@ async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
 
     def read(connection: Any) -> Page:
         facts = tag_facts(connection, name, part, page, sort, limit)
+        incomplete = remembered(datasette, incomplete_binaries, name)(connection)
+        facts = replace(facts, incomplete=incomplete)
         row = facts.tag
         return Page(
             "tag.html",
@@ -47,7 +49,7 @@ async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
                 "shares": share_pictures(site, name, facts.shares),
                 "tags": tag_history(connection),
                 "host_shares": remembered(datasette, profile_shares, name)(connection),
-                "incomplete": remembered(datasette, incomplete_binaries, name)(connection),
+                "incomplete": incomplete,
                 "part": part,
                 "sort": sort,
                 "number": page,

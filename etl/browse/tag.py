@@ -46,7 +46,11 @@ ORDERING = Ordering(
 
 @dataclass(frozen=True, slots=True)
 class TagFacts:
-    """What a tag's page says; ``previous`` is the tag it is compared with, if there is one."""
+    """What a tag's page says; ``previous`` is the tag it is compared with, if there is one.
+
+    ``incomplete`` are the binaries that cannot be installed from the cache alone, where those were
+    looked for.
+    """
 
     tag: Row
     previous: str | None
@@ -54,6 +58,7 @@ class TagFacts:
     stacks: Listed
     shares: tuple[Shares, ...]
     packages: Listed
+    incomplete: Listed | None = None
 
 
 def tag_facts(
