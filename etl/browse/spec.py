@@ -40,7 +40,7 @@ WHERE specs.hash >= :hash_1 AND specs.hash < :hash_2
 ORDER BY specs.hash"""
 _COUNT = "SELECT count(*) FROM specs WHERE hash >= :hash_1 AND hash < :hash_2"
 _PLACES = """\
-SELECT tags.name AS tag, tags.date, stack_sets.stacks
+SELECT tags.name AS tag, tags.date, stack_sets.stacks, binaries.gone_since
 FROM binaries
 CROSS JOIN tags ON tags.id = binaries.tag_id
 CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
@@ -104,7 +104,8 @@ def spec_facts(db: sqlite3.Connection, hash_: str) -> SpecFacts:
     if spec is None:
         raise NotHereError("spec with the hash", hash_)
     places = listed(db, _PLACES, 1_000, hash_1=hash_)
-    binaries = [{**spec, **place} for place in places.rows[:1]]
+    there = [place for place in places.rows if place["gone_since"] is None]
+    binaries = [{**spec, **place} for place in there[:1]]
     id_ = spec.pop("id")
     flags = flags_of(db, id_)
     return SpecFacts(

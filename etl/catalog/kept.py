@@ -104,7 +104,7 @@ class _Reader:
         return self._db.execute(f"SELECT {listed} FROM {table} {tail}")
 
     def _names(self, table: str) -> dict[int, str]:
-        return dict(self._db.execute(f"SELECT id, name FROM {table} ORDER BY id"))
+        return dict(self._rows(table, "id, name", "ORDER BY id"))
 
     def _sources(self) -> Iterator[Record]:
         problems: dict[int, list[Problem]] = {}

@@ -134,11 +134,17 @@ def test_a_spec(sample: sqlite3.Connection, sample_catalog: Path) -> None:
 def test_where_a_spec_is(sample: sqlite3.Connection, sample_catalog: Path) -> None:
     facts = spec_facts(sample, ZLIB)
     assert facts.places.rows == (
-        {"tag": "develop-2025-07-20", "date": "2025-07-20", "stacks": "build_systems root"},
+        {
+            "tag": "develop-2025-07-20",
+            "date": "2025-07-20",
+            "stacks": "build_systems root",
+            "gone_since": None,
+        },
         {
             "tag": "v2025.07.0",
             "date": "2025-07-18",
             "stacks": "build_systems e4s root tutorial",
+            "gone_since": None,
         },
     )
     assert (facts.spec["first_tag"], facts.spec["last_tag"]) == ("v2025.07.0", "develop-2025-07-20")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.browse.spec import spec_facts
 from etl.catalog.check import check_catalog
 from etl.catalog.kept import read_catalog
 from etl.catalog.pages import PageWriter
@@ -211,6 +212,12 @@ def test_a_catalog_of_the_previous_schema_is_read(tmp_path: Path) -> None:
             ("binaries", "gone_since"), ("variant_sets", "parts"), ("sources", "read_at"),
         ):  # fmt: skip
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        for table, column in (("tags", "cache_id"), ("mirrors", "cache_id")):
+            indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE ?"
+            for (index,) in db.execute(indexes, (f"%{table}%({column}%",)).fetchall():
+                db.execute(f"DROP INDEX {index}")
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute("DROP TABLE caches")
         db.execute("DROP TABLE events")
         db.execute("DROP TABLE provides")
     assert digest(merged(tmp_path / "new.db", catalog)) == expected
@@ -235,3 +242,13 @@ def test_a_catalog_with_rows_that_lead_nowhere_writes_nothing(tmp_path: Path) ->
     with pytest.raises(ReadError, match="damaged"):
         build_catalog([Reading("old", read_catalog(catalog), is_catalog=True)], tmp_path / "n.db")
     assert not (tmp_path / "n.db").exists()
+
+
+def test_the_page_of_a_spec_that_is_gone_offers_no_commands(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1, 2))
+    second = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2), old=first)
+    with open_catalog(second) as db:
+        gone, there = spec_facts(db, hash_of(1)), spec_facts(db, hash_of(2))
+    assert gone.install == ()
+    assert [(it["tag"], it["gone_since"]) for it in gone.places.rows] == [("develop", FRIDAY)]
+    assert there.install[-1] == f"spack install --cache-only tool-2/{hash_of(2)}"
