@@ -108,14 +108,14 @@ def survives(mutant: Mutant, tree: Path, files: list[TestFile]) -> bool:
         target.write_text(original, "utf-8")
 
 
-def choose(options: argparse.Namespace) -> list[Mutant]:
-    """The mutants that are asked for."""
+def choose(options: argparse.Namespace, tree: Path) -> list[Mutant]:
+    """The mutants of the copy that are asked for."""
     if options.at:
         places = [it.rpartition(":") for it in options.at]
         return [
             it
             for path, _, line in places
-            for it in mutants(CHECKOUT, CHECKOUT / path)
+            for it in mutants(tree, tree / path)
             if it.line == int(line)
         ]
     if options.again:
@@ -124,17 +124,17 @@ def choose(options: argparse.Namespace) -> list[Mutant]:
         known = {
             (it.path, f"{it.change}: {it.text}"): it
             for path, _ in sorted(wanted)
-            if (CHECKOUT / path).exists()
-            for it in mutants(CHECKOUT, CHECKOUT / path)
+            if (tree / path).exists()
+            for it in mutants(tree, tree / path)
         }
         return [known[it] for it in sorted(wanted & known.keys())]
     numbers = random.Random(options.seed)
     parts = options.paths or [*ROOMS]
     chosen: list[Mutant] = []
     for part in parts:
-        place = CHECKOUT / part
+        place = tree / part
         paths = sorted(place.rglob("*.py")) if place.is_dir() else [place]
-        found = [it for path in paths for it in mutants(CHECKOUT, path)]
+        found = [it for path in paths for it in mutants(tree, path)]
         chosen += numbers.sample(found, min(len(found), options.number // len(parts)))
     return chosen
 
@@ -150,12 +150,12 @@ def main() -> None:
     parser.add_argument("--at", action="append", metavar="FILE:LINE", help="all mutants of a line")
     parser.add_argument("--again", type=Path, metavar="FILE", help="those that such a run listed")
     options = parser.parse_args()
-    chosen = choose(options)
     os.nice(10)
     real_data.unpacked()
     left, excused = [], 0
     with tempfile.TemporaryDirectory() as folder:
         tree = copy_of(CHECKOUT, Path(folder))
+        chosen = choose(options, tree)
         rooms = {room for room in ROOMS for it in chosen if it.path.startswith(f"{room}/")}
         files = list(learn(tree, {tests for room in rooms for tests in ROOMS[room]}))
         for number, mutant in enumerate(chosen, start=1):

@@ -476,3 +476,12 @@ ALPHABET = "".join(chr(97 + place % 26) for place in range(200))
 def test_what_is_shown_of_a_long_text(source: str, span: Any, shown: str, marks: str) -> None:
     error = SpecSyntaxError("no", source, span)
     assert str(error) == f"no\n    {shown}\n    {marks}"
+
+
+@pytest.mark.parametrize("operator", ["=", ":="])
+def test_edge_attributes_have_either_sign(operator: str) -> None:
+    expected = parse_spec("hdf5 %[virtuals=c deptypes=build] gcc")
+    written = f"hdf5 %[virtuals{operator}c deptypes{operator}build] gcc"
+    assert parse_spec(written) == expected
+    with pytest.raises(SpecSyntaxError):
+        parse_spec("hdf5 %[virtuals==c] gcc")
