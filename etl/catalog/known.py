@@ -52,6 +52,20 @@ def known_indexes(path: Path) -> dict[tuple[str, str], str]:
         return {(tag, stack): sha256 for tag, stack, sha256 in rows}
 
 
+def known_digests(path: Path) -> set[str]:
+    """The SHA-256 of what was read last of each source that the catalog was built from.
+
+    Raises:
+        ReadError: it is not a catalog, or one that cannot be read.
+    """
+    with open_catalog(path, READABLE) as db:
+        rows = db.execute(
+            "SELECT sha256 FROM sources WHERE sha256 IS NOT NULL AND id IN"
+            " (SELECT max(id) FROM sources GROUP BY kind, location)"
+        )
+        return {sha256 for (sha256,) in rows}
+
+
 def known_addresses(path: Path) -> list[str]:
     """The addresses that the catalog was built from, as ``NAME=ADDRESS`` where it has a name.
 

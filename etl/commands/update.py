@@ -11,12 +11,18 @@ from typing import Any
 import click
 
 from etl.catalog.kept import read_catalog
-from etl.catalog.known import changes_at, known_addresses, known_indexes, known_mirrors
+from etl.catalog.known import (
+    changes_at,
+    known_addresses,
+    known_digests,
+    known_indexes,
+    known_mirrors,
+)
 from etl.commands.build import print_refused, time_of
 from etl.commands.options import catalog_option, progress_option
 from etl.errors import SourceError, UsageError
 from etl.progress import Progress, silently
-from etl.records import KeptMirror, Listing, Mirror, Page, Problem, Record
+from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Record
 from etl.sources.build_caches.indexes import Known
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
@@ -96,11 +102,15 @@ def _news(catalog: Path, names: list[str], fetcher: Fetcher, known: Known) -> li
     if not catalog.exists():
         return None
     mirrors = [it for it in known_mirrors(catalog) if it.gone_since is None]
+    read_before = known_digests(catalog)
     refused: list[Problem] = []
     for name in names:
         try:
+            on_disk = not is_address(read_asked(name).address)
             for record in _read(name, fetcher, known):
-                if isinstance(record, Mirror | Page):
+                if isinstance(record, Mirror | Page) and not on_disk:
+                    return None
+                if isinstance(record, Digest) and on_disk and record.sha256 not in read_before:
                     return None
                 if isinstance(record, Listing) and _lacks_any(record, mirrors):
                     return None

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from etl.cli import main
-from tests.sites import hash_of
+from tests.sites import SEED, hash_of
 from tests.small_catalogs import node, record
 
 MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
@@ -134,6 +134,14 @@ def test_where_nothing_changed_nothing_is_written(bucket: Bucket, tmp_path: Path
     before = digest(catalog), catalog.stat().st_ino
     assert report(catalog, "--at", FRIDAY) == {"changed": False, "at": FRIDAY, "refused": []}
     assert (digest(catalog), catalog.stat().st_ino) == before
+
+
+def test_a_folder_that_is_the_same_writes_nothing(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    assert report(catalog, str(SEED), "--at", MONDAY)["changed"]
+    before = digest(catalog)
+    assert not report(catalog, str(SEED), "--at", FRIDAY)["changed"]
+    assert digest(catalog) == before
 
 
 def test_a_bucket_that_cannot_be_reached_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
