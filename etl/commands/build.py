@@ -19,6 +19,7 @@ from etl.records import Problem
 from etl.sources.build_caches.naming import read_owner
 from etl.sources.download.fetch import Fetcher
 from etl.sources.files import sha256_of
+from etl.sources.mirrors_yaml import is_mirrors_yaml, read_mirrors_yaml
 from etl.sources.named import read_asked, refuse_twice, with_name
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
@@ -76,7 +77,8 @@ def build(
     its tags as e4s:v2025.11.0.
 
     Besides what follows, a SOURCE may be s3://bucket/prefix, all indexes and views in a bucket, or
-    oci://registry/name, a build cache in a container registry.
+    oci://registry/name, a build cache in a container registry; or Spack's own mirrors.yaml,
+    each mirror of which is a named cache.
 
     A SOURCE is a page of cache.spack.io (specs.md), a folder of any depth with such pages, for
     example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
@@ -96,14 +98,23 @@ def build(
     selection = Selection(
         frozenset(tag), frozenset(stack), frozenset(package), frozenset(view), owner
     )
-    asked = [read_asked(name) for name in sources]
+    asked = [
+        it
+        for name in sources
+        for it in (
+            read_mirrors_yaml(Path(name)) if is_mirrors_yaml(Path(name)) else [read_asked(name)]
+        )
+    ]
     refuse_twice(asked)
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
         catalogs, others = sort_out_catalogs([it.address for it in asked if it.name is None])
         named = {it.address for it in asked if it.name} | set(others)
         streams = [
-            (it.address, with_name(it, read_source(it.address, selection, fetcher, sizes=sizes)))
+            (
+                it.address,
+                with_name(it, read_source(it.address, it.within(selection), fetcher, sizes=sizes)),
+            )
             for it in asked
             if it.address in named
         ]

@@ -14,6 +14,7 @@ from pathlib import Path
 from etl.errors import UsageError
 from etl.records import Cache, Listing, Mirror, Page, Record, Source, Tag, Unchanged
 from etl.sources.download.addresses import public_address
+from etl.sources.selection import Selection
 from etl.text import printable
 
 _NAMED = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})=(.+)", re.DOTALL)
@@ -31,6 +32,12 @@ class Asked:
     name: str | None = None
     view: str | None = None
     signed: bool | None = None
+
+    def within(self, selection: Selection) -> Selection:
+        """What to read of it: of a mirror with a view, that view."""
+        if self.view is None:
+            return selection
+        return replace(selection, views=frozenset({self.view}))
 
 
 def read_asked(text: str) -> Asked:

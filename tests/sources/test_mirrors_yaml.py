@@ -1,0 +1,81 @@
+"""Spack's mirrors.yaml: each mirror a named cache, and files that are none."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.errors import UsageError
+from etl.sources.mirrors_yaml import read_mirrors_yaml
+from etl.sources.named import Asked
+
+
+def read(tmp_path: Path, text: str) -> list[Asked]:
+    file = tmp_path / "mirrors.yaml"
+    file.write_text(text)
+    return read_mirrors_yaml(file)
+
+
+def test_mirrors_in_all_notations(tmp_path: Path) -> None:
+    text = """
+mirrors:
+  plain: https://cache.e4s.io
+  local: file:///data/a%20b
+  relative: ./here
+  whole: {url: 's3://bucket/x', view: v2026.10.0, signed: false}
+  both:
+    fetch: {url: 'https://read', view: stacks/e4s}
+    push: https://write
+  short: {fetch: 'https://read', push: 'https://write'}
+  sources: {url: 'https://sources', binary: false}
+"""
+    assert read(tmp_path, text) == [
+        Asked("https://cache.e4s.io", "plain"),
+        Asked("/data/a b", "local"),
+        Asked(str(tmp_path / "here"), "relative"),
+        Asked("s3://bucket/x", "whole", "v2026.10.0", False),
+        Asked("https://read", "both", "stacks/e4s"),
+        Asked("https://read", "short"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mirrors: [a]", "has no mirrors in it"),
+        ("", "has no mirrors in it"),
+        ("mirrors: {a: {push: x}}", "mirror a: has no url"),
+        ("mirrors: {a: [3]}", "mirror a: expected an address"),
+        ("mirrors: {'a b': x}", "cannot be the name of a cache"),
+        ("mirrors: {a: {url: x, view: ../y}}", "cannot be the name of a view"),
+        ("mirrors: {a: &x y, b: *x}", "alias"),
+        ("mirrors: {", "not YAML"),
+    ],
+)
+def test_what_is_no_list_of_mirrors(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_catalog_of_the_mirrors_of_spack(tmp_path: Path, real_data: Path) -> None:
+    folder = real_data / "views"
+    (tmp_path / "mirrors.yaml").write_text(
+        f"mirrors:\n  mine: {{url: '{folder}/views-only', view: py}}\n"
+        f"  public: file://{folder}/bucket\n"
+    )
+    catalog = tmp_path / "c.db"
+    source = str(tmp_path / "mirrors.yaml")
+    answer = CliRunner().invoke(main, ["build", source, "--no-progress", "--catalog", str(catalog)])
+    assert answer.exit_code == 0, answer.output
+    told = json.loads((folder / "expected.json").read_text())["views-only"]["mirrors"]["."]
+    db = sqlite3.connect(catalog)
+    assert db.execute("SELECT name, tags FROM caches").fetchall() == [("mine", 1), ("public", 3)]
+    assert db.execute(
+        "SELECT tags.name, mirrors.view, mirrors.binaries FROM mirrors"
+        " JOIN tags ON tags.id = tag_id WHERE tags.name LIKE 'mine:%'"
+    ).fetchall() == [("mine:views-only", "py", len(told["py"]["in_buildcache"]))]
