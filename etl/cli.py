@@ -13,7 +13,19 @@ import click
 
 from etl.errors import CatalogError
 
-COMMANDS = ("build", "check", "diff", "export", "find", "host", "impact", "serve", "update", "why")
+COMMANDS = (
+    "build",
+    "check",
+    "cover",
+    "diff",
+    "export",
+    "find",
+    "host",
+    "impact",
+    "serve",
+    "update",
+    "why",
+)
 """Each is a function of its name in the module of its name in :mod:`etl.commands`."""
 
 

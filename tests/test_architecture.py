@@ -24,6 +24,7 @@ FLOORS = (
     ("ground", ("etl.errors", "etl.records", "etl.text")),
     ("language", ("etl.spack",)),
     ("hosts", ("etl.hosts",)),
+    ("locks", ("etl.locks",)),
     ("page format", ("etl.page_format",)),
     ("sources", ("etl.sources", "etl.progress")),
     ("catalog", ("etl.catalog",)),
