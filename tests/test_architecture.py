@@ -24,12 +24,13 @@ FLOORS = (
     ("ground", ("etl.errors", "etl.records", "etl.text")),
     ("language", ("etl.spack",)),
     ("hosts", ("etl.hosts",)),
-    ("locks", ("etl.locks",)),
     ("page format", ("etl.page_format",)),
     ("sources", ("etl.sources", "etl.progress")),
+    ("lock files", ("etl.locks",)),
     ("catalog", ("etl.catalog",)),
     ("writer and query", ("etl.writer", "etl.query")),
     ("comparisons", ("etl.compare",)),
+    ("environments", ("etl.cover",)),
     ("facts of pages, exports", ("etl.browse", "etl.export")),
     ("site", ("datasette_spack",)),
     ("commands", ("etl.commands",)),
@@ -37,7 +38,15 @@ FLOORS = (
 )
 """The floor plan, from the ground up: a room imports from floors below it, and from itself."""
 
-KNOW_TABLES = ("etl.catalog", "etl.writer", "etl.query", "etl.compare", "etl.browse", "etl.export")
+KNOW_TABLES = (
+    "etl.catalog",
+    "etl.writer",
+    "etl.query",
+    "etl.compare",
+    "etl.cover",
+    "etl.browse",
+    "etl.export",
+)
 """The rooms whose SQL may name tables."""
 
 ONLY_IN = {

@@ -2,94 +2,169 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from etl.catalog.reader import open_catalog
 from etl.commands.options import readable_catalog_option, the_tag
-from etl.compare.cover import Cover
-from etl.compare.cover import cover as cover_of
-from etl.errors import SourceError
-from etl.locks.lock import LARGEST, Lock, LockedSpec, read_lock, together
-from etl.text import in_bytes, printable
+from etl.cover.cover import ANY_TAG, Cover
+from etl.cover.cover import cover as cover_of
+from etl.cover.reasons import Reasons, reasons
+from etl.cover.report import (
+    COLUMNS,
+    as_json,
+    as_rows,
+    differences_in_words,
+    install_commands,
+    title,
+)
+from etl.errors import UsageError
+from etl.hosts.profiles import find_host
+from etl.locks.read import MAX_BYTES, Lock, read_lock
+from etl.text import counted, in_bytes, printable
+
+_SHOWN = 20
+_DIFFERENCES = 4
+_CHANGES = 5
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("locks", metavar="LOCK...", nargs=-1, required=True)
 @readable_catalog_option
-@click.option("--tag", metavar="TAG", help="Of this tag, or any. [default: the one that has most]")
-@click.option("--format", "form", type=click.Choice(("table", "json")), default="table")
-def cover(files: tuple[str, ...], catalog: Path, tag: str | None, form: str) -> None:
-    """Say how much of an environment is in the build caches, and what must be compiled.
+@click.option(
+    "--tag",
+    metavar="TAG",
+    help="Of this tag, or of any: all together. [default: the tag that covers most]",
+)
+@click.option(
+    "--host",
+    "host_name",
+    metavar="HOST",
+    help="Say what this host can take: host (this machine), rocky8/zen3, or a file.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("table", "json", "csv", "install")),
+    default="table",
+    show_default=True,
+)
+def cover(
+    locks: Sequence[str], catalog: Path, tag: str | None, host_name: str | None, form: str
+) -> None:
+    """Say how much of an environment the catalog has, why not the rest, and what would help.
 
-    FILE is a spack.lock, the folder of an environment, what spack spec --json prints, or - for
-    standard input.
+    LOCK is a spack.lock, the folder of an environment, what spack spec --json prints, a .spec.json,
+    or - for standard input.
 
-    Exit codes: 0 all is there; 1 some is missing, or FILE is refused; 3 there is no catalog.
+    Exit codes: 0 all of it is there; 1 some specs are missing; 2 a LOCK cannot be read, or the tag
+    or host is not known; 3 there is no catalog.
     """
-    lock = together(_read(file) for file in files)
+    host = find_host(host_name) if host_name else None
+    read = [_read(it) for it in locks]
     with open_catalog(catalog) as db:
-        of_tag = the_tag(db, tag) if tag and tag != "any" else None
-        found = cover_of(db, lock, of_tag, tag == "any")
-    click.echo(json.dumps(_as_json(found), indent=2) if form == "json" else _text(found))
-    raise click.exceptions.Exit(1 if found.missing else 0)
+        of_tag = the_tag(db, tag) if tag and tag != ANY_TAG else tag
+        covers = [cover_of(db, it, of_tag, host) for it in read]
+        told = [(it, reasons(db, it)) for it in covers]
+        if form == "json":
+            found = [as_json(*it) for it in told]
+            click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+        elif form == "csv":
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(row for it in told for row in as_rows(*it))
+            click.echo(text.getvalue().rstrip("\n"))
+        elif form == "install":
+            click.echo("\n".join(line for it in covers for line in install_commands(db, it)))
+        else:
+            click.echo("\n\n".join("\n".join(_lines(*it)) for it in told))
+    raise click.exceptions.Exit(1 if any(it.missing for it in covers) else 0)
 
 
-def _read(file: str) -> Lock:
-    if file == "-":
-        return read_lock(_decoded(sys.stdin.buffer.read(LARGEST + 1), "-"), "-")
-    path = Path(file)
-    path = path / "spack.lock" if path.is_dir() else path
-    if not path.is_file():
-        raise SourceError(str(path), "is not there; run `spack concretize` in the environment")
-    with path.open("rb") as stream:
-        return read_lock(_decoded(stream.read(LARGEST + 1), str(path)), str(path))
+def _read(name: str) -> Lock:
+    """The lock in a file, a folder or standard input."""
+    if name == "-":
+        return read_lock(_decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "-"), "-")
+    path = Path(name)
+    if path.is_dir():
+        path /= "spack.lock"
+        if not path.exists():
+            raise UsageError(
+                f"{name}: has no spack.lock; concretize it first, with: spack -e {name} concretize"
+            )
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return read_lock(_decoded(data, str(path)), str(path))
 
 
-def _decoded(data: bytes, place: str) -> str:
-    if len(data) > LARGEST:
-        raise SourceError(place, f"is larger than {LARGEST // 1_000_000} MB")
+def _decoded(data: bytes, name: str) -> str:
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{name}: has more than {MAX_BYTES // 1_000_000} MB; not read")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise SourceError(place, "is not UTF-8 text; give a spack.lock") from None
+        raise UsageError(f"{name}: is not text in UTF-8; expected a spack.lock") from None
 
 
-def _as_json(found: Cover) -> dict[str, Any]:
-    def told(specs: tuple[LockedSpec, ...]) -> list[dict[str, Any]]:
-        return [
-            {
-                "hash": spec.hash,
-                "name": spec.name,
-                "version": spec.version,
-                "dependents": found.dependents[spec.hash],
-            }
-            for spec in specs
-        ]
+def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
+    lock = cover.lock
+    where = f"in {cover.tag}" if cover.tag else "in all tags together"
+    yield f"{printable(lock.name)}: {counted(len(lock.specs), 'spec')}, {where}:"
+    size, known = cover.download
+    of = "" if known == len(cover.available) else f" for the {known:,} that tell it"
+    download = f", {in_bytes(size)} to download{of}" if known else ""
+    yield f"  {len(cover.available):>6,} in the cache{download}"
+    yield f"  {len(cover.external):>6,} external"
+    yield f"  {len(cover.missing):>6,} missing"
+    if cover.missing:
+        spared = len(cover.missing) - len(cover.to_build)
+        yield f"  {spared:>6,} of them only needed to build what is there"
+        yield f"  {len(cover.to_build):>6,} to compile"
+    verdicts = [it for it in cover.available if it.verdict and not it.verdict.reusable]
+    if any(it.verdict for it in cover.available):
+        yield f"  {len(verdicts):>6,} in the cache that the host cannot take"
+        yield from (
+            f"          {title(it.spec)}: {it.verdict.why}"
+            for it in verdicts[:_SHOWN]
+            if it.verdict
+        )
+        yield from _more(len(verdicts))
+    if not cover.missing:
+        return
+    yield from ("", "missing, most dependents first:")
+    why = {it.hash: it for it in told.explained}
+    for miss in cover.missing[:_SHOWN]:
+        note = "" if miss.needed else ", not needed"
+        yield f"  {title(miss.spec)} ({counted(miss.dependents, 'dependent')}{note})"
+        if reason := why.get(miss.spec.hash):
+            words = differences_in_words(reason)
+            yield from (f"      {it}" for it in words[:_DIFFERENCES])
+            if len(words) > _DIFFERENCES:
+                yield f"      … and {len(words) - _DIFFERENCES:,} more"
+    yield from _more(len(cover.missing))
+    of = counted(len(cover.missing), "miss", "misses")
+    if told.common:
+        yield from ("", "causes, each of how many misses:")
+        yield from (f"  {number:,} of {of}: {it.what}" for it, number in told.common[:_SHOWN])
+        yield from _more(len(told.common))
+    if told.changes:
+        yield from ("", "changes that would gain most:")
+    for change in told.changes[:_CHANGES]:
+        yield f"  {' and '.join(str(it.advice) for it in change.mended)} → {change.gain:,} more"
+    if len(told.changes) > _CHANGES:
+        yield f"  … and {len(told.changes) - _CHANGES:,} more; --format json has all"
 
-    return {
-        "tag": found.tag,
-        "specs": found.specs,
-        "size": found.size,
-        "external": told(found.external),
-        "available": told(found.available),
-        "missing": told(found.missing),
-        "missing_build_only": told(found.missing_build_only),
-    }
 
-
-def _text(found: Cover) -> str:
-    lines = [
-        f"Of {found.specs} specs, {len(found.available)} are in {found.tag or 'any tag'}"
-        f" ({in_bytes(found.size)} to download), {len(found.external)} are external,"
-        f" {len(found.missing)} are missing"
-        f" ({len(found.missing_build_only)} of these only for building).",
-    ]
-    for spec in found.missing:
-        what = printable(f"{spec.name}@{spec.version}/{spec.hash[:7]}")
-        lines.append(f"  {what}  needed by {found.dependents[spec.hash]}")
-    return "\n".join(lines)
+def _more(number: int) -> Iterator[str]:
+    if number > _SHOWN:
+        yield f"  … and {number - _SHOWN:,} more; --format json or csv has all"

@@ -1,4 +1,5 @@
-"""Lock files of Spack environments, and the JSON of concrete specs, as records.
+"""Lock files of Spack environments, and concrete specs as Spack prints them, become records.
 
-Text comes in, a :class:`etl.locks.lock.Lock` goes out.  Pure: commands and the site may call it.
+In comes the text of a ``spack.lock``, of ``spack spec --json`` or of a ``.spec.json``, out comes a
+:class:`~etl.locks.read.Lock`.  Commands and the site call it; it is pure and knows no tables.
 """

@@ -32,6 +32,7 @@ _CLOSENESS = """
         WHERE target_id = (SELECT id FROM targets WHERE name = :target)
     )
 """
+_NO_KEYS = "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"
 """Below it are the build caches that cache.spack.io lists: ``/<tag>``, ``/<tag>/<stack>``."""
@@ -86,40 +87,72 @@ def install_commands(
     Pages of cache.spack.io do not give its address, but are of Spack's public build caches, whose
     addresses follow a rule.
     """
-    mirrors: dict[str, _Address] = {}
+    mirrors = _Mirrors(db)
     installs: list[str] = []
-    addresses: dict[str, dict[str, _Address]] = {}
     for row in rows:
-        tag, stacks = row["tag"], row["stacks"].split()
-        if tag not in addresses:
-            found = db.execute(_MIRRORS, (tag,)).fetchall()
-            told = {stack: _Address(*rest) for stack, *rest in found}
-            addresses[tag] = told or _public(db, tag)
-        known = [stack for stack in sorted(stacks, key=_root_first) if stack in addresses[tag]]
-        if known:
-            # A colon in the name of a mirror would be a separator to Spack.
-            name = (tag if known[0] == _ROOT else f"{tag}-{known[0]}").replace(":", "-")
-            address = mirrors[name] = addresses[tag][known[0]]
-            unchecked = "--no-check-signature " if address.is_unsigned_for_old_spack else ""
-        else:
-            unchecked = ""
+        address = mirrors.take(row)
+        if address is None:
+            tag = row["tag"]
             installs.append(f"# no address is known of a build cache of {tag} that has this:")
+        unchecked = ""
+        if address and address.is_unsigned_for_old_spack:
+            unchecked = "--no-check-signature "
         if labelled:
             version = f"{row['package']}@{row['version']}"
             installs.append(f"# {version} for {machine_of(row)}, {row['compiler']}")
         installs.append(f"spack install --cache-only {unchecked}{row['package']}/{row['hash']}")
-    if any(address.view for address in mirrors.values()):
-        yield "# a view of a build cache needs Spack 1.2 or newer"
-    for name, address in mirrors.items():
-        view = f"--name {quote(address.view)} " if address.view else ""
-        unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
-        yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
-    signed = [it for it in mirrors.values() if not it.is_unsigned]
-    if any(it.keys != 0 for it in signed):
-        yield "spack buildcache keys --install --trust"
-    elif signed:
-        yield "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
+    yield from mirrors.commands()
     yield from installs
+
+
+def mirror_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[str]:
+    """The commands that tell Spack where binaries are: mirrors, then keys.
+
+    Of each row ``tag`` and ``stacks`` are read; for what has no known address there is a comment.
+    """
+    mirrors = _Mirrors(db)
+    unknown = dict.fromkeys(row["tag"] for row in rows if not mirrors.take(row))
+    yield from mirrors.commands()
+    yield from (f"# no address is known of some build caches of {tag}" for tag in unknown)
+
+
+class _Mirrors:
+    """The build caches that some binaries are in, each once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._addresses: dict[str, dict[str, _Address]] = {}
+        self._taken: dict[str, _Address] = {}
+
+    def take(self, row: Row) -> _Address | None:
+        """Take the build cache of a binary, and its address; None if no address is known."""
+        tag, stacks = row["tag"], row["stacks"].split()
+        if tag not in self._addresses:
+            found = self._db.execute(_MIRRORS, (tag,)).fetchall()
+            told = {stack: _Address(*rest) for stack, *rest in found}
+            self._addresses[tag] = told or _public(self._db, tag)
+        addresses = self._addresses[tag]
+        known = [stack for stack in sorted(stacks, key=_root_first) if stack in addresses]
+        if not known:
+            return None
+        # A colon in the name of a mirror would be a separator to Spack.
+        name = (tag if known[0] == _ROOT else f"{tag}-{known[0]}").replace(":", "-")
+        self._taken[name] = addresses[known[0]]
+        return self._taken[name]
+
+    def commands(self) -> Iterator[str]:
+        """``spack mirror add`` for each that was taken, then what its keys need."""
+        if any(address.view for address in self._taken.values()):
+            yield "# a view of a build cache needs Spack 1.2 or newer"
+        for name, address in self._taken.items():
+            view = f"--name {quote(address.view)} " if address.view else ""
+            unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
+            yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
+        signed = [it for it in self._taken.values() if not it.is_unsigned]
+        if any(it.keys != 0 for it in signed):
+            yield "spack buildcache keys --install --trust"
+        elif signed:
+            yield _NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)

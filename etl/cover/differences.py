@@ -1,0 +1,172 @@
+"""In what a spec of a lock differs from a build that the cache has, down to the deepest difference.
+
+Two specs are held side by side with their dependencies, those of the same package, or of the same
+virtual package, as pairs.  All that differs anywhere below is why their hashes differ; to mend all
+of it is to get the build that the cache has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from etl.compare.causes import Edge, Node
+from etl.spack.targets import known_targets
+
+_DEEPEST = 100
+"""Dependencies that lie deeper are not compared; real ones have about 20 levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A difference that many specs can have, and what would mend it, where that can be said."""
+
+    what: str
+    advice: str | None = None
+
+
+OLDER = Shared(
+    "concretized by a Spack older than 1.0, which hashes specs in another way; to have the hashes"
+    " of the cache, concretize again with a newer one"
+)
+"""Of a spec whose nearest build is of a newer Spack; what that one would choose is not known."""
+
+
+class Differences:
+    """Finds what differs; ``node`` gives a node by its key.  What was found of a pair is kept."""
+
+    def __init__(self, node: Callable[[int], Node | None]) -> None:
+        self._node = node
+        self._known: dict[tuple[int, int], tuple[Shared, ...]] = {}
+
+    def of(self, there: Node, wanted: Node, depth: int = 0) -> tuple[Shared, ...]:
+        """All differences, those of the two specs themselves first."""
+        key = there.key, wanted.key
+        if there.hash == wanted.hash or depth > _DEEPEST:
+            return ()
+        if key not in self._known:
+            self._known[key] = ()  # a circle adds nothing
+            own = list(own_differences(there, wanted))
+            found = dict.fromkeys([*own, *self._below(there, wanted, bool(own), depth)])
+            if not found and not there.external:
+                found = {
+                    Shared(f"{wanted.title}: nothing differs that is told, but the hash"): None
+                }
+            self._known[key] = tuple(found)
+        return self._known[key]
+
+    def _below(self, there: Node, wanted: Node, otherwise: bool, depth: int) -> Iterator[Shared]:
+        """The differences of the dependencies.
+
+        Where the two specs are other versions or have other variants, one that only one of them has
+        follows from that.
+        """
+        old = {node.name: (edge, node) for edge, node in self._children(there)}
+        new = {node.name: (edge, node) for edge, node in self._children(wanted)}
+        for name in sorted(old.keys() & new.keys()):
+            yield from self.of(old[name][1], new[name][1], depth + 1)
+        if otherwise:
+            return
+        providers = {
+            virtual: node
+            for name, (edge, node) in old.items()
+            if name not in new
+            for virtual in edge.virtuals.split()
+        }
+        replaced = set()
+        for name in sorted(new.keys() - old.keys()):
+            edge, node = new[name]
+            other = next((providers[it] for it in edge.virtuals.split() if it in providers), None)
+            if other is None:
+                yield Shared(f"{wanted.name} depends on {node.title}, in the cache it does not")
+                continue
+            replaced.add(other.name)
+            virtual = next(it for it in edge.virtuals.split() if it in providers)
+            yield Shared(
+                f"{virtual} is {node.title}, the cache has {other.title}",
+                f"packages:{virtual}:require: {other.name}",
+            )
+        for name in sorted(old.keys() - new.keys() - replaced):
+            title = old[name][1].title
+            yield Shared(f"{wanted.name} does not depend on {title}, in the cache it does")
+
+    def _children(self, parent: Node) -> Iterator[tuple[Edge, Node]]:
+        for edge in parent.edges:
+            if (child := self._node(edge.child)) is not None:
+                yield edge, child
+
+
+def own_differences(there: Node, wanted: Node) -> Iterator[Shared]:
+    """What differs about two builds of a package themselves."""
+    name = wanted.name
+    if there.version != wanted.version:
+        what = f"{name} {wanted.version}, the cache has {there.version}"
+        yield Shared(what, f'packages:{name}:require: "@={there.version}"')
+    yield from _variants(there, wanted)
+    if there.compilers != wanted.compilers and there.compilers and wanted.compilers:
+        old = " ".join(there.compilers)
+        what = f"built with {' '.join(wanted.compilers)}, the cache has {old}"
+        yield Shared(what, f'packages:all:require: "%{there.compilers[0]}"')
+    yield from _machine(there, wanted)
+    if (there.external or wanted.external) and there.external != wanted.external:
+        if there.arch == wanted.arch and there.version == wanted.version:
+            what = f"{name} {_where(wanted)}, the cache was built with one {_where(there)}"
+            yield Shared(what)
+    elif there.namespace != wanted.namespace:
+        yield Shared(
+            f"{name} of the repository {wanted.namespace}, the cache has {there.namespace}"
+        )
+    elif (
+        there.package_hash != wanted.package_hash
+        and there.package_hash
+        and wanted.package_hash
+        and there.version == wanted.version
+    ):
+        yield Shared(f"another recipe of {name}")
+
+
+def _where(node: Node) -> str:
+    return f"at {node.external}" if node.external else "that Spack builds"
+
+
+def _variants(there: Node, wanted: Node) -> Iterator[Shared]:
+    """Variants by their meaning: Spack 1.x writes ``:=`` where Spack 0.x wrote ``=``."""
+    old, new = _plain(there), _plain(wanted)
+    before = [text for key, text in old.items() if key not in new]
+    after = [text for key, text in new.items() if key not in old]
+    told = [it for it in before if not it.startswith("patches")]
+    asked = [it for it in after if not it.startswith("patches")]
+    if told or asked:
+        what = f"{wanted.name} {' '.join(asked)}, the cache has {' '.join(told)}"
+        if not told:
+            what = f"{wanted.name} {' '.join(asked)}, in the cache without"
+        elif not asked:
+            what = f"{wanted.name} without {' '.join(told)}, which the cache has"
+        advice = f'packages:{wanted.name}:require: "{" ".join(told)}"' if told else None
+        yield Shared(what, advice)
+    elif (before or after) and there.version == wanted.version:
+        yield Shared(f"{wanted.name} with other patches")
+
+
+def _plain(node: Node) -> dict[str, str]:
+    return {text.replace(":=", "=", 1): text for text in node.variants}
+
+
+def _machine(there: Node, wanted: Node) -> Iterator[Shared]:
+    """Platform, system and target, each a difference that many packages share."""
+    (platform, os, target), (new_platform, new_os, new_target) = (
+        it.arch.rsplit("-", 2) for it in (there, wanted)
+    )
+    for old, new in ((platform, new_platform), (os, new_os)):
+        if old != new:
+            yield Shared(f"built for {new}, the cache has {old}")
+    if target != new_target:
+        same_family = family(target) == family(new_target)
+        advice = f"packages:all:require: target={target}" if same_family else None
+        yield Shared(f"built for {new_target}, the cache has {target}", advice)
+
+
+def family(target: str) -> str:
+    """The family of a target, as ``x86_64`` of ``zen4``; a target that is not known is its own."""
+    known = known_targets().get(target)
+    return known.family if known else target

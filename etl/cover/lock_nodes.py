@@ -1,0 +1,71 @@
+"""The specs of a lock and those of a catalog as nodes of one graph, to compare them."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from etl.compare.causes import Edge, Node
+from etl.compare.nodes import Nodes
+from etl.locks.read import Lock
+from etl.records import Spec
+
+
+class LockNodes:
+    """The specs of a lock as nodes beside those of the catalog; what both have is one node."""
+
+    def __init__(self, db: sqlite3.Connection, lock: Lock) -> None:
+        self.nodes = Nodes(db)
+        self._lock = lock
+        self._keys: dict[str, int] = {}
+        self._own: dict[int, Node] = {}
+        for number, hash_ in enumerate(lock.specs, start=1):
+            row = db.execute(
+                "SELECT id FROM specs WHERE hash = ? AND format IS NOT NULL", (hash_,)
+            ).fetchone()
+            self._keys[hash_] = int(row[0]) if row else -number
+        for hash_, key in self._keys.items():
+            if key < 0:
+                self._own[key] = self._as_node(key, lock.specs[hash_])
+
+    def node(self, spec: Spec) -> Node:
+        """The node of a spec of the lock."""
+        key = self._keys[spec.hash]
+        return self._own.get(key) or self._as_node(key, spec)
+
+    def get(self, key: int) -> Node | None:
+        """A node by its key."""
+        return self._own.get(key) if key < 0 else self.nodes.get(key)
+
+    def _as_node(self, key: int, spec: Spec) -> Node:
+        build = spec.build
+        edges = []
+        compilers = []
+        for it in build.dependencies if build else ():
+            child = self._keys.get(it.hash)
+            if child is None:
+                continue
+            edges.append(Edge(child, " ".join(it.deptypes), " ".join(it.virtuals)))
+            if {"c", "cxx", "fortran"} & set(it.virtuals):
+                compilers.append(f"{it.package}@{self._lock.specs[it.hash].version}")
+        if not compilers and spec.compiler:  # before Spack 1.0 it is no dependency
+            compilers.append(spec.compiler)
+        flags = build.flags if build else ()
+        patches = build.patches if build else ()
+        told = [
+            f"patches:={','.join(sorted(patches))}" if it.startswith("patches") and patches else it
+            for it in spec.variants
+        ]
+        told += [f"{name}={' '.join(values)}" for name, values in sorted(flags)]
+        return Node(
+            key,
+            spec.hash,
+            spec.package,
+            build.namespace if build else None,
+            spec.version,
+            tuple(told),
+            f"{spec.platform}-{spec.os}-{spec.target}",
+            tuple(sorted(compilers)),
+            build.external if build else None,
+            build.package_hash if build else None,
+            tuple(edges),
+        )
