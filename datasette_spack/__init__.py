@@ -73,6 +73,14 @@ def register_routes() -> list[tuple[str, Any]]:
 
 
 @hookimpl
+def skip_csrf(datasette: Any, scope: Any) -> bool:
+    """Let anybody ask ``/cover``, scripts too: it changes nothing, and so needs no token."""
+    from datasette_spack.caching import inner_path
+
+    return inner_path(datasette, scope) in ("/cover", "/cover.json")
+
+
+@hookimpl
 def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
     from datasette_spack.frame import static_addresses

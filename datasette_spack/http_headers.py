@@ -15,6 +15,7 @@ from datasette_spack.database import CatalogDatabase
 OUR_PAGES: Final = (
     "badge",
     "compare",
+    "cover",
     "feed",
     "find",
     "home",

@@ -10,6 +10,7 @@ from datasette.utils.asgi import Response
 from datasette_spack.site import (
     badge,
     compare,
+    cover,
     crawlers,
     dependents,
     feeds,
@@ -31,17 +32,22 @@ from datasette_spack.site.answer import Page, shown
 _NOT_SO = "This address can only be read, with GET or HEAD."
 
 
-def _only_read(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A view that is asked only by those who want to read."""
+def _only_read(view: Callable[..., Any], too: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """A view that is asked only by those who want to read; ``too``: methods that ask as well."""
 
     async def reading(datasette: Any, request: Any) -> Response:
         if request.method in ("GET", "HEAD"):
             meant = await with_tags(datasette, request)
             response: Response = await view(datasette, meant)
             return response
-        page = Page("error_page.html", "Only to be read", _NOT_SO, {"error": _NOT_SO}, status=405)
+        if request.method in too:
+            answered: Response = await view(datasette, request)
+            return answered
+        methods = ", ".join(("GET", "HEAD", *too))
+        said = f"This address can only be asked, with {methods}." if too else _NOT_SO
+        page = Page("error_page.html", "Only to be read", said, {"error": said}, status=405)
         response = await shown(datasette, request, page)
-        response.headers["allow"] = "GET, HEAD"
+        response.headers["allow"] = methods
         return response
 
     return reading
@@ -76,5 +82,8 @@ _VIEWS: tuple[tuple[str, Any], ...] = (
     (shortened.COMPARED_ROUTE, shortened.compared),
 )
 
-ROUTES = tuple((route, _only_read(view)) for route, view in _VIEWS)
+ROUTES = (
+    *((route, _only_read(view)) for route, view in _VIEWS),
+    (cover.COVER_ROUTE, _only_read(cover.cover, ("POST",))),
+)
 """Regular expressions over the path as it was sent, and functions of Datasette and a request."""
