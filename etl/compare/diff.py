@@ -95,7 +95,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class PackageChanges:
-    """How many packages came, went, and moved to a newer or older version.
+    """How many packages were added, were removed, and moved to a newer or older version.
 
     ``examples`` are a few of them by name, those with the most binaries in all tags.
     """
