@@ -17,10 +17,14 @@ from urllib.parse import unquote_plus
 
 from datasette.utils import add_cors_headers
 
+from datasette_spack.answers import Answers, marked
 from datasette_spack.completeness import making_answer
 from datasette_spack.database import is_catalog
 from datasette_spack.either import shown_metadata
 from datasette_spack.program import program_digest, static_hashes
+
+ANSWERS: Final = "spack_catalog_answers"
+"""The attribute of a Datasette that keeps what it has answered, if it shall."""
 
 STALE_WHILE_REVALIDATE: Final = 600
 """Seconds for which a cache may answer with what it has while it asks whether that is current."""
@@ -68,6 +72,7 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
     on who asks are left as they are, and so are all where another database is served as well.
     """
     catalog = _Catalog(datasette)
+    answers: Answers | None = getattr(datasette, ANSWERS, None)
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":  # the server tells that it begins, and that it ends
@@ -83,7 +88,15 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
         elif names_tag(header_of(scope, b"if-none-match"), tag):
             await _send_not_modified(send, catalog.headers(tag))
         else:
-            await _answer(app, scope, receive, send, catalog.headers(tag))
+            headers = catalog.headers(tag)
+            if answers is None or header_of(scope, b"if-none-match").strip() == "*":
+                await _answer(app, scope, receive, send, headers)
+                return
+
+            async def make(gathering: Any) -> None:
+                await _answer(app, scope, receive, gathering, headers, keep=True)
+
+            await answers.give(tag, scope["method"], make, send)
 
     return wrapped
 
@@ -146,7 +159,9 @@ def _is_same_for_all(scope: Any, path: str, is_ours: Callable[[str], bool]) -> b
     return is_ours(path) or bool(_BELOW_CATALOG.fullmatch(path))
 
 
-async def _answer(app: Any, scope: Any, receive: Any, send: Any, headers: dict[str, str]) -> None:
+async def _answer(
+    app: Any, scope: Any, receive: Any, send: Any, headers: dict[str, str], *, keep: bool = False
+) -> None:
     """Have the answer made, and say that it may be kept if it turns out to be one."""
     only_if_changed = header_of(scope, b"if-none-match").strip() == "*"
     dropped = False
@@ -159,6 +174,7 @@ async def _answer(app: Any, scope: Any, receive: Any, send: Any, headers: dict[s
                 await _send_not_modified(send, headers)
             elif answer.complete:
                 message = _with_headers(message, headers)
+                message = marked(message) if keep else message
             else:
                 message = _with_headers(message, {"cache-control": _INCOMPLETE})
         if not dropped:

@@ -10,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasette_spack.answers import Answers
+from datasette_spack.caching import ANSWERS
+
 _WARMING = ("/", "/catalog")
 """Pages that are asked for first, so that no visitor waits for what is done only once."""
 
@@ -45,6 +48,7 @@ class Edition:
         self._path = path
         self._datasette = make(path)
         self._catalog = self._datasette.get_database("catalog")
+        setattr(self._datasette, ANSWERS, Answers())  # they go when the edition goes
         self._app = self._datasette.app()
         self._lifespan = _Lifespan(self._app)
         self._requests = 0

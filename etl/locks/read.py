@@ -108,6 +108,8 @@ def _advice(text: str) -> str:
 def _lock_file(told: dict[str, Any], name: str) -> Lock:
     meta = told.get("_meta")
     version = meta.get("lockfile-version") if isinstance(meta, dict) else None
+    if meta is None:
+        raise UsageError(f"{name}: has no _meta, and so is no spack.lock, or a damaged one")
     if type(version) is not int or not 1 <= version <= NEWEST_LOCK:
         raise UsageError(
             f"{name}: lock files of version {str(version)[:20]} are not known here"

@@ -51,7 +51,10 @@ def read_source(
 
 def _read_folder(path: Path, selection: Selection) -> Iterator[Record]:
     """Pages at any depth, and the build caches in folders beside them."""
-    inner = sorted(it for it in path.iterdir() if it.is_dir()) if path.is_dir() else []
+    try:
+        inner = sorted(it for it in path.iterdir() if it.is_dir()) if path.is_dir() else []
+    except OSError:
+        inner = []  # what is in the way, reading the pages will tell
     caches = [it for it in inner if is_build_cache(it)]
     if not caches:
         yield from read_pages(path, selection)

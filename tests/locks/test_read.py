@@ -85,6 +85,7 @@ def test_environments_that_an_environment_includes() -> None:
     [
         (_lock(_meta={"lockfile-version": 99}), "lock files of version 99 are not known here"),
         (_lock(_meta={"lockfile-version": True}), "lock files of version True are not known"),
+        (_lock(_meta=None), "has no _meta, and so is no spack.lock"),
         (_lock(_meta=[]), "lock files of version None are not known here"),
         (
             _lock(_meta={"lockfile-version": 6, "specfile-version": "x"}),
