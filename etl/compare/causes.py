@@ -116,18 +116,35 @@ class Causes:
         found = self._walk(old, new)
         if not found:
             return (Cause("unknown", new.name, None, None),)
-        return tuple(
-            sorted(found, key=lambda it: (it.kind, it.package, it.old or "", it.new or ""))
-        )
+        return tuple(sorted(found, key=_order))
 
     def _walk(self, old: Node, new: Node) -> frozenset[Cause]:
-        key = old.key, new.key
-        if key not in self._known:
-            self._known[key] = frozenset()  # a circle adds nothing
-            self._known[key] = frozenset(self._here(old, new))
-        return self._known[key]
+        """All causes of a pair, those of the pairs below it first: a graph may be of any depth."""
+        opened: dict[tuple[int, int], tuple[set[Cause], list[tuple[Node, Node]]]] = {}
+        todo = [(old, new)]
+        while todo:
+            pair = before, after = todo[-1]
+            key = before.key, after.key
+            if key in self._known:
+                todo.pop()
+                continue
+            if key not in opened:
+                found = list(self._here(before, after))
+                own = {it for it in found if isinstance(it, Cause)}
+                opened[key] = own, [it for it in found if not isinstance(it, Cause)]
+                todo += [it for it in opened[key][1] if (it[0].key, it[1].key) not in opened]
+                if todo[-1] is not pair:
+                    continue
+            own, below = opened[key]
+            for lower in below:  # what is open still closes a circle, which adds nothing
+                found_below = self._known.get((lower[0].key, lower[1].key))
+                own |= found_below or {Cause("unknown", lower[1].name, None, None)}
+            self._known[key] = frozenset(own)
+            todo.pop()
+        return self._known[old.key, new.key]
 
-    def _here(self, old: Node, new: Node) -> Iterator[Cause]:
+    def _here(self, old: Node, new: Node) -> Iterator[Cause | tuple[Node, Node]]:
+        """The causes in two nodes and their edges, and pairs of dependencies that were rebuilt."""
         if old.package_hash != new.package_hash:
             yield Cause("recipe", new.name, old.package_hash, new.package_hash)
         old_edges = {edge.child: edge for edge in old.edges}
@@ -141,8 +158,10 @@ class Causes:
         come = self._by_name(it for key, it in new_edges.items() if key not in old_edges)
         yield from self._pairs(gone, come)
 
-    def _pairs(self, gone: dict[str, list[Edge]], come: dict[str, list[Edge]]) -> Iterator[Cause]:
-        """The causes among dependencies that one side has and the other has not, by their names."""
+    def _pairs(
+        self, gone: dict[str, list[Edge]], come: dict[str, list[Edge]]
+    ) -> Iterator[Cause | tuple[Node, Node]]:
+        """What is below dependencies that one side has and the other has not, by their names."""
         left: list[Edge] = []
         right: list[Edge] = []
         for name in sorted(gone.keys() | come.keys()):
@@ -171,13 +190,13 @@ class Causes:
             ((before, after) for before in olds for after in news), key=lambda it: score(*it)
         )
 
-    def _changed(self, before: Edge, after: Edge) -> Iterator[Cause]:
+    def _changed(self, before: Edge, after: Edge) -> Iterator[Cause | tuple[Node, Node]]:
         """A dependency in the place of another one of the same package."""
         old, new = self._node(before.child), self._node(after.child)
         if old is None or new is None:
             yield Cause("unknown", self._name(after.child), None, None)
         elif old.identity == new.identity:
-            yield from self._walk(old, new) or {Cause("unknown", new.name, None, None)}
+            yield old, new
         else:
             yield difference(old, new)
 
@@ -272,15 +291,23 @@ class Rebuild:
     causes: tuple[Cause, ...]
 
 
-def rebuilds(old: Iterable[Node], new: Iterable[Node], causes: Causes) -> tuple[list[Rebuild], int]:
-    """The rebuilds among nodes that only one side has, and how many identities are ambiguous.
+def rebuilds(
+    old: Iterable[Node], new: Iterable[Node], both: Iterable[Node], causes: Causes
+) -> tuple[list[Rebuild], int]:
+    """The rebuilds, and how many identities are ambiguous.
 
-    An identity with several hashes on a side is ambiguous, and not paired.
+    ``old`` and ``new`` are the nodes that only one side has, ``both`` those of the same identities
+    that both have.  An identity with several hashes on a side is ambiguous, and not paired, though
+    all of its hashes but one may be on both sides.
     """
     sides: dict[Hashable, tuple[list[Node], list[Node]]] = defaultdict(lambda: ([], []))
     for place, nodes in enumerate((old, new)):
         for node in nodes:
             sides[node.identity][place].append(node)
+    for node in both:
+        if node.identity in sides:
+            for side in sides[node.identity]:
+                side.append(node)
     found, ambiguous = [], 0
     for before, after in sides.values():
         if len(before) == len(after) == 1:

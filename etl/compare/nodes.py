@@ -44,6 +44,7 @@ _IN_TAG = """
             WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
         ))
 """
+_LIKENESS = "SELECT id, package_id, version_id FROM specs WHERE id IN ({})"
 _CHILDREN = "SELECT DISTINCT child_id FROM dependencies WHERE parent_id IN ({})"
 
 
@@ -80,6 +81,22 @@ class Nodes:
             fresh = below - found
             found |= fresh
         return found
+
+    def alike(self, these: Iterable[Node], among: Iterable[int]) -> list[Node]:
+        """Those ``among`` so many ids that may be of one identity with one of ``these``.
+
+        They are told apart by package and version in the tables, so that few are read whole.
+        """
+        wanted = set(self._likeness(node.key for node in these).values())
+        likeness = self._likeness(among)
+        return self.load(id_ for id_, like in likeness.items() if like in wanted)
+
+    def _likeness(self, ids: Iterable[int]) -> dict[int, tuple[int | None, ...]]:
+        return {
+            id_: tuple(like)
+            for part in _parts(sorted(ids))
+            for id_, *like in self._db.execute(_LIKENESS.format(part))
+        }
 
     def _read(self, ids: list[int]) -> None:
         for part in _parts(ids):

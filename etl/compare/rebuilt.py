@@ -64,7 +64,8 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     before, after = nodes.of_tag(old, stack), nodes.of_tag(new, stack)
     gone, come = nodes.load(sorted(before - after)), nodes.load(sorted(after - before))
     nodes.load({edge.child for node in (*gone, *come) for edge in node.edges})
-    found, ambiguous = rebuilds(gone, come, Causes(nodes.get))
+    both = nodes.alike((*gone, *come), before & after)
+    found, ambiguous = rebuilds(gone, come, both, Causes(nodes.get))
     (undescribed,) = db.execute(
         "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0", (old, new)
     ).fetchone()

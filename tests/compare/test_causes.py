@@ -84,6 +84,24 @@ def test_the_deepest_difference_counts() -> None:
     assert causes(old, new, middle[0], other, deep, deeper) == [Cause("version", "lib", "1", "9")]
 
 
+def test_a_graph_of_any_depth() -> None:
+    """An index may chain more specs than Python calls functions in each other."""
+    depth = 5_000
+    nodes = [
+        node(2 * level + side, f"p{level}", edges=(edge(2 * level + 2 + side),))
+        for level in range(depth)
+        for side in (0, 1)
+    ]
+    last = node(2 * depth, "last"), node(2 * depth + 1, "last", package_hash="s")
+    assert causes(*nodes, *last) == [Cause("recipe", "last", "r", "s")]
+
+
+def test_a_circle_ends() -> None:
+    old, new = node(1, "app", edges=(edge(3),)), node(2, "app", edges=(edge(4),))
+    back = node(3, "lib", edges=(edge(1),)), node(4, "lib", package_hash="s", edges=(edge(2),))
+    assert Cause("recipe", "lib", "r", "s") in causes(old, new, *back)
+
+
 def test_edges_that_came_and_went() -> None:
     old = node(1, "app", edges=(edge(3, "link", "mpi"), edge(5)))
     new = node(2, "app", edges=(edge(4, "link", "mpi"), edge(6), edge(7, "build")))
@@ -118,9 +136,18 @@ def test_two_dependencies_of_one_name_are_paired_by_what_they_have_in_common() -
 def test_pairs_and_what_is_ambiguous() -> None:
     old = [node(1, "a"), node(2, "b"), node(3, "b"), node(4, "c")]
     new = [node(5, "a"), node(6, "b"), node(7, "d")]
-    found, ambiguous = rebuilds(old, new, Causes({it.key: it for it in old + new}.get))
+    found, ambiguous = rebuilds(old, new, (), Causes({it.key: it for it in old + new}.get))
     assert [(it.old.key, it.new.key) for it in found] == [(1, 5)]
     assert ambiguous == 1
+
+
+def test_an_identity_that_keeps_one_of_its_hashes_is_ambiguous() -> None:
+    """Not only where two hashes came and went: with a third on both sides, none has a partner."""
+    old, new = [node(1, "a"), node(2, "b")], [node(3, "a"), node(4, "b"), node(5, "c")]
+    both = [node(6, "a"), node(7, "c"), node(8, "d")]
+    found, ambiguous = rebuilds(old, new, both, Causes({it.key: it for it in old + new}.get))
+    assert [(it.old.key, it.new.key) for it in found] == [(2, 4)]
+    assert ambiguous == 2
 
 
 @pytest.mark.parametrize(
