@@ -31,6 +31,7 @@ PAGES = {
     "compare/develop-2024-11-17/develop-2025-07-20": 200,
     "compare": 200,
     "compare/develop-2024-11-17/nope": 404,
+    "cover": 200,
     "find": 200,
     "find?spec=hdf5": 200,
     "find?spec=hdf5@@": 400,
