@@ -13,13 +13,13 @@ from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import share_pictures, stack_picture
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
+from etl.browse import lists
 from etl.browse.hosts import incomplete_binaries, profile_shares
-from etl.browse.overview import stack_list
 from etl.browse.stack import PAGE, StackFacts, stack_facts
 from etl.query.find import ALL
 
 STACK_ROUTE = r"/stack/(?P<stack>[^/]+?)(?P<format>\.json|\.csv)?$"
-STACKS_ROUTE = r"/stacks(?P<format>\.json)?$"
+STACKS_ROUTE = r"/stacks(?P<format>\.json|\.csv)?$"
 
 
 async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
@@ -71,17 +71,23 @@ async def stack(datasette: Any, request: Any) -> Response | AsgiStream:
     return await answer(datasette, request, read)
 
 
-async def stacks(datasette: Any, request: Any) -> Response:
-    """The list of all stacks."""
+async def stacks(datasette: Any, request: Any) -> Response | AsgiStream:
+    """A page of the list of stacks, by name or by another of its columns; as JSON and CSV all."""
+    part, page, form = request.args.get("q", ""), page_number(request), request.url_vars["format"]
+    sort = request.args.get("sort", "")
+    if form == ".csv":
+        return await csv_of(datasette, lambda it: lists.stack_list(it, part, sort=sort).sql)
+    limit = ALL if form and "page" not in request.args else lists.PAGE
 
     def read(connection: Any) -> Page:
-        found = stack_list(connection)
+        found = lists.stack_list(connection, part, page, sort, limit)
         return Page(
             "stacks.html",
             "Stacks",
-            f"{counted(len(found), 'CI stacks')} of Spack with binaries in this catalog.",
-            {"stacks": found},
-            {},
+            f"{counted(found.total, 'CI stacks')} of Spack with binaries in this catalog.",
+            {"stacks": found.rows, "total": found.total, "sql": found.sql},
+            {"part": part, "sort": sort, "number": page, "per_page": lists.PAGE},
+            unbounded=bool(request.query_string),
         )
 
     return await answer(datasette, request, read)

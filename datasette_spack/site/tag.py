@@ -13,6 +13,7 @@ from datasette_spack.site.answer import Page, answer, named, page_number
 from datasette_spack.site.pictures import history_pictures, machine_pictures, share_pictures
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
+from etl.browse import lists
 from etl.browse.hosts import incomplete_binaries, profile_shares
 from etl.browse.machines import KINDS, machine_history
 from etl.browse.overview import tag_history
@@ -20,7 +21,7 @@ from etl.browse.tag import PAGE, tag_facts
 from etl.query.find import ALL
 
 TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json|\.csv)?$"
-TAGS_ROUTE = r"/tags(?P<format>\.json)?$"
+TAGS_ROUTE = r"/tags(?P<format>\.json|\.csv)?$"
 
 
 async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
@@ -61,23 +62,49 @@ async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
     return await answer(datasette, request, read)
 
 
-async def tags(datasette: Any, request: Any) -> Response:
-    """The list of all tags."""
+async def tags(datasette: Any, request: Any) -> Response | AsgiStream:
+    """The list of tags, releases apart from snapshots, or a page of one kind; as JSON and CSV all.
+
+    Each list shows its first page; ``kind=`` is the list that is asked for page by page.
+    """
+    kind, page, form = (
+        request.args.get("kind", ""),
+        page_number(request),
+        request.url_vars["format"],
+    )
+    sort = request.args.get("sort", "")
+    if form == ".csv":
+        return await csv_of(datasette, lambda it: lists.tag_list(it, kind, sort=sort).sql)
+    limit = ALL if form and "page" not in request.args else lists.PAGE
     site = Addresses(datasette)
 
     def read(connection: Any) -> Page:
-        found = tag_history(connection)
+        found = lists.tag_list(connection, kind, page, sort, limit)
         machines = machine_history(connection)
+        kinds = (kind,) if kind else tuple(lists.KINDS)
         return Page(
             "tags.html",
             "Tags",
-            _tags_description(len(found)),
-            {"tags": found, "machines": [asdict(it) for it in machines]},
+            _tags_description(found.total),
             {
-                "history": history_pictures(site, found[::-1]),
+                "tags": found.rows,
+                "total": found.total,
+                "sql": found.sql,
+                "machines": [asdict(it) for it in machines],
+            },
+            {
+                "listed": {
+                    it: lists.tag_list(connection, it, page, sort, lists.PAGE) for it in kinds
+                },
+                "kind": kind,
+                "sort": sort,
+                "number": page,
+                "per_page": lists.PAGE,
+                "history": history_pictures(site, tag_history(connection)[::-1]),
                 "machines": {it.column: machine_pictures(site, it) for it in machines},
                 "machine_kinds": KINDS,
             },
+            unbounded=bool(request.query_string),
         )
 
     return await answer(datasette, request, read)

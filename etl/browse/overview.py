@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.lists import stack_list
 from etl.browse.newest import newest_tag_name
 from etl.browse.shares import Shares, shares_of_tag
 from etl.catalog.asking import Row, ask
 from etl.compare.diff import PackageChanges, package_changes, previous_tag
+from etl.query.find import ALL
 
 RECENT = 6
 """Snapshots whose changes are told, and as many releases."""
@@ -22,15 +24,6 @@ _COUNTS = """
 _TAGS = """
     SELECT name AS tag, kind, date, packages, binaries, sized, size FROM tags
     WHERE binaries > 0 ORDER BY position DESC
-"""
-_STACKS = """
-    SELECT stacks.name AS stack, max(mirrors.tag_id) AS tag_id, mirrors.binaries,
-        mirrors.sized, mirrors.size, tags.name AS tag, count(*) AS tags
-    FROM mirrors
-    CROSS JOIN stacks ON stacks.id = mirrors.stack_id
-    CROSS JOIN tags ON tags.id = mirrors.tag_id
-    WHERE mirrors.binaries > 0
-    GROUP BY mirrors.stack_id ORDER BY stacks.name
 """
 
 
@@ -73,7 +66,7 @@ def overview(db: sqlite3.Connection) -> Overview:
         releases=tuple(_changes(db, tag) for tag in releases[:RECENT]),
         recent=tuple(_changes(db, tag) for tag in others[:RECENT]),
         history=tags[::-1],
-        stacks=stack_list(db),
+        stacks=stack_list(db, limit=ALL).rows,
         shares=shares_of_tag(db, newest) if newest else (),
     )
 
@@ -81,13 +74,6 @@ def overview(db: sqlite3.Connection) -> Overview:
 def tag_history(db: sqlite3.Connection) -> tuple[Row, ...]:
     """Every tag that has binaries, the newest first, with its packages, binaries and size."""
     return ask(db, _TAGS)
-
-
-def stack_list(db: sqlite3.Connection) -> tuple[Row, ...]:
-    """Every stack: its newest tag with the binaries there, and in how many tags it is."""
-    return tuple(
-        {name: value for name, value in row.items() if name != "tag_id"} for row in ask(db, _STACKS)
-    )
 
 
 def _changes(db: sqlite3.Connection, tag: Row) -> TagChanges:

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from etl.browse.lists import PAGE, package_list
+from etl.browse.lists import PAGE, package_list, stack_list, tag_list
 from etl.browse.newest import newest_tag_name
-from etl.browse.overview import overview, stack_list, tag_history
+from etl.browse.overview import overview, tag_history
 from etl.browse.shares import shares_of_tag
 from etl.browse.stack import stack_facts
 from etl.browse.tag import tag_facts
 from etl.catalog.asking import Listed, NotHereError, known, like, listed, near_names
 from etl.catalog.reader import open_catalog
 from etl.compare.diff import PackageChanges
+from etl.errors import UsageError
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from tests.sites import item, page, place_of, write_site
@@ -141,7 +142,11 @@ def test_the_home_page_of_a_catalog_without_a_binary(tmp_path: Path) -> None:
 
 def test_tags_and_stacks(db: sqlite3.Connection) -> None:
     assert tag_history(db) == tuple(TAGS)
-    assert stack_list(db) == tuple(STACKS)
+    assert stack_list(db).rows == tuple(STACKS)
+    assert tag_list(db).rows == tuple(TAGS)
+    assert tag_list(db, "release").rows == tuple(it for it in TAGS if it["kind"] == "release")
+    with pytest.raises(UsageError, match="kind= is one of release, snapshot, other"):
+        tag_list(db, "develop")
 
 
 def test_what_a_tag_is_built_for(db: sqlite3.Connection, catalog: Path) -> None:

@@ -123,6 +123,74 @@ async def test_all_pages_of_a_packages_binaries(
     assert [row[-1] for row in found] == [hash_[:7] for (hash_,) in whole]
 
 
+@pytest.mark.parametrize(
+    ("path", "sql"),
+    [
+        ("/tags", "SELECT name, binaries FROM tags ORDER BY position DESC"),
+        ("/tags?sort=-binaries",
+         "SELECT name, binaries FROM tags ORDER BY binaries DESC, position DESC"),
+        ("/tags?sort=packages&kind=snapshot", "SELECT name, binaries FROM tags"
+         " WHERE kind IN ('snapshot', 'develop') ORDER BY packages, position DESC"),
+        ("/tags?sort=tag&kind=release",
+         "SELECT name, binaries FROM tags WHERE kind = 'release' ORDER BY name"),
+    ],
+)  # fmt: skip
+async def test_tags_as_files(site: Any, db: sqlite3.Connection, path: str, sql: str) -> None:
+    expected = db.execute(sql).fetchall()
+    assert expected
+    head, _, query = path.partition("?")
+    found = await as_csv(site, f"{head}.csv?{query}")
+    assert [(it["tag"], int(it["binaries"])) for it in found] == expected
+    facts = (await site.client.get(f"{head}.json?{query}")).json()
+    assert [(it["tag"], it["binaries"]) for it in facts["tags"]] == expected
+    assert facts["total"] == len(expected)
+
+
+@pytest.mark.parametrize("sort", ["", "-tags", "tag", "-stack", "binaries"])
+async def test_stacks_as_files(site: Any, db: sqlite3.Connection, sort: str) -> None:
+    of_tags = """
+        SELECT stack, tag, position, count(DISTINCT hash) AS binaries
+        FROM binary_stacks JOIN tags ON tags.name = tag GROUP BY stack, tag
+    """
+    newest: dict[str, tuple[Any, ...]] = {}
+    tags: dict[str, int] = {}
+    for stack, tag, position, binaries in db.execute(f"{of_tags} ORDER BY position, stack"):
+        newest[stack] = (stack, tag, binaries, position)
+        tags[stack] = tags.get(stack, 0) + 1
+    expected = [(*row, tags[row[0]]) for row in sorted(newest.values())]
+    place = {"": 0, "stack": 0, "tag": 3, "binaries": 2, "tags": 4}[sort.lstrip("-")]
+    expected.sort(key=lambda it: it[place], reverse=sort.startswith("-"))
+    found = await as_csv(site, f"/stacks.csv?sort={sort}")
+    assert [(it["stack"], it["tag"], it["binaries"], it["tags"]) for it in found] == [
+        (stack, tag, str(binaries), str(number)) for stack, tag, binaries, _, number in expected
+    ]
+    facts = (await site.client.get(f"/stacks.json?sort={sort}&q=e4s")).json()
+    assert [it["stack"] for it in facts["stacks"]] == [it[0] for it in expected if "e4s" in it[0]]
+
+
+async def test_all_pages_of_tags_and_stacks(
+    site: Any, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.browse.lists.PAGE", 1)
+    shown = await page(site, "/tags")
+    snapshots = db.execute(
+        "SELECT name FROM tags WHERE kind != 'release' ORDER BY position DESC"
+    ).fetchall()
+    assert len(snapshots) > 1
+    section = shown.section("kind-snapshot")
+    assert f"{len(snapshots)} tags; here are the first 1 (show all, page by page)" in section.text
+    names = []
+    path = section.links["show all, page by page"]
+    while path:
+        section = (await page(site, path)).section("kind-snapshot")
+        names += [row[0] for row in section.one("table").rows[1:]]
+        path = section.links.get("Next", "")
+    assert names == [name for (name,) in snapshots]
+    found = await rows_of_all_pages(site, "/stacks?sort=-stack", "Stacks")
+    stacks = "SELECT DISTINCT stack FROM binary_stacks ORDER BY 1 DESC"
+    assert [row[0] for row in found] == [name for (name,) in db.execute(stacks)]
+
+
 async def test_a_column_leads_to_the_other_way(site: Any) -> None:
     def heading(shown: Element, name: str) -> Element:
         (found,) = [it for it in shown.one("table").all("th", scope="col") if it.text == name]
@@ -143,6 +211,7 @@ async def test_a_column_leads_to_the_other_way(site: Any) -> None:
     "path",
     [
         "/packages", f"/tag/{TAG}", "/stack/tutorial", "/package/hdf5", "/find?spec=hdf5",
+        "/tags", "/tags?kind=release", "/stacks",
         f"/compare/develop-2024-11-17/{TAG}?list=added_packages",
     ],
 )  # fmt: skip
