@@ -22,8 +22,9 @@ serve: build
 build: $(INSTALLED)
 	@$(BIN)/spack-catalog build $(SOURCES)
 
+# As many processes as there are cores; what one test file shares is built in one of them.
 test: lint tools
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n auto --dist loadfile
 
 # The site with the newest Datasette, alphas included; this may fail, and CI reports it.
 test-next:
