@@ -40,7 +40,10 @@ MACOS = ("catalina", "bigsur", "monterey", "ventura", "sonoma", "sequoia", "taho
 
 @dataclass(frozen=True, slots=True)
 class Libc:
-    """A C library: ``glibc`` or ``musl``, its version, and the prefix that it is in."""
+    """A C library: ``glibc`` or ``musl``, its version, and the prefix that it is in.
+
+    One whose path is empty is no part of any system: Spack built it.
+    """
 
     name: str
     version: str
@@ -51,8 +54,10 @@ class Libc:
 
     def can_stand_for(self, other: Libc) -> bool:
         """Whether what was built with the other runs with this one."""
-        return (self.name, self.path) == (other.name, other.path) and (
-            sort_key(self.version) >= sort_key(other.version)
+        return (
+            bool(other.path)
+            and (self.name, self.path) == (other.name, other.path)
+            and sort_key(self.version) >= sort_key(other.version)
         )
 
 
@@ -140,6 +145,8 @@ WORDS: dict[str, str] = {
 
 
 def _libc_in_words(needed: Libc, there: Libc | None) -> str:
+    if not needed.path:
+        return f"{needed} as Spack built it, and not that of a host"
     if there is None:
         return f"{needed}, this host has none that is known"
     if there.name != needed.name:

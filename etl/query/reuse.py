@@ -8,7 +8,7 @@ configuration forbids besides is not known: a yes means that nothing in the bina
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,20 +29,22 @@ _SPEC = """
 """
 _COMPLETE = """
     SELECT complete FROM binaries
-    WHERE spec_id = ? AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
-    ORDER BY tag_id DESC LIMIT 1
+    WHERE spec_id = ? AND gone_since IS NULL
+        AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
+    ORDER BY complete IS 0, tag_id DESC LIMIT 1
 """
 _CHILDREN = """
-    SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id, specs.tags > 0,
+    SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id,
         EXISTS (
-            SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id
+            SELECT 1 FROM binaries
+            WHERE binaries.spec_id = specs.id AND binaries.gone_since IS NULL
             AND (? IS NULL OR binaries.tag_id = (SELECT id FROM tags WHERE name = ?))
         )
     FROM dependencies
     CROSS JOIN specs ON specs.id = dependencies.child_id
     CROSS JOIN packages ON packages.id = specs.package_id
     WHERE dependencies.parent_id = ? AND dependencies.linked = 1
-        AND NOT (' ' || dependencies.virtuals || ' ' LIKE '% libc %' AND specs.external IS NOT NULL)
+        AND NOT (' ' || dependencies.virtuals || ' ' LIKE '% libc %' AND specs.format IS NOT NULL)
     ORDER BY packages.name, specs.hash
 """
 
@@ -75,7 +77,7 @@ class Reuse:
             known = Libc(libc, version, path) if libc else None
             self._needs[id_] = Need(platform, os, target, known)
         self._refused = {id_: host.refuses(need) for id_, need in self._needs.items()}
-        self._culprits: dict[tuple[int, str | None], str | None] = {}
+        self._culprits: dict[tuple[int, str | None], str] = {}
 
     def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
         """The condition that a binary can be taken, as SQL over rows of these names."""
@@ -84,6 +86,7 @@ class Reuse:
             f"{spec}.fault IS NULL",
             f"{spec}.need_id IN ({', '.join(map(str, taken))})",
             f"{binary}.complete IS NOT 0",
+            f"{binary}.gone_since IS NULL",
         ]
         if self._bad_sets:
             bad = ", ".join(map(str, sorted(self._bad_sets)))
@@ -97,7 +100,7 @@ class Reuse:
     def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
         """Whether the binary of a spec can be taken, and why not; None if there is no such spec.
 
-        Its closure has to be in the same tag; without a tag, in the newest that has it.
+        Its closure has to be in the same tag; without a tag, in any that has it.
         """
         row = self._db.execute(_SPEC, (hash_,)).fetchone()
         if row is None:
@@ -115,7 +118,7 @@ class Reuse:
         if found is None:
             return Verdict("not-in-cache", WORDS["not-in-cache"])
         if found[0] == 0 or need_set in self._bad_sets:
-            return Verdict("closure", self._culprit(id_, tag) or WORDS["closure"])
+            return Verdict("closure", self._culprit(id_, tag))
         if found[0] is None:
             return Verdict(None, f"what it links to and runs with is not known{by_os}")
         return Verdict(None)
@@ -132,27 +135,33 @@ class Reuse:
         )
         return frozenset(id_ for (id_,) in self._db.execute(sql))
 
-    def _culprit(self, spec: int, tag: str | None) -> str | None:
-        """The first of what a spec links to and runs with that cannot be taken, and why."""
+    def _culprit(self, spec: int, tag: str | None) -> str:
+        """The nearest of what a spec links to and runs with that cannot be taken, and why."""
         key = spec, tag
         if key not in self._culprits:
-            self._culprits[key] = None  # a circle leads nowhere
-            self._culprits[key] = next(self._culprits_below(spec, tag), None)
+            self._culprits[key] = self._nearest_culprit(spec, tag)
         return self._culprits[key]
 
-    def _culprits_below(self, spec: int, tag: str | None) -> Iterator[str]:
-        children: Sequence[tuple[int, str, str, str | None, int | None, int, int]]
-        children = self._db.execute(_CHILDREN, (tag, tag, spec)).fetchall()
-        for _, package, hash_, fault, need_id, _, is_here in children:
-            name = f"its {package}/{hash_[:7]}"
-            if fault:
-                yield f"{name}: {WORDS[fault]}"
-            elif self._refused[need_id] == "platform" and self._needs[need_id].platform is None:
-                yield f"{name} is not in the cache"
-            elif reason := self._refused[need_id]:
-                yield f"{name}: {self.host.why(reason, self._needs[need_id])}"
-            elif not is_here:
-                yield f"{name} is not in the cache"
-        for child, *_ in children:
-            if below := self._culprit(child, tag):
-                yield below
+    def _nearest_culprit(self, spec: int, tag: str | None) -> str:
+        seen, waiting = {spec}, deque([spec])
+        while waiting:
+            parent = waiting.popleft()
+            for child, *row in self._db.execute(_CHILDREN, (tag, tag, parent)).fetchall():
+                if fault := self._fault_of(*row):
+                    return fault
+                if child not in seen:
+                    seen.add(child)
+                    waiting.append(child)
+        return WORDS["closure"]
+
+    def _fault_of(
+        self, package: str, hash_: str, fault: str | None, need_id: int | None, is_here: int
+    ) -> str | None:
+        """What keeps one dependency, its own closure apart, from being taken."""
+        name, need = f"its {package}/{hash_[:7]}", self._needs[need_id]
+        if fault:
+            return f"{name}: {WORDS[fault]}"
+        reason = self._refused[need_id]
+        if reason and need.platform is not None:
+            return f"{name}: {self.host.why(reason, need)}"
+        return None if is_here and not reason else f"{name} is not in the cache"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 
 from etl.hosts.distributions import libc_of
-from etl.hosts.host import USUAL_PATH, Libc
+from etl.hosts.host import Libc
 from etl.spack.versions import sort_key
 from etl.writer.rows import insert
 
@@ -24,7 +25,7 @@ _NAMES = {name: 1 << place for place, name in enumerate(it for pair in _RUNTIMES
 _WITHOUT_RUNTIME = tuple((_NAMES[compiler], _NAMES[runtime]) for compiler, runtime in _RUNTIMES)
 
 _SPECS = """
-    SELECT specs.id, packages.name, versions.version, specs.platform_id, specs.os_id,
+    SELECT specs.id, packages.name, specs.platform_id, specs.os_id,
         specs.target_id, specs.format, specs.external,
         specs.variant_set_id IN (
             SELECT variant_set_id FROM variant_set_members
@@ -32,13 +33,23 @@ _SPECS = """
         )
     FROM specs
     JOIN packages ON packages.id = specs.package_id
-    LEFT JOIN versions ON versions.id = specs.version_id
     ORDER BY specs.id
 """
 _EDGES = "SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies ORDER BY id"
 _PLACES = """
     SELECT spec_id, tag_id FROM binaries
-    WHERE tag_id IN (SELECT id FROM tags) AND EXISTS (SELECT 1 FROM dependencies)
+    WHERE gone_since IS NULL AND EXISTS (SELECT 1 FROM dependencies)
+"""
+_LINKED_TO = """
+    SELECT parent_id FROM dependencies
+    WHERE child_id = ? AND linked AND ' ' || virtuals || ' ' LIKE '% libc %'
+"""
+_LIBC_SPEC = """
+    SELECT packages.name, versions.version, specs.external, specs.format IS NOT NULL
+    FROM specs
+    JOIN packages ON packages.id = specs.package_id
+    LEFT JOIN versions ON versions.id = specs.version_id
+    WHERE specs.id = ?
 """
 
 
@@ -92,6 +103,15 @@ def _strictness(libc: Libc) -> tuple[bool, str, str]:
     return libc.name == "glibc", sort_key(libc.version), libc.path
 
 
+def _both(one: Libc, other: Libc) -> Libc:
+    """What a host must have for both; of two that no host has at once, one by both names."""
+    newer, older = sorted((one, other), key=_strictness, reverse=True)
+    if (one.name, one.path) == (other.name, other.path):
+        return newer
+    where = f" in {older.path}" if newer.name == older.name and older.path else ""
+    return Libc(f"{older.name}@{older.version}{where} and {newer.name}", newer.version, newer.path)
+
+
 def add_host_needs(db: sqlite3.Connection) -> None:
     """Fill in what specs need of a host, and which binaries are complete in their tag."""
     graph = _Graph(db)
@@ -105,6 +125,7 @@ def add_host_needs(db: sqlite3.Connection) -> None:
             libc = libc_of(systems[os])
             by = "os" if libc else None
         own[spec] = needs.need(platform, os, target, libc, by)
+    never = needs.need(None, None, None, None, None)
     sets: dict[int, int] = {}
     places = _tags_by_spec(db) if graph.children else {}
     complete: dict[int, int] = {}
@@ -114,9 +135,12 @@ def add_host_needs(db: sqlite3.Connection) -> None:
         set_, in_tags, mask = 0, ~0, graph.named.get(spec, 0)
         for child in graph.children.get(spec, ()):
             set_ = needs.union(set_, own[child], sets.get(child, 0))
+            if child in faults:
+                set_ = needs.union(set_, never, 0)
             mask |= masks.get(child, 0)
-            there = places.get(child, 0) if child not in faults else 0
-            in_tags &= there & complete.get(child, ~0)
+            in_tags &= places.get(child, 0) & complete.get(child, ~0)
+        for child in graph.libcs_with_more.get(spec, ()):
+            mask |= masks.get(child, 0)
         masks[spec], sets[spec], complete[spec] = mask, set_, in_tags
         # Spack looks for a name among direct build dependencies, too, but not among theirs.
         mask |= graph.named_directly.get(spec, 0)
@@ -139,9 +163,9 @@ class _Graph:
         self.libcs: dict[int, Libc] = {}
         self.children: dict[int, list[int]] = {}
         self.named_directly: dict[int, int] = defaultdict(int)
+        self.libcs_with_more: dict[int, list[int]] = {}
         self.described: set[int] = set()
-        names: dict[int, tuple[str, str | None, str | None]] = {}
-        for id_, name, version, platform, os, target, format_, external, dev in db.execute(_SPECS):
+        for id_, name, platform, os, target, format_, external, dev in db.execute(_SPECS):
             self.machines[id_] = (platform, os, target, format_ is not None)
             if format_ is not None:
                 self.described.add(id_)
@@ -149,29 +173,36 @@ class _Graph:
                 self.faults[id_] = fault
             if name in _NAMES:
                 self.named[id_] = _NAMES[name]
-            if external is not None:
-                names[id_] = (name, version, external)
-        self._read_edges(db, names)
+        self._read_edges(db)
 
-    def _read_edges(
-        self, db: sqlite3.Connection, externals: dict[int, tuple[str, str | None, str | None]]
-    ) -> None:
+    def _read_edges(self, db: sqlite3.Connection) -> None:
+        libcs: dict[int, Libc | None] = {}
         for parent, child, linked, deptypes, virtuals in db.execute(_EDGES):
             words = virtuals.split()
-            if _LIBC in words and child in externals:
-                name, version, path = externals[child]
-                libc = Libc(name, version or "", path or USUAL_PATH)
+            if _LIBC in words and child not in libcs:
+                libcs[child] = _libc_at(db, child)
+            libc = libcs[child] if _LIBC in words else None
+            if libc:
                 known = self.libcs.get(parent)
-                if known is None or _strictness(libc) > _strictness(known):
-                    self.libcs[parent] = libc
-                continue
-            if linked:
+                self.libcs[parent] = _both(known, libc) if known else libc
+            elif linked:
                 self.children.setdefault(parent, []).append(child)
             mask = self.named.get(child, 0)
             for word in words:
                 mask |= _NAMES.get(word, 0)
             if mask and ("build" in deptypes or "test" in deptypes):
                 self.named_directly[parent] |= mask
+        self._keep_libcs_with_more(db, [child for child, libc in libcs.items() if libc])
+
+    def _keep_libcs_with_more(self, db: sqlite3.Connection, libcs: list[int]) -> None:
+        """Spack asks nothing of a libc, but looks for compilers' names in it and below it, too."""
+        for child in libcs:
+            if child in self.children or child in self.named:
+                for (parent,) in db.execute(_LINKED_TO, (child,)):
+                    self.libcs_with_more.setdefault(parent, []).append(child)
+
+    def _below(self, spec: int) -> Iterator[int]:
+        return chain(self.children.get(spec, ()), self.libcs_with_more.get(spec, ()))
 
     def children_first(self) -> Iterator[int]:
         """All specs, each after those that it links to and runs with; a circle is broken."""
@@ -179,14 +210,14 @@ class _Graph:
         for start in self.machines:
             if start in done:
                 continue
-            stack = [(start, iter(self.children.get(start, ())))]
+            stack = [(start, self._below(start))]
             done.add(start)
             while stack:
                 spec, rest = stack[-1]
                 for child in rest:
                     if child not in done:
                         done.add(child)
-                        stack.append((child, iter(self.children.get(child, ()))))
+                        stack.append((child, self._below(child)))
                         break
                 else:
                     stack.pop()
@@ -200,6 +231,12 @@ def _own_fault(name: str, external: str | None, is_developed: bool) -> str | Non
     if name == "compiler-wrapper":
         return "compiler-wrapper"
     return "external" if external is not None else None
+
+
+def _libc_at(db: sqlite3.Connection, spec: int) -> Libc | None:
+    """The libc that a spec is; None if nothing but its name is known."""
+    name, version, path, is_described = db.execute(_LIBC_SPEC, (spec,)).fetchone()
+    return Libc(name, version or "", path or "") if is_described else None
 
 
 def _tags_by_spec(db: sqlite3.Connection) -> dict[int, int]:
@@ -259,7 +296,9 @@ def _mark_complete(
 ) -> None:
     """Say of the binaries whose dependencies are known whether their closure is in their tag."""
     whole = [(1, spec) for spec in described if spec in places]
-    db.executemany("UPDATE binaries SET complete = ? WHERE spec_id = ?", whole)
+    db.executemany(
+        "UPDATE binaries SET complete = ? WHERE spec_id = ? AND gone_since IS NULL", whole
+    )
     missing = [
         (spec, tag)
         for spec, tags in places.items()
