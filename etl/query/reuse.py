@@ -28,24 +28,35 @@ _SPEC = """
     FROM specs LEFT JOIN needs ON needs.id = specs.need_id WHERE specs.hash = ?
 """
 _COMPLETE = """
-    SELECT complete FROM binaries
+    SELECT complete, id FROM binaries
     WHERE spec_id = ? AND gone_since IS NULL
         AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
     ORDER BY complete IS 0, tag_id DESC LIMIT 1
 """
 _CHILDREN = """
     SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id,
-        EXISTS (
+        specs.external IS NOT NULL OR :tag IS NULL OR EXISTS (
             SELECT 1 FROM binaries
             WHERE binaries.spec_id = specs.id AND binaries.gone_since IS NULL
-            AND (? IS NULL OR binaries.tag_id = (SELECT id FROM tags WHERE name = ?))
+            AND binaries.tag_id = :tag AND binaries.stack_set_id IN (
+                SELECT stack_set_id FROM stack_set_members WHERE stack_id = :stack
+            )
         )
     FROM dependencies
     CROSS JOIN specs ON specs.id = dependencies.child_id
     CROSS JOIN packages ON packages.id = specs.package_id
-    WHERE dependencies.parent_id = ? AND dependencies.linked = 1
+    WHERE dependencies.parent_id = :parent AND dependencies.linked = 1
         AND NOT (' ' || dependencies.virtuals || ' ' LIKE '% libc %' AND specs.format IS NOT NULL)
     ORDER BY packages.name, specs.hash
+"""
+_MIRROR = """
+    SELECT binaries.tag_id AS tag, stacks.id AS stack
+    FROM binaries
+    JOIN stack_set_members USING (stack_set_id)
+    JOIN stacks ON stacks.id = stack_set_members.stack_id
+    WHERE binaries.id = ?
+    ORDER BY stacks.name != 'root', stacks.name
+    LIMIT 1
 """
 
 
@@ -77,7 +88,7 @@ class Reuse:
             known = Libc(libc, version, path) if libc else None
             self._needs[id_] = Need(platform, os, target, known)
         self._refused = {id_: host.refuses(need) for id_, need in self._needs.items()}
-        self._culprits: dict[tuple[int, str | None], str] = {}
+        self._culprits: dict[tuple[int, int | None], str] = {}
 
     def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
         """The condition that a binary can be taken, as SQL over rows of these names."""
@@ -100,7 +111,7 @@ class Reuse:
     def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
         """Whether the binary of a spec can be taken, and why not; None if there is no such spec.
 
-        Its closure has to be in the same tag; without a tag, in any that has it.
+        Its closure has to be in a mirror of the same tag; without a tag, in any that has it.
         """
         row = self._db.execute(_SPEC, (hash_,)).fetchone()
         if row is None:
@@ -118,7 +129,7 @@ class Reuse:
         if found is None:
             return Verdict("not-in-cache", WORDS["not-in-cache"])
         if found[0] == 0 or need_set in self._bad_sets:
-            return Verdict("closure", self._culprit(id_, tag))
+            return Verdict("closure", self._culprit(id_, found[1] if found[0] == 0 else None))
         if found[0] is None:
             return Verdict(None, f"what it links to and runs with is not known{by_os}")
         return Verdict(None)
@@ -135,18 +146,23 @@ class Reuse:
         )
         return frozenset(id_ for (id_,) in self._db.execute(sql))
 
-    def _culprit(self, spec: int, tag: str | None) -> str:
-        """The nearest of what a spec links to and runs with that cannot be taken, and why."""
-        key = spec, tag
+    def _culprit(self, spec: int, incomplete: int | None) -> str:
+        """The nearest of what a spec links to and runs with that cannot be taken, and why.
+
+        ``incomplete`` is the binary, if not all of that is in the mirror that has it.
+        """
+        key = spec, incomplete
         if key not in self._culprits:
-            self._culprits[key] = self._nearest_culprit(spec, tag)
+            self._culprits[key] = self._nearest_culprit(spec, incomplete)
         return self._culprits[key]
 
-    def _nearest_culprit(self, spec: int, tag: str | None) -> str:
+    def _nearest_culprit(self, spec: int, incomplete: int | None) -> str:
+        found = self._db.execute(_MIRROR, (incomplete,)).fetchone() or (None, None)
+        mirror = dict(zip(("tag", "stack"), found, strict=True))
         seen, waiting = {spec}, deque([spec])
         while waiting:
-            parent = waiting.popleft()
-            for child, *row in self._db.execute(_CHILDREN, (tag, tag, parent)).fetchall():
+            below = mirror | {"parent": waiting.popleft()}
+            for child, *row in self._db.execute(_CHILDREN, below).fetchall():
                 if fault := self._fault_of(*row):
                     return fault
                 if child not in seen:
