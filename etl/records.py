@@ -54,8 +54,7 @@ class Build:
     dependencies: tuple[Dependency, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """One concrete spec, as one source tells it.
 
     ``compiler`` is in today's notation (``gcc@12.2.0``, ``intel-oneapi-compilers@2024.2.1``,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from etl.errors import SourceError, UsageError
@@ -186,7 +186,7 @@ def _read(nodes: dict[str, Any], roots: list[str], spec_format: int, name: str) 
         if build and build.format >= 5:  # compilers may come after what they compile
             compiler = reader.compiler_among(build.dependencies)
             if compiler != spec.compiler:
-                specs[hash_] = replace(spec, compiler=compiler)
+                specs[hash_] = spec._replace(compiler=compiler)
     missing = [it for it in roots if it not in specs]
     if missing:
         raise UsageError(f"{name}: the root {missing[0][:32]} is not among its concrete specs")

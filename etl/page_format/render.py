@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from operator import itemgetter
 
 from etl.page_format.style import ITEM_KEYS, META_KEYS
@@ -48,22 +50,32 @@ def render_page(
 
 def _meta(style: PageStyle, specs: Sequence[Spec], stacks: Sequence[Stacks]) -> str:
     """The JSON of ``meta``, the summary of the specs."""
-    counts = _count_stacks(stacks)
-    compilers = {spec.compiler for spec in specs}
-    if style.exact_compilers:
-        compilers = {_compiler_text(compiler) for compiler in compilers}
-    names = counts if style.counts_as_they_come else sorted(counts)
-    texts = {
-        "versions": _sorted({spec.version for spec in specs}),
-        "compilers": _sorted(compilers),
-        "oss": _sorted({spec.os for spec in specs}),
-        "platforms": _sorted({spec.platform for spec in specs}),
-        "targets": _sorted({spec.target for spec in specs}),
-        "stacks": _sorted(counts),
-        "num_specs": len(specs),
-        "num_specs_by_stack": _object(f"{_quote(name)}: {counts[name]}" for name in names),
-    }
-    return _object(f'"{key}": {texts[key]}' for key in style.meta_keys)
+    compiler_of = _compiler_text if style.exact_compilers else _as_it_is
+    return render_meta(
+        style,
+        stacks,
+        versions={spec.version for spec in specs},
+        compilers={compiler_of(spec.compiler) for spec in specs},
+        oss={spec.os for spec in specs},
+        platforms={spec.platform for spec in specs},
+        targets={spec.target for spec in specs},
+    )
+
+
+def render_meta(style: PageStyle, stacks: Sequence[Stacks], **sets: Iterable[str]) -> str:
+    """The JSON of ``meta``, from the stacks of each spec, and the values that any spec has.
+
+    The style must be one that :func:`can_render`; compilers are in the notation of the style.
+    """
+    counts = Counter(chain.from_iterable(stacks))
+    names = sorted(counts)
+    texts: dict[str, object] = {key: _list_of(sorted(values)) for key, values in sets.items()}
+    texts["stacks"] = _list_of(names)
+    texts["num_specs"] = len(stacks)
+    if style.counts_as_they_come:
+        names = list(counts)
+    texts["num_specs_by_stack"] = _object([f"{_quote(name)}: {counts[name]}" for name in names])
+    return _object([f'"{key}": {texts[key]}' for key in style.meta_keys])
 
 
 def _spec_details(style: PageStyle, specs: Sequence[Spec], stacks: Sequence[Stacks]) -> str:
@@ -89,15 +101,6 @@ def _spec_details(style: PageStyle, specs: Sequence[Spec], stacks: Sequence[Stac
         for spec, spec_stacks in zip(specs, stacks, strict=True)
     ]
     return "[" + ", ".join(items) + "]"
-
-
-def _count_stacks(stacks: Iterable[Stacks]) -> dict[str, int]:
-    """How many specs each stack has; stacks stand in the order in which they come."""
-    counts: dict[str, int] = {}
-    for members in stacks:
-        for stack in members:
-            counts[stack] = counts.get(stack, 0) + 1
-    return counts
 
 
 @cache
@@ -150,8 +153,8 @@ def _object(members: Iterable[str]) -> str:
     return "{" + ", ".join(members) + "}"
 
 
-def _sorted(texts: Iterable[str]) -> str:
-    return _list(tuple(sorted(texts)))
+def _list_of(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(_quote, texts)) + "]"
 
 
 def _as_it_is(compiler: str) -> str:

@@ -73,19 +73,22 @@ def read_file(path: Path | str, limit: int) -> bytes:
         SourceError: it cannot be read, or is a pipe or a device.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
-            status = os.fstat(stream.fileno())
+        # A pipe that nobody writes to is not waited for.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise SourceError(str(path), NOT_A_FILE)
             # Python makes room for all bytes that are asked for; files in /proc tell no size.
-            return stream.read(min(limit, status.st_size or limit) + 1)
+            wanted = min(limit, status.st_size or limit) + 1
+            data = os.read(file, wanted)
+            while data and len(data) < wanted and (more := os.read(file, wanted - len(data))):
+                data += more
+            return data
+        finally:
+            os.close(file)
     except OSError as error:
         raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file; a pipe that nobody writes to is not waited for."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def list_folder(folder: Path, wanted: Wanted) -> tuple[list[str], list[SourceError]]:

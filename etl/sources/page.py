@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etl.page_format.front_matter import FrontMatter, read_front_matter
+from etl.page_format.generated import GeneratedPages
 from etl.page_format.names import is_hash, is_name, is_tag
 from etl.page_format.render import can_render, render_page
 from etl.page_format.style import META_KEYS, guess_style, read_style
@@ -25,6 +26,7 @@ class PageReader:
     """Reads pages; values that recur on many of them are checked and kept once."""
 
     def __init__(self) -> None:
+        self._generated = GeneratedPages()
         self._texts = _Texts()
         self._compilers = _Compilers()
         self._variants: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -38,6 +40,10 @@ class PageReader:
         Raises:
             PageError: nothing of the page can be read.
         """
+        generated = self._generated.read(data)
+        if generated is not None:
+            misplaced = _misplaced(place, generated.tag, generated.package)
+            return Page(place, *generated), misplaced
         front = read_front_matter(data)
         tag, package, problems = _whose(front, place)
         items = _items(front.details)
@@ -158,14 +164,27 @@ def render(
 
 def _whose(front: FrontMatter, place: str) -> tuple[str, str, list[Problem]]:
     """The tag and the package of a page, from what it says, else from where it lies."""
-    parts = place.split("/")
-    by_path = parts[-3:-1] if parts[-4:-3] == ["_cache"] else (None, None)
+    by_path = _by_path(place)
     tag, package = front.tag or by_path[0], front.package or by_path[1]
     if not is_tag(tag):
         raise PageError(f"categories names no tag ({brief(tag)}); it should be [package, <tag>]")
     if not is_name(package):
         raise PageError(f"title names no package ({brief(package)})")
-    problems = [
+    return str(tag), str(package), _misplaced(place, str(tag), str(package))
+
+
+def _by_path(place: str) -> tuple[str | None, str | None]:
+    """The tag and the package that the path of a page tells, if it is the site's."""
+    root, tag, package, _ = ("", "", "", *place.rsplit("/", 3))[-4:]
+    return (tag, package) if root.rpartition("/")[2] == "_cache" else (None, None)
+
+
+def _misplaced(place: str, tag: str, package: str) -> list[Problem]:
+    """Where a page says otherwise than its path."""
+    by_path = _by_path(place)
+    if by_path == (tag, package):
+        return []
+    return [
         Problem(place, "contradiction", f"{key} says {said}, the path says {lies}; {key} is used")
         for key, said, lies in (
             ("categories", tag, by_path[0]),
@@ -173,7 +192,6 @@ def _whose(front: FrontMatter, place: str) -> tuple[str, str, list[Problem]]:
         )
         if lies not in (None, said)
     ]
-    return str(tag), str(package), problems
 
 
 def _items(details: object) -> Sequence[Mapping[str, object]]:

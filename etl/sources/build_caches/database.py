@@ -7,7 +7,7 @@ see ``docs/formats.md``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from etl.errors import SourceError
 from etl.records import Problem, Spec
@@ -101,7 +101,7 @@ class _Reader:
                 spec.hash,
                 f"its compiler {compiler.package}/{compiler.hash[:7]} is not in the index",
             )
-        return replace(spec, compiler=found)
+        return spec._replace(compiler=found)
 
     def _is_available(self, spec: Spec) -> bool:
         """Whether a spec is in the build cache.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -177,4 +177,4 @@ def _binaries(database: Database) -> list[Spec]:
 
 
 def _with_size(spec: Spec, size: int | None) -> Spec:
-    return spec if size is None else replace(spec, size=size)
+    return spec if size is None else spec._replace(size=size)
