@@ -1,7 +1,8 @@
 """What a server has answered, kept while its catalog is the one that is served.
 
 The answer to an address does not change before the catalog is replaced, and then nothing of this is
-left.  What is kept is bounded in bytes, and what was asked for longest ago goes first.  An address
+left.  An answer that packs well is kept as gzip alone, and unpacked for the few who cannot read
+that.  What is kept is bounded in bytes, and what was asked for longest ago goes first.  An address
 that many ask for at once is answered once: the others wait for that answer.
 """
 
@@ -11,32 +12,55 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from datasette_spack.packing import packed, sized, unpacked
 
 MOST_BYTES: Final = 64_000_000
-"""Bytes of answers that are kept."""
+"""Bytes of answers that are kept, in the form in which they are."""
 
 LARGEST: Final = 2_000_000
 """Bytes of the largest answer that is kept; larger ones are sent as they are made."""
 
-_FOR_EACH = 1_000
+_FOR_EACH = 3_000
 """Bytes that an answer takes besides its body, for its headers and its place."""
 
 Send = Callable[[Any], Awaitable[None]]
 Make = Callable[[Send], Awaitable[None]]
+Use = Literal["keep", "share"]
+"""For all who ask from now on, or only for those who ask while the answer is being made."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """The messages of an answer that is whole."""
+    """A whole answer; its body is gzip where there is a start for that."""
 
-    start: Any
     body: bytes
+    plain: Any
+    gzip: Any | None
 
-    async def send_to(self, send: Send, *, head: bool = False) -> None:
-        """Send it; of a HEAD only what comes before the body."""
-        await send(self.start)
-        await send({"type": "http.response.body", "body": b"" if head else self.body})
+    @classmethod
+    def of(cls, start: Any, body: bytes) -> Answer:
+        """The answer that begins with these headers; packed where that pays."""
+        start = {**start, "headers": [(name.lower(), value) for name, value in start["headers"]]}
+        content = packed(body, start["headers"])
+        plain = sized(start, len(body))
+        if content is None:
+            return cls(body, plain, None)
+        return cls(content, plain, sized(start, len(content), gzip=True))
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return len(self.body) + _FOR_EACH
+
+    async def send_to(self, send: Send, *, head: bool, gzip: bool) -> None:
+        """Send it, as gzip if that is kept and can be read; of a HEAD only the start."""
+        await send(self.gzip if gzip and self.gzip else self.plain)
+        body = b""
+        if not head:
+            body = self.body if gzip or not self.gzip else unpacked(self.body)
+        await send({"type": "http.response.body", "body": body})
 
 
 class Answers:
@@ -45,93 +69,123 @@ class Answers:
     def __init__(self, most_bytes: int = MOST_BYTES, largest: int = LARGEST) -> None:
         self._most_bytes = most_bytes
         self._largest = largest
-        self._bytes = 0
         self._kept: OrderedDict[str, Answer] = OrderedDict()
-        self._being_made: dict[str, asyncio.Future[None]] = {}
+        self._being_made: dict[str, asyncio.Future[Answer | None]] = {}
+        self.bytes = 0
+        """Bytes that are kept."""
 
-    async def give(self, key: str, method: str, make: Make, send: Send) -> None:
+    async def give(
+        self, key: str, make: Make, send: Send, *, head: bool = False, gzip: bool = False
+    ) -> None:
         """Send the answer for a key; ``make`` sends it where it is not kept.
 
-        Only what ``make`` marks with ``keep`` in the start of its answer, and what is not too
-        large, is kept; whoever waited for one that is not has it made anew.
+        What ``make`` marks in the start of its answer, and what is not too large, is kept or
+        shared; whoever waited for one that is neither has it made anew.
         """
-        if running := self._being_made.get(key):
-            await asyncio.shield(running)
-        if found := self._kept.get(key):
+        answer = self._kept.get(key)
+        if answer:
             self._kept.move_to_end(key)
-            await found.send_to(send, head=method == "HEAD")
-        elif method == "HEAD" or key in self._being_made:
-            await make(_unmarked(send))
-        else:
-            await self._make(key, make, send)
+        elif running := self._being_made.get(key):
+            answer = await asyncio.shield(running)
+        if not answer:
+            answer = await self._make(key, make, _without_body(send) if head else send)
+        if answer:
+            await answer.send_to(send, head=head, gzip=gzip)
 
-    async def _make(self, key: str, make: Make, send: Send) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._being_made[key] = done
+    async def _make(self, key: str, make: Make, send: Send) -> Answer | None:
+        """The answer that is made; None where it has been sent, because it is for one only."""
         gathered = _Gathered(send, self._largest)
+        if key in self._being_made:  # whoever else waited for what is not shared
+            await make(gathered.send)
+            return await gathered.end()
+        done: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        self._being_made[key] = done
+        answer = None
         try:
             await make(gathered.send)
-            if answer := gathered.answer:
+            answer = await gathered.end()
+            if answer and gathered.use == "keep":
                 self._keep(key, answer)
         finally:
             del self._being_made[key]
-            done.set_result(None)
+            done.set_result(answer)
+        return answer
 
     def _keep(self, key: str, answer: Answer) -> None:
         self._kept[key] = answer
-        self._bytes += len(answer.body) + _FOR_EACH
-        while self._bytes > self._most_bytes:
+        self.bytes += answer.size
+        while self.bytes > self._most_bytes:
             _, dropped = self._kept.popitem(last=False)
-            self._bytes -= len(dropped.body) + _FOR_EACH
+            self.bytes -= dropped.size
+
+    def clear(self) -> None:
+        """Forget all that is kept; what is still being made is kept no more."""
+        self._most_bytes = 0
+        self._kept.clear()
+        self.bytes = 0
 
 
 @dataclass(slots=True)
 class _Gathered:
-    """Passes an answer on, and gathers what of it is to be kept."""
+    """Gathers an answer that is for several; passes on what is not, as it is made."""
 
     onward: Send
     largest: int
+    use: Use | None = None
     start: Any = None
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
     whole: bool = False
 
     async def send(self, message: Any) -> None:
-        """Pass a message on."""
-        message, keep = _without_mark(message)
-        if message["type"] == "http.response.start" and keep:
-            self.start = message
-        elif message["type"] == "http.response.body" and self.start:
+        """Take a message of the answer."""
+        if message["type"] == "http.response.start":
+            self.use, message = _without_mark(message)
+            if self.use:
+                self.start = message
+                return
+        elif self.use:
             self.parts.append(message.get("body", b""))
             self.size += len(self.parts[-1])
             self.whole = not message.get("more_body", False)
             if self.size > self.largest:
-                self.start = None
-                self.parts.clear()
+                await self._pass_on()
+            return
         await self.onward(message)
 
-    @property
-    def answer(self) -> Answer | None:
-        """The answer, if it is to be kept and is whole."""
-        return Answer(self.start, b"".join(self.parts)) if self.start and self.whole else None
+    async def end(self) -> Answer | None:
+        """The answer, if it is for several and whole; in a thread it is packed."""
+        if self.use and self.whole:
+            return await asyncio.to_thread(Answer.of, self.start, b"".join(self.parts))
+        if self.use:
+            await self._pass_on()
+        return None
+
+    async def _pass_on(self) -> None:
+        self.use = None
+        await self.onward(self.start)
+        body, self.parts = b"".join(self.parts), []
+        more = not self.whole
+        await self.onward({"type": "http.response.body", "body": body, "more_body": more})
 
 
-_MARK = "spack_catalog.keep"
+_MARK = "spack_catalog.use"
 
 
-def marked(start: Any) -> Any:
-    """The start of an answer that is to be kept."""
-    return {**start, _MARK: True}
+def marked(start: Any, use: Use) -> Any:
+    """The start of an answer that is for several."""
+    return {**start, _MARK: use}
 
 
-def _without_mark(message: Any) -> tuple[Any, bool]:
-    if _MARK not in message:
-        return message, False
-    return {name: value for name, value in message.items() if name != _MARK}, True
+def _without_mark(message: Any) -> tuple[Use | None, Any]:
+    use = message.get(_MARK)
+    return use, {name: value for name, value in message.items() if name != _MARK}
 
 
-def _unmarked(send: Send) -> Send:
+def _without_body(send: Send) -> Send:
     async def sending(message: Any) -> None:
-        await send(_without_mark(message)[0])
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
 
     return sending

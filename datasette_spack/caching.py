@@ -21,6 +21,7 @@ from datasette_spack.answers import Answers, marked
 from datasette_spack.completeness import making_answer
 from datasette_spack.database import is_catalog
 from datasette_spack.either import shown_metadata
+from datasette_spack.packing import packed_tag, takes_gzip
 from datasette_spack.program import program_digest, static_hashes
 
 ANSWERS: Final = "spack_catalog_answers"
@@ -35,7 +36,7 @@ STALE_IF_ERROR: Final = 86_400
 _FOR_EVER = "public, max-age=31536000, immutable"
 _INCOMPLETE = "public, max-age=30"
 _VARY = "Cookie, Authorization"
-"""What Datasette says of every answer but static files."""
+"""What Datasette says of every answer but static files; where there are two forms, these too."""
 
 _STATIC = "/-/static-plugins/spack-catalog/"
 _BELOW_CATALOG = re.compile(r"/catalog(?!\.db$)(?:[/.].*)?", re.DOTALL)
@@ -82,21 +83,33 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
         if scope["method"] not in ("GET", "HEAD") or not datasette.cache_headers:
             await app(scope, receive, send)
         elif path.startswith(_STATIC):
-            await app(scope, receive, _adding(send, _static_headers(path, scope)))
+            headers, for_ever = _static_headers(path, scope)
+            if answers is None or not for_ever:
+                await _static(app, headers, keep=False)(scope, receive, send)
+            else:
+                static = _static(app, {**headers, "vary": "Accept-Encoding"}, keep=True)
+                await give(path, static, scope, receive, send)
         elif not _is_same_for_all(scope, path, is_ours) or not (tag := await catalog.tag(scope)):
             await app(scope, receive, send)
-        elif names_tag(header_of(scope, b"if-none-match"), tag):
-            await _send_not_modified(send, catalog.headers(tag))
+        elif known := _known_tag(scope, tag, packs=answers is not None):
+            await _send_not_modified(send, catalog.headers(known))
         else:
-            headers = catalog.headers(tag)
-            if answers is None or header_of(scope, b"if-none-match").strip() == "*":
-                await _answer(app, scope, receive, send, headers)
-                return
+            only_if_changed = header_of(scope, b"if-none-match").strip() == "*"
+            answering = _page(app, catalog.headers(tag), only_if_changed, several=bool(answers))
+            if answers is None or only_if_changed:
+                await answering(scope, receive, send)
+            else:
+                await give(tag, answering, scope, receive, send)
 
-            async def make(gathering: Any) -> None:
-                await _answer(app, scope, receive, gathering, headers, keep=True)
+    async def give(key: str, making: Any, scope: Any, receive: Any, send: Any) -> None:
+        """Have the answer kept; who asks for its headers only gets those of the whole."""
+        assert answers
 
-            await answers.give(tag, scope["method"], make, send)
+        async def make(gathering: Any) -> None:
+            await making({**scope, "method": "GET"}, receive, gathering)
+
+        gzip = takes_gzip(header_of(scope, b"accept-encoding"))
+        await answers.give(key, make, send, head=scope["method"] == "HEAD", gzip=gzip)
 
     return wrapped
 
@@ -112,6 +125,7 @@ class _Catalog:
 
     def __init__(self, datasette: Any) -> None:
         self._datasette = datasette
+        self._answers = getattr(datasette, ANSWERS, None)
         self._digest: str | None = None
 
     async def tag(self, scope: Any) -> str | None:
@@ -140,7 +154,8 @@ class _Catalog:
 
     def headers(self, tag: str) -> dict[str, str]:
         """What an answer with this tag says, be it sent or not modified."""
-        headers = {"etag": tag, "cache-control": cache_control(self._datasette), "vary": _VARY}
+        vary = _VARY if self._answers is None else f"Accept-Encoding, {_VARY}"
+        headers = {"etag": tag, "cache-control": cache_control(self._datasette), "vary": vary}
         if self._datasette.cors:
             add_cors_headers(headers)
         return headers
@@ -159,29 +174,44 @@ def _is_same_for_all(scope: Any, path: str, is_ours: Callable[[str], bool]) -> b
     return is_ours(path) or bool(_BELOW_CATALOG.fullmatch(path))
 
 
-async def _answer(
-    app: Any, scope: Any, receive: Any, send: Any, headers: dict[str, str], *, keep: bool = False
-) -> None:
-    """Have the answer made, and say that it may be kept if it turns out to be one."""
-    only_if_changed = header_of(scope, b"if-none-match").strip() == "*"
-    dropped = False
+def _known_tag(scope: Any, tag: str, *, packs: bool) -> str | None:
+    """The tag of a form of the answer that who asks has, and can read; None if there is none."""
+    known = header_of(scope, b"if-none-match")
+    reads_gzip = packs and takes_gzip(header_of(scope, b"accept-encoding"))
+    if reads_gzip and names_tag(known, packed_tag(tag)):
+        return packed_tag(tag)
+    return tag if names_tag(known, tag) else None
 
-    async def sending(message: Any) -> None:
-        nonlocal dropped
-        if message["type"] == "http.response.start" and _may_be_kept(message):
-            if only_if_changed:
-                dropped = True
-                await _send_not_modified(send, headers)
-            elif answer.complete:
-                message = _with_headers(message, headers)
-                message = marked(message) if keep else message
-            else:
-                message = _with_headers(message, {"cache-control": _INCOMPLETE})
-        if not dropped:
-            await send(message)
 
-    with making_answer() as answer:
-        await app(scope, receive, sending)
+def _page(app: Any, headers: dict[str, str], only_if_changed: bool, *, several: bool) -> Any:
+    """An ASGI application whose answers say that they may be kept, if they turn out to be good.
+
+    Where an answer is for ``several``, it is marked for those who keep and share answers.
+    """
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        dropped = False
+
+        async def sending(message: Any) -> None:
+            nonlocal dropped
+            if message["type"] == "http.response.start" and _may_be_kept(message):
+                if only_if_changed:
+                    dropped = True
+                    await _send_not_modified(send, headers)
+                elif answer.complete:
+                    message = _with_headers(message, headers)
+                    message = marked(message, "keep") if several else message
+                else:
+                    brief = {"cache-control": _INCOMPLETE, "vary": headers["vary"]}
+                    message = _with_headers(message, brief)
+                    message = marked(message, "share") if several else message
+            if not dropped:
+                await send(message)
+
+        with making_answer() as answer:
+            await app(scope, receive, sending)
+
+    return answering
 
 
 def _may_be_kept(start: Any) -> bool:
@@ -193,23 +223,27 @@ def _may_be_kept(start: Any) -> bool:
     )
 
 
-def _static_headers(path: str, scope: Any) -> dict[str, str]:
-    """A file is kept for ever only under an address that no other content will have."""
+def _static_headers(path: str, scope: Any) -> tuple[dict[str, str], bool]:
+    """What a file says, and whether its address is one that no other content will have."""
     known = static_hashes().get(path.removeprefix(_STATIC))
     if known and scope["query_string"].decode("latin-1") == known:
-        return {"cache-control": _FOR_EVER}
-    return {"cache-control": "public, max-age=300"}
+        return {"cache-control": _FOR_EVER}, True
+    return {"cache-control": "public, max-age=300"}, False
 
 
-def _adding(send: Any, headers: dict[str, str]) -> Any:
-    """A ``send`` that adds headers to a good answer."""
+def _static(app: Any, headers: dict[str, str], *, keep: bool) -> Any:
+    """An ASGI application that adds headers to a good answer."""
 
-    async def sending(message: Any) -> None:
-        if message["type"] == "http.response.start" and message["status"] == 200:
-            message = _with_headers(message, headers)
-        await send(message)
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                message = _with_headers(message, headers)
+                message = marked(message, "keep") if keep else message
+            await send(message)
 
-    return sending
+        await app(scope, receive, sending)
+
+    return answering
 
 
 def _with_headers(message: Any, headers: dict[str, str]) -> Any:

@@ -48,7 +48,8 @@ class Edition:
         self._path = path
         self._datasette = make(path)
         self._catalog = self._datasette.get_database("catalog")
-        setattr(self._datasette, ANSWERS, Answers())  # they go when the edition goes
+        self._answers = Answers()
+        setattr(self._datasette, ANSWERS, self._answers)
         self._app = self._datasette.app()
         self._lifespan = _Lifespan(self._app)
         self._requests = 0
@@ -86,6 +87,7 @@ class Edition:
 
     async def close(self) -> None:
         """Close the catalog, end the threads that read it, and leave nothing behind."""
+        self._answers.clear()
         await self._lifespan.end()
         await _end_writing(self._datasette.get_database("_internal"))
         if self._datasette.executor:

@@ -1,0 +1,73 @@
+"""Which answers are sent as gzip, and to whom; each form of an answer has a tag of its own.
+
+Only gzip: Python has zstd from 3.14 on, and what it saves over gzip is not worth a dependency.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Any, Final
+
+SMALLEST: Final = 500
+"""Bytes of the smallest answer that is packed; a smaller one fits one packet as it is."""
+
+_LEVEL = 6
+_PAYS = 0.9
+"""What is not made smaller than this share of itself is left as it is."""
+
+_TEXT = re.compile(
+    rb"text/|image/svg\+xml|application/(?:json|javascript|xml|(?:[\w.-]+\+)(?:xml|json))"
+)
+_SUFFIX = ".gzip"
+_CODING = re.compile(
+    r"\s*([\w!#$%&'*+.^`|~-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.I
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether who sends this ``Accept-Encoding`` can read gzip, and likes it no less than text.
+
+    What cannot be read is taken for a refusal: text as it is can be read by everybody.
+    """
+    liked: dict[str, float] = {}
+    for part in accept_encoding.split(","):
+        if found := _CODING.fullmatch(part):
+            liked[found[1].lower()] = float(found[2] or 1)
+    packed = liked.get("gzip", liked.get("x-gzip", liked.get("*", 0.0)))
+    return packed > 0 and packed >= liked.get("identity", 0.0)
+
+
+def packed_tag(tag: str) -> str:
+    """The ``ETag`` of the packed form of what has this tag."""
+    return f'{tag[:-1]}{_SUFFIX}"'
+
+
+def packed(body: bytes, headers: Headers) -> bytes | None:
+    """A body as gzip, the same for the same body; None where that does not pay."""
+    kind = dict(headers).get(b"content-type", b"")
+    if len(body) < SMALLEST or not _TEXT.match(kind) or b"content-encoding" in dict(headers):
+        return None
+    content = gzip.compress(body, _LEVEL, mtime=0)
+    return content if len(content) < _PAYS * len(body) else None
+
+
+def unpacked(content: bytes) -> bytes:
+    """What :func:`packed` was given."""
+    return gzip.decompress(content)
+
+
+def sized(start: Any, length: int, *, gzip: bool = False) -> Any:
+    """The start of an answer whose body, in this form, has this length."""
+    headers: Headers = [it for it in start["headers"] if it[0] != b"content-length"]
+    if gzip:
+        headers = [_with_packed_tag(it) for it in headers]
+        headers.append((b"content-encoding", b"gzip"))
+    return {**start, "headers": [*headers, (b"content-length", str(length).encode())]}
+
+
+def _with_packed_tag(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    name, value = header
+    return (name, packed_tag(value.decode()).encode()) if name == b"etag" else header
