@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import named
-from datasette_spack.site.find import Question
+from datasette_spack.site.asked import Question
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import add, xml_answer
 from etl.browse.newest import newest_tag_name

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from datasette.database import QueryInterrupted
 from datasette.utils.asgi import AsgiStream, Response
@@ -18,20 +19,22 @@ from datasette_spack.site.answer import (
     page_number,
     shown,
 )
+from datasette_spack.site.asked import ANY, FIND_FACETS, Question, ways_on
 from datasette_spack.site.verdicts import with_verdicts
 from datasette_spack.streaming import json_writer, streamed, write_csv
 from datasette_spack.which import catalog_name
-from etl.browse.facets import FACETS
 from etl.browse.lists import scope_names
 from etl.errors import CatalogError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
+from etl.query.explain import MAX_COUNTED, Step, explained
 from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
 from etl.query.host_misses import host_misses
 from etl.query.install import by_use, install_commands
 from etl.query.meant import Meant, what_is_meant
-from etl.query.near_misses import NearMiss, Reason, Suggestion, near_misses
+from etl.query.near_misses import Reason, near_misses
 from etl.query.reuse import Reuse, Verdict
+from etl.query.spelling import as_spelled
 from etl.query.tally import Tally, tally
 from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
@@ -48,54 +51,8 @@ MAX_SORTED = 20_000
 
 MAX_FACET_VALUES = 12
 
-FIND_FACETS = ("package", *FACETS)
-SCOPE_FIELDS = ("tag", "stack", "runs_on", "os", "host", "reusable")
-ANY = "any"
-"""What stands for all tags in the address."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the address asks: a spec, where to look, and which of the found ones to keep."""
-
-    spec: str
-    scope: dict[str, str]
-    kept: dict[str, str]
-    path: str
-    """Where the page is."""
-    sort: str = ""
-    """The column by which the binaries are sorted."""
-
-    @classmethod
-    def of(cls, arguments: Any, path: str) -> Question:
-        """The question in the arguments of an address."""
-
-        def given(names: tuple[str, ...]) -> dict[str, str]:
-            return {name: value for name in names if (value := arguments.get(name, "").strip())}
-
-        spec = arguments.get("spec", "").strip()
-        return cls(spec, given(SCOPE_FIELDS), given(FIND_FACETS), path, arguments.get("sort", ""))
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether anything is asked; fields without a spec ask for any."""
-        return bool(self.spec or self.scope or self.kept)
-
-    def address(self, path: str | None = None, /, **changes: str | None) -> str:
-        """The address that asks this with some arguments changed, or left out where None."""
-        arguments = {**self.arguments, **changes}
-        query = urlencode({name: value for name, value in arguments.items() if value})
-        return f"{self.path if path is None else path}?{query}"
-
-    @property
-    def given(self) -> dict[str, str]:
-        """Those of its arguments that say something."""
-        return {name: value for name, value in self.arguments.items() if value}
-
-    @property
-    def arguments(self) -> dict[str, str | None]:
-        """The arguments of the address."""
-        return {"spec": self.spec, **self.scope, **self.kept, "sort": self.sort}
+EXPLAIN_SECONDS = 0.5
+"""How long the constraints of the specs are counted, all in all."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +65,18 @@ class FacetValue:
     chosen: bool
 
 
+@dataclass(frozen=True)
+class Explained:
+    """A spec with what each of its constraints leaves; ``total`` is what all of them leave."""
+
+    spec: str
+    total: int
+    steps: tuple[Step, ...]
+
+
 @dataclass
 class Answer:
-    """What was found, and where; if nothing was, ``misses`` says for each spec what is near.
+    """What was found, and where; ``misses`` says what is near each spec that nothing satisfies.
 
     ``total`` counts all of it, ``found`` has one page; ``install`` are the commands for the first.
     """
@@ -133,6 +99,10 @@ class Answer:
     """What the query says that Spack does not look at."""
     several: tuple[str, ...] = ()
     """The specs that were looked for."""
+    spelled: tuple[str, ...] = ()
+    """Names that were taken for those of packages in another spelling."""
+    explained: tuple[Explained, ...] = ()
+    """Of each spec what its constraints leave, if that is asked, or may tell why there is none."""
 
     @property
     def sql(self) -> str:
@@ -149,7 +119,7 @@ async def find(datasette: Any, request: Any) -> Response | AsgiStream:
         found, mistake = Answer(), None
         try:
             if question.is_asked:
-                queries = parse_specs(question.spec or "*")
+                queries, found.spelled = as_spelled(connection, parse_specs(question.spec or "*"))
                 found.meant = what_is_meant(connection, queries)
                 found.without_effect = tuple(without_effect(queries))
                 _search(connection, question, queries, number, found)
@@ -190,10 +160,11 @@ def _page(
     connection: Any, question: Question, found: Answer, error: CatalogError | None, number: int
 ) -> Page:
     names = scope_names(connection)
-    misses = [
-        (query.source, [(miss, _ways_on(question, query, miss)) for miss in reasons])
-        for query, reasons in found.misses
-    ]
+    near = {str(query): (query, reasons) for query, reasons in found.misses}
+    misses = {
+        spec: [(miss, ways_on(question, query, miss)) for miss in reasons]
+        for spec, (query, reasons) in near.items()
+    }
     return Page(
         "find.html",
         f"{question.spec} · Find binaries" if question.spec else "Find binaries",
@@ -236,9 +207,12 @@ def _search(
     found.tag, found.total = scope.tag, counts.total
     found.several = tuple(str(query) for query in queries)
     found.statement = finder.binaries(queries, scope, ALL, sort=question.sort)
+    if question.explain or len(queries) > 1 or not counts.total:
+        found.explained = tuple(_explained(connection, finder, queries, scope))
+    none = [it for it, told in zip(queries, found.explained, strict=False) if not told.total]
+    without = replace(scope, taken=None)
+    found.misses = tuple((it, near_misses(connection, it, without)) for it in none)
     if not counts.total:
-        without = replace(scope, taken=None)
-        found.misses = tuple((it, near_misses(connection, it, without)) for it in queries)
         if reuse and scope.taken:
             any_tag = "tag" not in question.scope
             lines = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
@@ -256,6 +230,17 @@ def _search(
     machine = (reuse.host.target, reuse.host.os) if reuse else (scope.runs_on, scope.os)
     best = by_use(connection, found.found.rows, *machine, taken)
     found.install = tuple(install_commands(connection, best[:1], labelled=True))
+
+
+def _explained(
+    connection: Any, finder: Finder, queries: tuple[SpecQuery, ...], scope: Scope
+) -> Iterator[Explained]:
+    """Of each spec what its constraints leave, as far as there is time to count."""
+    end = time.monotonic() + EXPLAIN_SECONDS
+    for query in queries:
+        total = finder.count([query], scope, MAX_COUNTED)
+        steps = explained(connection, query, scope, end - time.monotonic())
+        yield Explained(str(query), total, steps)
 
 
 def _scope(
@@ -312,31 +297,12 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "install": found.install,
         "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
         "without_effect": list(found.without_effect),
+        "spelled": list(found.spelled),
+        "explained": [asdict(it) for it in found.explained],
         "meant": [str(meant) for meant in found.meant],
         "truncated": False,
         "sql": found.sql,
     }
-
-
-def _ways_on(question: Question, query: SpecQuery, miss: Reason) -> list[tuple[str, str]]:
-    """The questions that a near miss leads to: the spec with a place of it mended."""
-    if isinstance(miss, Suggestion):
-        return [(name, _with(question, query, miss.span, name)) for name in miss.near]
-    if isinstance(miss, NearMiss) and miss.span:
-        return [(f"without {miss.constraint}", _with(question, query, miss.span, ""))]
-    if isinstance(miss, NearMiss):
-        for name, chosen in (question.scope | question.kept).items():
-            if miss.constraint in (f"--{name.replace('_', '-')} {chosen}", f"{name}={chosen}"):
-                change = {name: ANY if name == "tag" else None}
-                return [(f"without {chosen}", question.address(**change))]
-    return []
-
-
-def _with(question: Question, query: SpecQuery, span: tuple[int, int], text: str) -> str:
-    # All specs of a text have their places in all of it.
-    start, end = span
-    spec = f"{query.source[:start]}{text}{query.source[end:]}"
-    return question.address(spec=" ".join(spec.split()))
 
 
 def _underlined(error: CatalogError | None) -> tuple[str, str, str] | None:

@@ -25,6 +25,7 @@ from etl.query.install import by_use, install_commands
 from etl.query.meant import what_is_meant
 from etl.query.near_misses import near_misses
 from etl.query.reuse import Reuse, Verdict
+from etl.query.spelling import as_spelled
 from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
@@ -95,9 +96,10 @@ def find(
         raise click.UsageError("expected a spec; '*' is any")
     host = find_host(host_name or THIS_MACHINE) if host_name or reusable else None
     with open_catalog(catalog) as db:
-        _tell_what_is_meant(db, queries)
-        for line in without_effect(queries):
+        queries, lines = as_spelled(db, queries)
+        for line in (*lines, *without_effect(queries)):
             click.echo(line, err=True)
+        _tell_what_is_meant(db, queries)
         finder = Finder(db)
         tag = the_tag(db, tag) if tag else None
         reuse = Reuse(db, host) if host else None
@@ -111,6 +113,8 @@ def find(
         if explained:
             for query in queries:
                 click.echo(explain(db, query, scope))
+                if len(queries) > 1 and not finder.count([query], scope, 1):
+                    _tell_near_misses(db, (query,), scope)
             return
         if dialect != "sqlite":
             click.echo(statement_for(dialect, db, queries, scope))

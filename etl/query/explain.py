@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from etl.query.find import Finder, Scope
 from etl.spack.tree import Edge, SpecQuery, VariantConstraint
 
 MAX_COUNTED = 10_000
-"""More binaries than this are not counted."""
+"""Binaries are counted up to this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A constraint as it is written, what it means, and how many binaries are left with it.
+
+    ``left`` counts what satisfies it together with all before it, up to :data:`MAX_COUNTED`; None
+    where there was no time to count.
+    """
+
+    constraint: str
+    left: int | None
+    meaning: str
+
+    @property
+    def number(self) -> str:
+        """``left`` for people."""
+        if self.left is None:
+            return "?"
+        return f"{self.left:,}" + ("+" if self.left >= MAX_COUNTED else "")
+
+
+def explained(
+    db: sqlite3.Connection, query: SpecQuery, scope: Scope, seconds: float | None = None
+) -> tuple[Step, ...]:
+    """The constraints of a query in turn; after ``seconds`` no more is counted."""
+    finder = Finder(db)
+    end = None if seconds is None else time.monotonic() + seconds
+    steps = []
+    for text, meaning, so_far in _steps(query):
+        late = end is not None and time.monotonic() > end
+        left = None if late else finder.count([so_far], scope, MAX_COUNTED)
+        steps.append(Step(text, left, meaning))
+    return tuple(steps)
 
 
 def explain(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> str:
@@ -18,19 +53,14 @@ def explain(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> str:
 
     Each line holds together with all before it.
     """
-    finder = Finder(db)
-    rows = []
-    for text, meaning, so_far in _steps(query):
-        left = len(finder.rows(finder.binaries([so_far], scope, MAX_COUNTED)))
-        number = f"{left:,}" + ("+" if left == MAX_COUNTED else "")
-        rows.append((text, number, meaning))
-    where = [f"in {scope.tag or 'all tags'}"]
+    steps = explained(db, query, scope)
+    where = [f"binaries in {scope.tag}" if scope.tag else "specs with a binary in any tag"]
     where += [f"in the stack {scope.stack}"] if scope.stack else []
     where += [f"that run on {scope.runs_on}"] if scope.runs_on else []
     where += [f"for {scope.os}"] if scope.os else []
-    width = max(len(text) for text, *_ in rows)
-    lines = [f"{text.ljust(width)}  {number:>8}  {meaning}" for text, number, meaning in rows]
-    return "\n".join([f"binaries {', '.join(where)}:", *lines])
+    width = max(len(it.constraint) for it in steps)
+    lines = [f"{it.constraint.ljust(width)}  {it.number:>8}  {it.meaning}" for it in steps]
+    return "\n".join([f"{', '.join(where)}:", *lines])
 
 
 def _steps(query: SpecQuery) -> Iterator[tuple[str, str, SpecQuery]]:

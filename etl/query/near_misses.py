@@ -42,9 +42,12 @@ class NearMiss:
     span: Span | None
     without: int
     instead: tuple[tuple[str, int], ...] = ()
+    specs: bool = False
+    """Whether specs are counted, as in all tags together."""
 
     def __str__(self) -> str:
-        sentence = f"without {self.constraint}: {self.without:,} {_binaries(self.without)}"
+        noun = _specs if self.specs else _binaries
+        sentence = f"without {self.constraint}: {self.without:,} {noun(self.without)}"
         if not self.instead:
             return sentence
         return f"{sentence}; available: " + ", ".join(
@@ -128,7 +131,8 @@ def _try(
     if not found.total:
         return None
     counts = values(found) if values else []
-    return NearMiss(constraint, span, found.total, tuple(counts[:MAX_INSTEAD]))
+    instead = tuple(counts[:MAX_INSTEAD])
+    return NearMiss(constraint, span, found.total, instead, scope.tag is None)
 
 
 def _relaxed(
@@ -252,3 +256,7 @@ def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestio
 
 def _binaries(number: int) -> str:
     return "binary" if number == 1 else "binaries"
+
+
+def _specs(number: int) -> str:
+    return "spec" if number == 1 else "specs"

@@ -133,7 +133,7 @@ def test_none(catalog: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
         "no binary satisfies hdf5+mpi os=debian12\n"
-        "  without os=debian12: 16 binaries;"
+        "  without os=debian12: 16 specs;"
         " available: ubuntu22.04 (12), amzn2 (2), ubuntu24.04 (2)\n"
     )
 
@@ -178,9 +178,34 @@ def test_what_is_meant_is_told(run: Any, sample_catalog: Path) -> None:
     done = run("find", "hdf5 1.14", "--catalog", sample_catalog)
     assert done.code == 0
     assert done.err == ("any of 2 specs was looked for: hdf5, 1.14\ndid you mean hdf5@1.14?\n")
-    other = run("find", "HDF5", "--catalog", sample_catalog)
+
+
+def test_a_package_in_another_spelling(run: Any, sample_catalog: Path) -> None:
+    done = run("find", "HDF5 +mpi ^Zlib_NG", "--format", "json", "--catalog", sample_catalog)
+    assert done.code == 0
+    assert done.err == (
+        "no package is called HDF5; taken for hdf5\n"
+        "no package is called Zlib_NG; taken for zlib-ng\n"
+    )
+    own = run("find", "hdf5 +mpi ^zlib-ng", "--format", "json", "--catalog", sample_catalog)
+    assert done.out == own.out
+    other = run("find", "HDF55", "--catalog", sample_catalog)
     assert (other.code, other.out) == (1, "")
-    assert "did you mean hdf5?" in other.err
+    assert "no package HDF55 in this catalog; did you mean hdf5?" in other.err
+
+
+def test_several_specs_explained(run: Any, sample_catalog: Path) -> None:
+    both = ("hdf5+mpi", "zlib-ng@1", "--explain", "--tag", "v2025.07.0")
+    done = run("find", *both, "--catalog", sample_catalog)
+    assert done.code == 0
+    of_hdf5, of_zlib = done.out.split("binaries in v2025.07.0:\n")[1:]
+    assert [line.split()[0] for line in of_hdf5.splitlines()] == ["hdf5", "+mpi"]
+    assert [line.split()[:2] for line in of_zlib.splitlines()][1] == ["@1", "0"]
+    none = "no binary satisfies zlib-ng@1\n  without @1: 9 binaries; available: 2.2.4 (9)"
+    assert none in done.err
+        "no binary satisfies zlib-ng@1\n  without @1: 9 binaries; available: 2.2.4 (9)" in done.err
+    )
+    assert "hdf5" not in done.err
 
 
 def test_in_all_tags_specs_are_counted(run: Any, sample_catalog: Path) -> None:

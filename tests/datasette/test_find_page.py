@@ -3,10 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+
+from etl.catalog.reader import open_catalog
+from tests.html_tree import main_of
 
 MPI = "ta6pedvdixmtsxl6zzxbsro4hfbn3wej"
 
@@ -73,8 +77,55 @@ async def test_a_query_with_a_mistake(site: Any) -> None:
 async def test_nothing_found(site: Any) -> None:
     page = await ask(site, "hdf5 os=debian12")
     assert page.status_code == 200
-    assert "0 binaries" in page.text
-    assert "without os=debian12: 20 binaries; available: ubuntu22.04 (14)" in page.text
+    assert "0 specs with a binary in any tag" in page.text
+    assert "without os=debian12: 20 specs; available: ubuntu22.04 (14)" in page.text
+
+
+async def test_several_specs_are_explained(site: Any, sample_catalog: Path) -> None:
+    tag = "v2025.07.0"
+    page = main_of((await ask(site, "hdf5+mpi zlib-ng@1", tag=tag)).text)
+    section = page.section("explained")
+    assert [it.text for it in section.all("h3")] == ["hdf5 +mpi", "zlib-ng@1"]
+    of_hdf5, of_zlib = (it.rows[1:] for it in section.all("table"))
+    with open_catalog(sample_catalog) as db:
+        in_tag = f"SELECT count(*) FROM binary_list WHERE tag = '{tag}' AND package ="
+        (hdf5,) = db.execute(f"{in_tag} 'hdf5'").fetchone()
+        (with_mpi,) = db.execute(f"{in_tag} 'hdf5' AND variants LIKE '%+mpi%'").fetchone()
+        (zlib,) = db.execute(f"{in_tag} 'zlib-ng'").fetchone()
+    assert hdf5 > with_mpi > 0
+    assert of_hdf5 == [
+        ["hdf5", str(hdf5), "the package"],
+        ["+mpi", str(with_mpi), "with mpi true"],
+    ]
+    assert of_zlib == [
+        ["zlib-ng", str(zlib), "the package"],
+        ["@1", "0", "with such a version"],
+    ]
+    (misses,) = section.all("ul", class_="near-misses")
+    assert f"without @1: {zlib} binaries; available: 2.2.4 ({zlib})" in misses.text
+    facts = (await site.client.get(f"/find.json?spec=hdf5%2Bmpi+zlib-ng%401&tag={tag}")).json()
+    assert [(it["spec"], it["total"]) for it in facts["explained"]] == [
+        ("hdf5 +mpi", with_mpi),
+        ("zlib-ng@1", 0),
+    ]
+    assert [it["left"] for it in facts["explained"][1]["steps"]] == [zlib, 0]
+
+
+async def test_one_spec_is_explained_where_that_is_asked(site: Any) -> None:
+    page = main_of((await ask(site, "hdf5+mpi", tag="v2025.07.0")).text)
+    assert "What each constraint leaves" not in [it.text for it in page.all("h2")]
+    asked = await site.client.get(page.links["What each constraint leaves"])
+    rows = main_of(asked.text).section("explained").one("table").rows
+    assert [row[0] for row in rows] == ["Constraint", "hdf5", "+mpi"]
+
+
+async def test_a_package_in_another_spelling(site: Any) -> None:
+    page = await ask(site, "HDF5+mpi", tag="v2025.07.0")
+    assert "no package is called HDF5; taken for hdf5." in page.text
+    own = (await site.client.get("/find.csv?spec=hdf5%2Bmpi&tag=v2025.07.0")).text
+    assert own.count("\n") > 1
+    other = (await site.client.get("/find.csv?spec=HDF5%2Bmpi&tag=v2025.07.0")).text
+    assert other == own
 
 
 async def test_a_place_that_is_not_there(site: Any) -> None:

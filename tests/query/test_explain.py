@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl.catalog.reader import open_catalog
-from etl.query.explain import explain
+from etl.query.explain import explain, explained
 from etl.query.find import Scope
 from etl.spack.syntax import parse_spec
 
@@ -73,5 +73,25 @@ def test_every_kind_of_constraint(sample_catalog: Path, spec: str, lines: list[s
 def test_anywhere(sample_catalog: Path) -> None:
     with open_catalog(sample_catalog) as db:
         assert explain(db, parse_spec("pigz"), Scope()) == (
-            "binaries in all tags:\npigz         3  the package"
+            "specs with a binary in any tag:\npigz         3  the package"
         )
+
+
+def test_what_is_not_counted_in_time(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        steps = explained(db, parse_spec("hdf5+mpi"), Scope("develop-2025-07-20"), -1)
+        assert [(it.constraint, it.left, it.number) for it in steps] == [
+            ("hdf5", None, "?"),
+            ("+mpi", None, "?"),
+        ]
+        steps = explained(db, parse_spec("hdf5+mpi"), Scope("develop-2025-07-20"), 60)
+        assert [it.left for it in steps] == [2, 1]
+
+
+def test_many_are_counted_up_to_a_number(
+    sample_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.query.explain.MAX_COUNTED", 5)
+    with open_catalog(sample_catalog) as db:
+        steps = explained(db, parse_spec("* os=ubuntu22.04"), Scope("develop-2025-07-20"))
+        assert [it.number for it in steps] == ["5+", "5+"]

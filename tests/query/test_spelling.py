@@ -1,0 +1,32 @@
+"""Packages in another spelling than the catalog has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from etl.catalog.reader import open_catalog
+from etl.query.spelling import as_spelled
+from etl.spack.syntax import parse_specs
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "lines"),
+    [
+        ("HDF5+mpi", "hdf5 +mpi", ["HDF5; taken for hdf5"]),
+        ("Zlib_NG@2", "zlib-ng@2", ["Zlib_NG; taken for zlib-ng"]),
+        ("hdf5 ^MPI", "hdf5 ^mpi", ["MPI; taken for mpi"]),
+        ("hdf5 %GCC@12 ^Zlib-NG %GCC", "hdf5 %gcc@12 ^zlib-ng %gcc",
+         ["GCC; taken for gcc", "Zlib-NG; taken for zlib-ng"]),
+        ("hdf5", "hdf5", []),
+        ("nosuch_Package", "nosuch_Package", []),
+        ("* +MPI", "* +MPI", []),
+        ("/abc", "/abc", []),
+    ],
+)  # fmt: skip
+def test_spelling(sample_catalog: Path, text: str, read: str, lines: list[str]) -> None:
+    with open_catalog(sample_catalog) as db:
+        queries, told = as_spelled(db, parse_specs(text))
+    assert " ".join(map(str, queries)) == " ".join(map(str, parse_specs(read)))
+    assert list(told) == [f"no package is called {line}" for line in lines]
