@@ -56,11 +56,20 @@ def render_cell(
 
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
-    """Say how long answers may be kept; take ``?stack=e4s`` for ``?_stack=e4s`` on tables."""
+    """Say how long answers may be kept; take ``?stack=e4s`` for ``?_stack=e4s`` on tables.
+
+    On pages of questions ``newest`` and ``newest-release`` are taken for the tags they stand for.
+    """
     from datasette_spack.filters import short_names
     from datasette_spack.http_headers import with_headers
+    from datasette_spack.site.aliases import with_tags_of_questions
 
-    return lambda app: with_headers(datasette, short_names(datasette, app))
+    def wrapped(app: Any) -> Any:
+        return with_headers(
+            datasette, short_names(datasette, with_tags_of_questions(datasette, app))
+        )
+
+    return wrapped
 
 
 @hookimpl

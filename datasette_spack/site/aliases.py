@@ -1,12 +1,13 @@
 """``newest`` and ``newest-release`` in addresses: the page of the tag that they stand for now.
 
 In the place of a tag in a path (``/tag/newest-release``, ``/compare/newest-release/newest``) and in
-the arguments ``tag``, ``old`` and ``new``.  The page says what they stand for, and a page of such a
-tag gives the address that will always be of the newest.
+the arguments ``tag``, ``old`` and ``new``, those of ready-made questions too.  The page says what
+they stand for, and a page of such a tag gives the address that will always be of the newest.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -15,10 +16,12 @@ from datasette.database import QueryInterrupted
 from datasette.utils.asgi import Request
 
 from datasette_spack.site.answer import ALIASES_KEY, NoCatalogError, ask_catalog
+from datasette_spack.site.questions import QUESTIONS
+from datasette_spack.which import is_catalog_file
 from etl.catalog.aliases import ALIASES, aliases_of, tag_named
 
 _IN_PATH: Final = ("tag", "old", "new")
-_ARGUMENTS: Final = ("tag", "old", "new", "without")
+_ARGUMENTS: Final = ("tag", "old", "new", "without", "old_tag", "new_tag")
 
 
 async def with_tags(datasette: Any, request: Any) -> Any:
@@ -56,6 +59,21 @@ async def with_tags(datasette: Any, request: Any) -> Any:
         ALIASES_KEY: {"stood_for": stand, "lasting": lasting},
     }
     return Request(scope, request.receive)
+
+
+def with_tags_of_questions(datasette: Any, app: Any) -> Any:
+    """An ASGI application that takes aliases on the pages of questions, which are Datasette's."""
+    base = re.escape(datasette.setting("base_url"))
+    page = re.compile(rf"{base}(?P<database>[^/]+)/(?:{'|'.join(QUESTIONS)})")
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and (found := page.fullmatch(scope["path"])):
+            database = datasette.databases.get(found["database"])
+            if database is not None and is_catalog_file(database):
+                scope = (await with_tags(datasette, Request(scope, receive))).scope
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 def _renamed(

@@ -38,6 +38,38 @@ async def test_an_alias_answers_as_its_tag(site: Any, alias: str, same: str) -> 
     assert response.content == (await site.client.get(same)).content
 
 
+@pytest.mark.parametrize(
+    ("question", "same"),
+    [
+        ("most_built?tag=newest-release", f"most_built?tag={RELEASE}"),
+        ("newest_versions?package=hdf5&tag=newest", f"newest_versions?package=hdf5&tag={NEWEST}"),
+        ("changed_packages?old_tag=newest-release&new_tag=newest",
+         f"changed_packages?old_tag={RELEASE}&new_tag={NEWEST}"),
+    ],
+)  # fmt: skip
+async def test_an_alias_in_a_question(site: Any, question: str, same: str) -> None:
+    path, query = (it.split("?") for it in (f"/catalog/{question}", same))
+    for form in (".csv", ".json", ".json?_shape=array"):
+        asked = await site.client.get(f"{path[0]}{form}{'&' if '?' in form else '?'}{path[1]}")
+        told = await site.client.get(
+            f"/catalog/{query[0]}{form}{'&' if '?' in form else '?'}{query[1]}"
+        )
+        assert asked.status_code == 200
+        assert asked.content == told.content
+    page = parse((await site.client.get(f"/catalog/{question}")).text)
+    own = parse((await site.client.get(f"/catalog/{same}")).text)
+    assert page.one("table").rows == own.one("table").rows
+    assert len(own.one("table").rows) > 1
+    messages = [it.text for it in page.all("p", class_="message")]
+    assert f"newest-release is {RELEASE} now." in messages or f"newest is {NEWEST} now." in messages
+    assert page.links.get(RELEASE, page.links.get(NEWEST, "")).startswith("/tag/")
+
+
+async def test_a_question_gives_the_link_that_lasts(site: Any) -> None:
+    page = parse((await site.client.get(f"/catalog/most_built?tag={RELEASE}")).text)
+    assert page.links["newest-release"] == "/catalog/most_built?tag=newest-release"
+
+
 @pytest.mark.parametrize("path", ["/tag/newest-release", "/find?spec=hdf5&tag=newest-release"])
 async def test_a_page_says_what_an_alias_stands_for(site: Any, path: str) -> None:
     page = parse((await site.client.get(path)).text)
