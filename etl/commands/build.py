@@ -16,7 +16,7 @@ from etl.commands.options import catalog_option, progress_option, selection_opti
 from etl.errors import UsageError
 from etl.progress import Progress, silently
 from etl.records import Problem
-from etl.sources.build_caches.naming import read_owner
+from etl.sources.build_caches.naming import checked_view, read_owner
 from etl.sources.download.fetch import Fetcher
 from etl.sources.files import sha256_of
 from etl.sources.mirrors_yaml import is_mirrors_yaml, read_mirrors_yaml
@@ -96,7 +96,11 @@ def build(
     if owner is not None:
         read_owner(owner)  # which refuses what cannot be one
     selection = Selection(
-        frozenset(tag), frozenset(stack), frozenset(package), frozenset(view), owner
+        frozenset(tag),
+        frozenset(stack),
+        frozenset(package),
+        frozenset(map(checked_view, view)),
+        owner,
     )
     asked = [
         it

@@ -24,7 +24,6 @@ from etl.errors import SourceError, UsageError
 from etl.progress import Progress, silently
 from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Record
 from etl.sources.build_caches.indexes import Known
-from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
 from etl.sources.named import read_asked, with_name
 from etl.sources.recognise import is_address, read_source
@@ -94,7 +93,7 @@ def _read(name: str, fetcher: Fetcher, known: Known) -> Iterator[Record]:
         for (tag, stack), sha256 in known.items()
         if tag.startswith(prefix)
     }
-    return with_name(asked, read_url(address, fetcher=fetcher, known=mine))
+    return with_name(asked, read_source(address, EVERYTHING, fetcher, known=mine))
 
 
 def _news(catalog: Path, names: list[str], fetcher: Fetcher, known: Known) -> list[Problem] | None:

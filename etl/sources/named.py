@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from etl.errors import UsageError
 from etl.records import Cache, Listing, Mirror, Page, Record, Source, Tag, Unchanged
@@ -90,11 +91,29 @@ def with_name(asked: Asked, records: Iterable[Record]) -> Iterator[Record]:
             yield Cache(name, address, kind_of(asked.address))
 
 
+def local_path(source: str) -> tuple[str, str]:
+    """The path of a source on this machine, and the view that it names after a ``#``, or "".
+
+    ``file://`` addresses are paths, too.  A name that is there as a whole has no view in it.
+    """
+    name = source
+    if source.lower().startswith("file:"):
+        parts = urlsplit(source)
+        name = unquote(parts.path) or "/"
+        if parts.fragment:
+            return name, unquote(parts.fragment)
+    elif "#" in source and not _is_there(source):
+        path, _, view = source.partition("#")
+        if view and _is_there(path):
+            return path, view
+    return name, ""
+
+
 def address_of(source: str) -> str:
     """Where a named source is, as Spack takes it: an address, ``file://`` for a folder."""
-    if "://" in source:
+    if "://" in source and not source.lower().startswith("file:"):
         return source.partition("#")[0].rstrip("/")
-    return Path(source).resolve().as_uri()
+    return Path(local_path(source)[0]).resolve().as_uri()
 
 
 def kind_of(source: str) -> str:

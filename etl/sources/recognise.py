@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 from etl.errors import SourceError
 from etl.records import Record, Source
+from etl.sources.build_caches.indexes import Known
+from etl.sources.build_caches.layouts import with_view_of
 from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
 from etl.sources.build_caches.registry import read_registry
 from etl.sources.build_caches.s3 import read_bucket
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
+from etl.sources.named import local_path
 from etl.sources.pages import holds_page, read_pages
 from etl.sources.recipes import read_recipes
 from etl.sources.selection import Selection
@@ -20,16 +24,22 @@ from etl.text import printable
 
 
 def is_address(name: str) -> bool:
-    """Whether a source is somewhere on the web, and not a path."""
-    return "://" in name
+    """Whether a source is somewhere on the web, and not on this machine."""
+    return "://" in name and not name.lower().startswith("file:")
 
 
 def read_source(
-    name: str, selection: Selection, fetcher: Fetcher, *, sizes: bool = False
+    name: str,
+    selection: Selection,
+    fetcher: Fetcher,
+    *,
+    sizes: bool = False,
+    known: Known = MappingProxyType({}),
 ) -> Iterator[Record]:
     """The records of a source: pages, or build caches; a path, or an address on the web.
 
-    ``sizes`` asks build caches on the web for the size of each binary.
+    ``sizes`` asks build caches on the web for the size of each binary; of the indexes on the web
+    that are ``known`` it is only said that they are unchanged.
 
     Raises:
         SourceError: there is nothing at ``name``, or nothing that can be read.
@@ -40,8 +50,17 @@ def read_source(
     elif name.startswith("s3://"):
         yield from read_bucket(name, fetcher=fetcher, selection=selection)
     elif is_address(name):
-        yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes)
-    elif not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one
+        yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
+    else:
+        yield from _read_local(name, selection)
+
+
+def _read_local(name: str, selection: Selection) -> Iterator[Record]:
+    """What lies at a path, or at a ``file://`` address; after a ``#`` comes the name of a view."""
+    name, view = local_path(name)
+    if view:
+        _, selection = with_view_of(f"#{view}", selection)
+    if not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one
         raise SourceError(printable(name), "there is no such file or folder")
     elif is_build_cache(Path(name)):
         yield from read_build_caches(Path(name), selection)

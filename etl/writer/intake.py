@@ -242,7 +242,7 @@ class Intake:
         if "://" in name or place.startswith(printable(name)):
             return place
         if Path(name).is_dir():
-            return f"{printable(name.rstrip('/'))}/{place}"
+            return printable(name.rstrip("/")) + ("" if place == "." else f"/{place}")
         file, blank, rest = place.partition(" ")
         if str(Path(name).absolute()).endswith(file):
             return printable(name) + blank + rest

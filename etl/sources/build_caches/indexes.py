@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,9 +19,13 @@ from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
 from etl.sources.build_caches.signing import has_keys, signed_on_web
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import unpack
+from etl.sources.download.client import MissingError
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import Store, WebStore, read_bytes, read_small
+from etl.text import counted
+
+_LACKING_SHOWN = 3
 
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
 """Tells the sizes of these binaries of the mirror that an index belongs to."""
@@ -81,7 +86,8 @@ class IndexReader:
                     raise located
                 yield from self._read_index(index, located)
             except SourceError as error:
-                yield Problem(error.place, "refused", error.message)
+                about = f"the view {index.view}: " if index.view else ""
+                yield Problem(error.place, "refused", about + error.message)
         # The sum of the lines that `sha256sum` prints for what was read, sorted.
         lines = sorted(f"{checksum}  {place}\n" for place, checksum in self._read)
         yield Digest(hashlib.sha256("".join(lines).encode()).hexdigest())
@@ -94,7 +100,11 @@ class IndexReader:
                 manifest = read_small(store, index.place, MAX_MANIFEST_BYTES)
                 blob = find_blob(manifest, index.place, INDEX_MEDIA_TYPE)
                 place = join(index.mirror, blob.place)
-                path = store.locate(place, checksum=blob.checksum)
+                try:
+                    path = store.locate(place, checksum=blob.checksum)
+                except MissingError:
+                    named = f"the index that {MANIFEST_NAME} names is not there"
+                    return SourceError(store.name(place), named)
                 published = store.published(index.place)
                 return _Located(place, path, checksum=blob.checksum, published=published)
             if index.layout == "v2":
@@ -138,28 +148,34 @@ class IndexReader:
             # The two are written one after the other, so that Spack, too, takes the index.
             yield Problem(place, "contradiction", "its SHA-256 is not that in index.json.hash")
         yield from database.problems
-        specs = database.specs
-        signed = None
+        sizes = Sizes()
         if self._find_sizes:
             sizes = self._find_sizes(index, _binaries(database))
             yield from sizes.problems(self._store.name(index.mirror))
             self._read += sizes.read
-            signed = sizes.signed
-            specs = tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs)
-        if signed is None and self._asks and isinstance(self._store, WebStore):
-            signed = signed_on_web(self._store, index, _binaries(database))
+        if sizes.signed is None and self._asks and isinstance(self._store, WebStore):
+            sizes.signed, lacking = signed_on_web(self._store, index, _binaries(database))
+            sizes.lacking |= lacking
+        specs, available = database.specs, database.available
+        if sizes.lacking:
+            yield _lacking(self._store.name(index.place), _binaries(database), sizes.lacking)
+            available = tuple(
+                there and spec.hash not in sizes.lacking
+                for spec, there in zip(specs, available, strict=True)
+            )
         yield Mirror(
             place,
             index.tag,
             index.stack,
             index.url,
-            specs,
-            database.available,
+            tuple(_with_size(spec, sizes.by_hash.get(spec.hash)) for spec in specs),
+            available,
             index.view or None,
             folder="" if isinstance(self._store, WebStore) else index.mirror,
             layout=index.layout,
             published=located.published,
-            signed=False if index.layout == "oci" else signed,
+            put=tuple(sorted(sizes.put.items())),
+            signed=False if index.layout == "oci" else sizes.signed,
             keys=has_keys(self._store, index) if self._asks else None,
             sha256=checksum,
         )
@@ -173,7 +189,18 @@ def _is_bucket(found: Found, location: str) -> bool:
 
 def _binaries(database: Database) -> list[Spec]:
     """The specs that are in the build cache."""
-    return [spec for spec, there in zip(database.specs, database.available, strict=True) if there]
+    return list(compress(database.specs, database.available))
+
+
+def _lacking(place: str, binaries: Sequence[Spec], lacking: Collection[str]) -> Problem:
+    """What is told of binaries that an index lists and its cache does not have."""
+    names = [f"{spec.package}/{spec.hash[:7]}" for spec in binaries if spec.hash in lacking]
+    some = ", ".join(names[:_LACKING_SHOWN])
+    more = f" and {len(names) - _LACKING_SHOWN:,} more" if len(names) > _LACKING_SHOWN else ""
+    what = counted(len(names), "binary", "binaries")
+    return Problem(
+        place, "refused", f"lists {what} that the cache does not have, left out: {some}{more}"
+    )
 
 
 def _with_size(spec: Spec, size: int | None) -> Spec:

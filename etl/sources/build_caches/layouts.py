@@ -9,12 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from urllib.parse import unquote
 
 from etl.errors import SourceError, UsageError
 from etl.page_format.names import is_name
 from etl.records import Problem
-from etl.sources.build_caches.naming import ROOT, looks_like_tag, owner_of, with_views
+from etl.sources.build_caches.naming import (
+    ROOT,
+    checked_view,
+    is_view,
+    looks_like_tag,
+    owner_of,
+    read_owner,
+    with_views,
+)
 from etl.sources.build_caches.places import (
     BARE_INDEXES,
     BUCKET_LIST,
@@ -27,6 +37,7 @@ from etl.sources.build_caches.places import (
     index_at_mirror,
     join,
 )
+from etl.sources.decode import shown
 from etl.sources.selection import Selection
 
 _OWN_FOLDERS = frozenset({"v3", "blobs", V2_FOLDER, "_cache", "_data"})
@@ -40,6 +51,9 @@ _MAX_LOOKS = 2_000
 
 _MAX_VIEWS = 10_000
 """How many views of one mirror are read; more are refused."""
+
+_DEEPEST_VIEW = 8
+"""In how many folders a view may lie."""
 
 
 Mirrors = tuple[str, list[Index]]
@@ -72,8 +86,8 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
         UsageError: whose they are is neither to be seen nor told by ``selection``.
         SourceError: the folder cannot be listed.
     """
-    own = indexes_of(folder, "")
     problems: list[Problem] = []
+    own = indexes_of(folder, "", problems)
     children = list(_below(folder, problems))
     below = [(place, indexes) for place, indexes in children if indexes]
     deeper = [
@@ -90,11 +104,27 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
             Problem(index.place, "refused", "an index beside folders of tags; whose is it?")
             for index in own
         )
+        if selection.owner is not None:
+            message = f"--as {selection.owner} names one mirror, and here are those of many tags"
+            problems.append(Problem(".", "refused", message))
     elif below:
         found = list(_of_tag(_tag_of(folder, selection), own, below))
     else:
         found = name_lone(own, selection, str(folder.resolve())) if own else []
     return chosen(with_views(found), selection, problems)
+
+
+def with_view_of(source: str, selection: Selection) -> tuple[str, Selection]:
+    """A source without the view that it names after a ``#``, and what to read of it then.
+
+    Raises:
+        UsageError: no view can be called so.
+    """
+    source, _, view = source.partition("#")
+    if view:
+        views = selection.views | {checked_view(unquote(view))}
+        selection = replace(selection, views=views)
+    return source, selection
 
 
 def chosen(indexes: Iterable[Index], selection: Selection, problems: Iterable[Problem]) -> Found:
@@ -136,7 +166,7 @@ def holds_index(folder: Path) -> bool:
     ignored: list[Problem] = []
     looks = 0
     try:
-        if (folder / BUCKET_LIST).is_file() or indexes_of(folder, ""):
+        if (folder / BUCKET_LIST).is_file() or indexes_of(folder, "", ignored):
             return True
         for child, indexes in _below(folder, ignored):
             if indexes:
@@ -150,11 +180,14 @@ def holds_index(folder: Path) -> bool:
     return False
 
 
-def indexes_of(folder: Path, mirror: str) -> list[Index]:
+def indexes_of(folder: Path, mirror: str, problems: list[Problem]) -> list[Index]:
     """The indexes of the mirror at ``mirror`` inside a folder, layout 3 first."""
     path = folder / mirror
     places = [V3_INDEX] if (path / V3_INDEX).is_file() else []
-    places += _views(path / MANIFEST_FOLDER)
+    views = list(islice(_views(path, MANIFEST_FOLDER, problems), _MAX_VIEWS + 1))
+    if len(views) > _MAX_VIEWS:
+        problems.append(Problem(MANIFEST_FOLDER, "refused", f"more than {_MAX_VIEWS:,} views"))
+    places += views[:_MAX_VIEWS]
     if (path / V2_INDEX).is_file():
         places.append(V2_INDEX)
     if not places:
@@ -162,22 +195,24 @@ def indexes_of(folder: Path, mirror: str) -> list[Index]:
     return [index_at_mirror(mirror, place) for place in places]
 
 
-def _views(folder: Path, inside: str = "", depth: int = 3) -> list[str]:
+def _views(mirror: Path, inside: str, problems: list[Problem], depth: int = 1) -> Iterator[str]:
     """The manifests of a mirror's views, which may lie in folders: ``stacks/e4s``."""
-    places: list[str] = []
     try:
-        entries = sorted(it for it in (folder / inside).iterdir() if it.is_dir())
+        entries = sorted(it for it in (mirror / inside).iterdir() if it.is_dir())
     except OSError:
-        return []
-    for entry in entries[:_MAX_VIEWS]:
-        name = join(inside, entry.name)
-        if not is_name(entry.name):
+        return
+    if depth > _DEEPEST_VIEW and entries:
+        problems.append(Problem(shown(inside), "refused", "folders too deep for a view; not read"))
+        return
+    for entry in entries:
+        place = f"{inside}/{entry.name}"
+        if not is_view(entry.name):
+            problems.append(Problem(shown(place), "refused", "no view can be called so"))
             continue
         if (entry / MANIFEST_NAME).is_file():
-            places.append(f"{MANIFEST_FOLDER}/{name}/{MANIFEST_NAME}")
-        if depth > 1:
-            places += _views(folder, name, depth - 1)
-    return places
+            yield f"{place}/{MANIFEST_NAME}"
+        if not entry.is_symlink():
+            yield from _views(mirror, place, problems, depth + 1)
 
 
 def _below(folder: Path, problems: list[Problem]) -> Iterator[Mirrors]:
@@ -201,8 +236,10 @@ def _inside(folder: Path, place: str, problems: list[Problem]) -> Iterator[Mirro
         if not is_name(entry.name) or entry.name in _OWN_FOLDERS or not entry.is_dir():
             continue
         mirror = join(place, entry.name)
-        indexes = indexes_of(folder, mirror)
+        found: list[Problem] = []
+        indexes = indexes_of(folder, mirror, found)
         if not entry.is_symlink():
+            problems += (replace(it, place=join(mirror, it.place)) for it in found)
             yield mirror, indexes
         elif indexes:
             problems.append(Problem(mirror, "refused", "a link, which is not followed"))
@@ -210,6 +247,8 @@ def _inside(folder: Path, place: str, problems: list[Problem]) -> Iterator[Mirro
 
 def _tag_of(folder: Path, selection: Selection) -> str:
     """The tag whose stacks lie in a folder: the folder's name, or what the user says."""
+    if selection.owner is not None:
+        return read_owner(selection.owner).tag
     name = folder.resolve().name
     if looks_like_tag(name):
         return name
@@ -217,7 +256,7 @@ def _tag_of(folder: Path, selection: Selection) -> str:
         (tag,) = selection.tags
         return tag
     raise UsageError(
-        f"{folder.name}: the stacks of one tag, and which one is not to be seen; name it with --tag"
+        f"{folder.name}: the stacks of one tag, and which one is not to be seen; name it with --as"
     )
 
 

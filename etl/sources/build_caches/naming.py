@@ -7,9 +7,12 @@ The rules, in order; ``docs/formats.md`` has them for people:
    build cache, the stack ``root``; folders in it are its stacks.
 3. Any other mirror is the tag of its own name, the stack ``root``.
 4. In the mirror of ``develop`` a view ``develop-2026-10-04`` is that snapshot; in the mirror of
-   ``v2026.10`` a view ``v2026.10.0`` is that release.
+   ``v2026.10`` a view ``v2026.10.0`` is that release.  ``v2026.10.0/e4s`` is a stack of it.
 5. Any other view is the stack of its name: of the newest release that is a view of the same mirror,
-   else of the mirror's tag.
+   else of the mirror's tag.  ``stacks/`` before it is left out, and what the name of a stack cannot
+   have in it is a dash: ``a/b`` is the stack ``a-b``.
+6. No two indexes become one for their names: where a view would be what another index is already,
+   it is the stack of its name in full, and with a number after it where that is taken, too.
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import count, groupby
 
 from etl.errors import UsageError
 from etl.page_format.names import is_name, is_tag
 from etl.sources.build_caches.places import Index
 from etl.sources.selection import Selection
 from etl.spack.versions import sort_key
+from etl.text import printable
 
 ROOT = "root"
 """The stack that is a tag's own top-level build cache."""
@@ -32,6 +36,8 @@ _TAG = re.compile(r"develop|develop-\d{4}-\d\d-\d\d|v\d[\w.+-]{0,60}", re.ASCII)
 _SNAPSHOT = re.compile(r"develop-\d{4}-\d\d-\d\d", re.ASCII)
 _STACKS = "stacks/"
 """What the names of views of stacks may begin with."""
+_ODD = re.compile(r"[^\w.+-]+", re.ASCII)
+_LONGEST_VIEW = 190
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +93,76 @@ def owner_of(selection: Selection, path: str, *, bare: bool = False) -> Owner:
     )
 
 
+def checked_view(name: str) -> str:
+    """The name of a view that the user asks for.
+
+    Raises:
+        UsageError: no view can be called so.
+    """
+    if not is_view(name):
+        raise UsageError(f"--view {printable(name)[:80]}: this cannot be the name of a view")
+    return name
+
+
+def is_view(name: str) -> bool:
+    """Whether a view can be called so: it is a folder, or one in others (``stacks/e4s``)."""
+    parts = name.split("/")
+    return (
+        len(name) <= _LONGEST_VIEW
+        and name.isprintable()
+        and "\\" not in name
+        and not any(part in ("", ".", "..") for part in parts)
+    )
+
+
 def with_views(indexes: Iterable[Index]) -> Iterator[Index]:
     """The indexes of mirrors whose owners are known, those of views with owners of their own."""
-    for _, group in groupby(indexes, key=lambda index: index.mirror):
+    listed = list(indexes)
+    whole = [index for index in listed if not index.view]
+    yield from whole
+    taken = {(index.tag, index.stack) for index in whole}
+    views = sorted(
+        (index for index in listed if index.view), key=lambda index: (index.mirror, index.view)
+    )
+    for _, group in groupby(views, key=lambda index: index.mirror):
         of_mirror = list(group)
         releases = [it.view for it in of_mirror if _is_release_of(it.view, it.tag)]
         newest = max(releases, key=sort_key, default=None)
         for index in of_mirror:
-            if not index.view:
-                yield index
-            elif index.view in releases or _is_snapshot_of(index.view, index.tag):
-                yield replace(index, tag=index.view)
-            else:
-                yield replace(index, tag=newest or index.tag, stack=stack_of(index.view))
+            owners = _owners(index, newest)
+            owner = next(it for it in owners if (it.tag, it.stack) not in taken)
+            taken.add((owner.tag, owner.stack))
+            yield replace(index, tag=owner.tag, stack=owner.stack)
+
+
+def _owners(index: Index, newest: str | None) -> Iterator[Owner]:
+    """What a view is, and what it is called where something else is that already."""
+    view, tag = index.view, index.tag
+    first, _, rest = view.partition("/")
+    if is_part_of(view, tag):
+        yield Owner(view, index.stack)
+    elif rest and is_part_of(first, tag):
+        tag, view = first, rest
+    else:
+        tag = newest or tag
+    yield Owner(tag, stack_of(view))
+    whole = _as_name(view)
+    yield Owner(tag, whole)
+    yield from (Owner(tag, f"{whole}-{number}") for number in count(2))
+
+
+def is_part_of(view: str, tag: str) -> bool:
+    """Whether a view of the mirror of a tag is a tag of its own: a release or a snapshot of it."""
+    return _is_release_of(view, tag) or _is_snapshot_of(view, tag)
 
 
 def stack_of(view: str) -> str:
     """The name of the stack that a view is of; views may lie in folders, stacks have one name."""
-    return view.removeprefix(_STACKS).replace("/", "-")
+    return _as_name(view.removeprefix(_STACKS))
+
+
+def _as_name(view: str) -> str:
+    return _ODD.sub("-", view).strip("-.+")[:_LONGEST_VIEW] or "view"
 
 
 def _is_release_of(view: str, tag: str) -> bool:

@@ -20,6 +20,7 @@ BUCKET_LIST = "cache_spack_io_index.json"
 
 _BLOB = re.compile(r"(?:(.*)/)?blobs/sha256/([0-9a-f]{2})/([0-9a-f]{64})", re.DOTALL)
 _VIEW = re.compile(rf"{MANIFEST_FOLDER}/(.+)/{MANIFEST_NAME}", re.DOTALL)
+_VIEW_AT = re.compile(rf"(?:(.*)/)?{MANIFEST_FOLDER}/(.+)/{MANIFEST_NAME}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ def index_at(place: str) -> Index:
     blob = _BLOB.fullmatch(place)
     if blob and blob[3].startswith(blob[2]):
         return Index(place, blob[1] or "", "v3", checksum=blob[3])
+    view = _VIEW_AT.fullmatch(place)
+    if view:
+        return Index(place, view[1] or "", "v3", view=view[2])
     for ending, layout in ((V3_INDEX, "v3"), (V2_INDEX, "v2")):
         if place == ending or place.endswith("/" + ending):
             return Index(place, place.removesuffix(ending).rstrip("/"), layout)  # type: ignore[arg-type]

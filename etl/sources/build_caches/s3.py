@@ -16,7 +16,7 @@ from etl.errors import SourceError
 from etl.page_format.names import is_hash, is_name
 from etl.records import Mirror, Problem, Record
 from etl.sources.build_caches.indexes import IndexReader
-from etl.sources.build_caches.layouts import Found, find_indexes
+from etl.sources.build_caches.layouts import Found, find_indexes, with_view_of
 from etl.sources.build_caches.places import (
     BARE_INDEXES,
     MANIFEST_FOLDER,
@@ -47,9 +47,7 @@ def read_bucket(
         SourceError: the bucket cannot be listed, or has no build cache in it.
         UsageError: ``selection`` has to name a tag or a stack, and does not.
     """
-    address, _, view = address.partition("#")
-    if view:
-        selection = replace(selection, views=selection.views | {view})
+    address, selection = with_view_of(address, selection)
     bucket = read_address(address)
     listing = Listing(fetcher, bucket)
     places = list(_places(listing))

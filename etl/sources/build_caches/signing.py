@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from urllib.parse import quote
 
 from etl.errors import SourceError
 from etl.records import Spec
 from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES, is_signed
 from etl.sources.build_caches.places import V2_FOLDER, Index, join
-from etl.sources.build_caches.web_sizes import manifest_address, tarball_address
+from etl.sources.build_caches.web_sizes import manifest_address, spec_file_address
 from etl.sources.download.client import MissingError
 from etl.sources.stores import Store, read_small
 
@@ -52,30 +51,37 @@ def has_keys(store: Store, index: Index) -> bool | None:
     return True
 
 
-def signed_on_web(store: Store, index: Index, specs: Iterable[Spec]) -> bool | None:
-    """Whether the first of these binaries that a mirror has is signed."""
+def signed_on_web(
+    store: Store, index: Index, specs: Iterable[Spec]
+) -> tuple[bool | None, frozenset[str]]:
+    """Whether the first of these binaries that a mirror has is signed; and those before it.
+
+    These the mirror lacks.  Where none of those asked for is there, nothing is known: the mirror
+    may be a copy of the indexes alone.
+    """
+    lacking: list[str] = []
     for spec in islice(specs, _ASKED):
-        if index.layout == "v3":
-            found = _first_bytes(store, manifest_address(index.mirror, spec), MAX_MANIFEST_BYTES)
-            if found is not None:
-                return is_signed(found)
-        elif index.layout == "v2" and (place := _spec_file(index.mirror, spec)):
-            for ending, signed in ((".spec.json.sig", True), (".spec.json", False)):
-                if _first_bytes(store, place + ending, _MAX_SPEC_BYTES) is not None:
-                    return signed
-    return None
+        signed = _is_signed(store, index, spec)
+        if isinstance(signed, bool):
+            return signed, frozenset(lacking)
+        if isinstance(signed, MissingError):
+            lacking.append(spec.hash)
+    return None, frozenset()
 
 
-def _spec_file(mirror: str, spec: Spec) -> str | None:
-    """Where layout 2 has a spec, without the ending: beside the folders of the tarballs."""
-    tarball = tarball_address(mirror, spec)
-    if tarball is None:
-        return None
-    return f"{mirror}/{quote(V2_FOLDER)}/{tarball.rpartition('/')[2].removesuffix('.spack')}"
-
-
-def _first_bytes(store: Store, place: str, limit: int) -> bytes | None:
+def _is_signed(store: Store, index: Index, spec: Spec) -> bool | SourceError | None:
+    """Whether a binary is signed; else why that cannot be seen."""
     try:
-        return read_small(store, place, limit)
-    except SourceError:
-        return None
+        if index.layout == "v3":
+            place = manifest_address(index.mirror, spec)
+            return is_signed(read_small(store, place, MAX_MANIFEST_BYTES))
+        if index.layout == "v2" and (stem := spec_file_address(index.mirror, spec)):
+            try:
+                store.locate(f"{stem}.spec.json.sig", limit=_MAX_SPEC_BYTES)
+            except MissingError:
+                store.locate(f"{stem}.spec.json", limit=_MAX_SPEC_BYTES)
+                return False
+            return True
+    except SourceError as error:
+        return error
+    return None

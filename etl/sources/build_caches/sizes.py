@@ -1,7 +1,7 @@
-"""How large the binaries of a mirror in a folder are.
+"""How large the binaries of a mirror in a folder are, and which of them are not there at all.
 
 Layout 3 says so in the manifest of each; in layout 2 it is the size of the ``.spack`` file, or
-what the spec file records of it.
+what the spec file records of it.  A folder into which only indexes were copied says nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from etl.errors import SourceError
+from etl.page_format.names import is_hash
 from etl.records import Problem
 from etl.sources.build_caches.manifests import (
     MAX_MANIFEST_BYTES,
@@ -42,13 +43,17 @@ _ARCHIVE_SIZE = "archive_size"
 class Sizes:
     """Sizes by hash, what they were read from as places and checksums, and what was refused.
 
-    ``signed`` is whether the binaries are; None where that was not seen.
+    Beside that, what was seen on the way: ``signed`` is whether the binaries are, None where that
+    was not seen; ``put`` is when each was put there, as ISO text in UTC; ``lacking`` are those
+    that the mirror does not have.
     """
 
     by_hash: dict[str, int] = field(default_factory=dict)
     read: list[tuple[str, str]] = field(default_factory=list)
     refused: list[SourceError] = field(default_factory=list)
     signed: bool | None = None
+    put: dict[str, str] = field(default_factory=dict)
+    lacking: set[str] = field(default_factory=set)
 
     def saw(self, *, signed: bool) -> None:
         """Note a binary that is signed or not; a single one that is not makes all unsigned."""
@@ -65,19 +70,28 @@ class Sizes:
 def sizes_in_folder(store: FolderStore, index: Index, hashes: Collection[str]) -> Sizes:
     """The sizes of the binaries with these hashes, from the files of a mirror in a folder."""
     sizes = Sizes()
+    there: set[str] = set()
     if index.layout == "v3":
-        for found in _files(store, join(index.mirror, SPEC_MANIFESTS), (MANIFEST_ENDING,), hashes):
-            _read_manifest(found, sizes)
+        folder = join(index.mirror, SPEC_MANIFESTS)
+        for found in _files(store, folder, (MANIFEST_ENDING,)):
+            there.add(found.hash)
+            if found.hash in hashes:
+                _read_manifest(found, sizes)
     elif index.layout == "v2":
         folder = join(index.mirror, V2_FOLDER)
-        for found in _files(store, folder, (TARBALL_ENDING,), hashes):
-            sizes.by_hash[found.hash] = found.size
-            sizes.read.append((found.place, str(found.size)))
+        for found in _files(store, folder, (TARBALL_ENDING,)):
+            there.add(found.hash)
+            if found.hash in hashes:
+                sizes.by_hash[found.hash] = found.size
+                sizes.read.append((found.place, str(found.size)))
         rest = {hash_ for hash_ in hashes if hash_ not in sizes.by_hash}
-        for found in _files(store, folder, SPEC_FILE_ENDINGS, hashes):
-            sizes.saw(signed=found.place.endswith(SIGNED_ENDING))
+        for found in _files(store, folder, SPEC_FILE_ENDINGS):
+            there.add(found.hash)
+            if found.hash in hashes:
+                sizes.saw(signed=found.place.endswith(SIGNED_ENDING))
             if found.hash in rest:
                 _read_spec_file(found, sizes)
+    sizes.lacking = set(hashes) - there if there else set()
     return sizes
 
 
@@ -104,9 +118,7 @@ class _File:
             raise SourceError(self.place, f"cannot be read: {reason_of(error)}") from None
 
 
-def _files(
-    store: FolderStore, folder: str, endings: tuple[str, ...], hashes: Collection[str]
-) -> Iterator[_File]:
+def _files(store: FolderStore, folder: str, endings: tuple[str, ...]) -> Iterator[_File]:
     """The files ``…-<hash><ending>`` below a folder; links are not followed."""
     try:
         path = store.inside(folder)
@@ -122,7 +134,7 @@ def _files(
             file = Path(parent, name)
             place = join(folder, file.relative_to(path).as_posix())
             # Spack writes plain names; others are not its own.
-            if hash_ in hashes and place.isascii() and place.isprintable() and _is_file(file):
+            if is_hash(hash_) and place.isascii() and place.isprintable() and _is_file(file):
                 yield _File(hash_, place, file, file.stat().st_size)
 
 

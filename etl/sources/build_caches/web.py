@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 from etl.errors import SourceError
 from etl.records import Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
 from etl.sources.build_caches.indexes import IndexReader, Known
-from etl.sources.build_caches.layouts import Found, chosen, name_lone
+from etl.sources.build_caches.layouts import Found, chosen, name_lone, with_view_of
 from etl.sources.build_caches.naming import with_views
 from etl.sources.build_caches.places import (
     BARE_INDEXES,
@@ -64,9 +65,7 @@ def read_url(
 
 def _find(store: WebStore, url: str, selection: Selection) -> Found:
     """The indexes at an address; what comes after a ``#`` in it is the name of a view."""
-    url, _, view = url.partition("#")
-    if view:
-        selection = replace(selection, views=selection.views | {view})
+    url, selection = with_view_of(url, selection)
     public = public_address(url)
     if public.endswith("/" + BUCKET_LIST):
         return _in_list(store, url, url.rpartition(BUCKET_LIST)[0], selection)
@@ -74,8 +73,9 @@ def _find(store: WebStore, url: str, selection: Selection) -> Found:
         index = index_at(public)
     except SourceError:
         return _probe(store, url.rstrip("/"), selection)
-    indexes = name_lone([replace(index, place=url)], selection, public)
-    return Found(tuple(map(_with_address, indexes)))
+    index = replace(index, place=url, view=unquote(index.view))
+    named = name_lone([index], selection, index.mirror if index.mirror else public)
+    return chosen(map(_with_address, with_views(named)), selection, ())
 
 
 def _probe(store: WebStore, base: str, selection: Selection) -> Found:
@@ -85,18 +85,20 @@ def _probe(store: WebStore, base: str, selection: Selection) -> Found:
     except MissingError as error:
         no_list = error
     exists = store.fetcher.exists
-    views = [view_place(view) for view in sorted(selection.views)] or _ruled_views(store, base)
-    places = [it for it in (V3_INDEX, *views, V2_INDEX) if exists(join(base, it))]
+    views = sorted(selection.views) or _ruled_views(store, base)
+    looked_for = (V3_INDEX, *map(view_place, map(quote, views)), V2_INDEX)
+    places = [it for it in looked_for if exists(join(base, it))]
     if not places:
         places = [place for place in BARE_INDEXES if exists(join(base, place))][:1]
     if not places and store.fetcher.offline:
         raise no_list
     if not places:
-        looked_for = ", ".join((BUCKET_LIST, V3_INDEX, *views, V2_INDEX))
-        raise SourceError(
-            public_address(base), f"no build cache there: no {looked_for} or index.json"
-        )
-    indexes = [index_at_mirror(base, place) for place in places]
+        names = ", ".join((BUCKET_LIST, *looked_for))
+        raise SourceError(public_address(base), f"no build cache there: no {names} or index.json")
+    indexes = [
+        replace(index, view=unquote(index.view))
+        for index in (index_at_mirror(base, place) for place in places)
+    ]
     named = with_views(name_lone(indexes, selection, public_address(base)))
     return chosen(map(_with_address, named), selection, ())
 
@@ -112,10 +114,10 @@ def _ruled_views(store: WebStore, base: str) -> list[str]:
     branch = _BRANCH.fullmatch(public_address(base).rstrip("/").rpartition("/")[2])
     views: list[str] = []
     for patch in range(_MAX_PATCHES if branch else 0):
-        place = view_place(f"{branch[0] if branch else ''}.{patch}")
-        if not store.fetcher.exists(join(base, place)):
+        view = f"{branch[0] if branch else ''}.{patch}"
+        if not store.fetcher.exists(join(base, view_place(view))):
             break
-        views.append(place)
+        views.append(view)
     return views
 
 

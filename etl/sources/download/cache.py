@@ -2,8 +2,9 @@
 
 ``blobs/<first two>/<SHA-256>`` is content by its checksum; ``addresses/`` tells the checksum of
 what was last found at an address, and by what its server knows it again; ``sizes/`` has a file for
-each mirror with the sizes of its binaries, one ``<hash> <size>`` a line.  Files appear under their
-names when they are whole, so that a build that is killed leaves nothing half behind.
+each mirror with the sizes of its binaries, one ``<hash> <size> [<when put there>]`` a line.  Files
+appear under their names when they are whole, so that a build that is killed leaves nothing half
+behind.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ import platformdirs
 from etl.page_format.names import is_hash
 from etl.sources.download.addresses import public_address
 from etl.sources.files import is_checksum, sha256_of
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,14 @@ class DownloadCache:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def sizes(self, mirror: str) -> dict[str, int]:
-        """The sizes of a mirror's binaries that are known, by hash."""
-        known: dict[str, int] = {}
+    def sizes(self, mirror: str) -> dict[str, tuple[int, str | None]]:
+        """The sizes of a mirror's binaries that are known, and when each was put there, by hash."""
+        known: dict[str, tuple[int, str | None]] = {}
         with contextlib.suppress(FileNotFoundError):
             for line in self._sizes(mirror).read_text("ascii", errors="replace").splitlines():
-                hash_, _, size = line.partition(" ")
+                hash_, size, put, *_ = (*line.split(" "), "", "")
                 if is_hash(hash_) and size.isdecimal() and len(size) < 19:
-                    known[hash_] = int(size)
+                    known[hash_] = int(size), put if _TIME.fullmatch(put) else None
         return known
 
     @contextmanager

@@ -91,7 +91,7 @@ class Fetcher:
         """
         if self.offline:
             raise MissingError(public_address(url), "not known; build once without --offline")
-        return self._retry(url, lambda: self._read(url, limit))
+        return self._retry(url, lambda: self._read(url, limit))[0]
 
     def exists(self, url: str) -> bool:
         """Whether there is a file at an address; offline, whether it is in the cache.
@@ -107,17 +107,21 @@ class Fetcher:
             return False
         return True
 
-    def content_length(self, url: str) -> int:
-        """How many bytes the file at an address has, as its server says.
+    def read_dated(self, url: str, limit: int) -> tuple[bytes, str | None]:
+        """As :meth:`read`, with the date that the server gives the file (``Last-Modified``)."""
+        if self.offline:
+            raise MissingError(public_address(url), "not known; build once without --offline")
+        return self._retry(url, lambda: self._read(url, limit))
+
+    def size_of(self, url: str) -> tuple[int | None, str | None]:
+        """How many bytes the file at an address has, and its date, as far as its server says.
 
         Raises:
-            MissingError: there is no such file, or the server does not say.
+            MissingError: there is no such file.
             SourceError: the server cannot be asked.
         """
-        length = self._retry(url, lambda: self._ask_length(url))
-        if not length.isdecimal() or len(length) > 18:
-            raise MissingError(public_address(url), "the server does not say its size")
-        return int(length)
+        length, date = self._retry(url, lambda: self._ask_length(url))
+        return int(length) if length.isdecimal() and len(length) < 19 else None, date
 
     def add_headers(self, prefix: str, headers: Mapping[str, str]) -> None:
         """Send these headers with each request below an address, and nowhere else."""
@@ -180,10 +184,12 @@ class Fetcher:
             self.cache.remember(url, Remembered(incoming.sha256, *marks))
             return self.cache.path(incoming.sha256)
 
-    def _read(self, url: str, limit: int) -> bytes:
+    def _read(self, url: str, limit: int) -> tuple[bytes, str | None]:
         with self._client.answer("GET", url, {}) as response:
-            return b"".join(self._client.blocks(response, public_address(url), limit))
+            data = b"".join(self._client.blocks(response, public_address(url), limit))
+            return data, response.headers.get("Last-Modified")
 
-    def _ask_length(self, url: str) -> str:
+    def _ask_length(self, url: str) -> tuple[str, str | None]:
         with self._client.answer("HEAD", url, {"Accept-Encoding": "identity"}) as response:
-            return str(response.headers.get("Content-Length", ""))
+            headers = response.headers
+            return str(headers.get("Content-Length", "")), headers.get("Last-Modified")

@@ -76,7 +76,7 @@ def test_a_tag_that_the_user_names(tmp_path: Path) -> None:
         ("v1", "hep", f"hep/{V2}"),
     ]
     for tags in (frozenset[str](), frozenset({"v1", "v2"})):
-        with pytest.raises(UsageError, match=r"mine: the stacks of one tag.*name it with --tag"):
+        with pytest.raises(UsageError, match=r"mine: the stacks of one tag.*name it with --as"):
             whose(folder, Selection(tags))
 
 

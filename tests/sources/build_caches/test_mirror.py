@@ -253,7 +253,7 @@ def test_a_damaged_blob(copied: Path) -> None:
 def test_a_blob_that_is_not_there(copied: Path) -> None:
     (copied / NEW / "tutorial" / BLOB).unlink()
     assert problems(read_build_caches(copied / NEW / "tutorial", ONE)) == [
-        Problem(BLOB, "refused", "there is no such file")
+        Problem(BLOB, "refused", "the index that index.manifest.json names is not there")
     ]
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from etl.errors import SourceError, UsageError
 from etl.records import Mirror, Problem, Record
 from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.build_caches.naming import checked_view
 from etl.sources.build_caches.web import read_url
 from etl.sources.download.fetch import Fetcher
+from etl.sources.recognise import read_source
 from etl.sources.selection import Selection
 
 VIEWS = {
@@ -108,7 +111,9 @@ def test_a_view_whose_index_is_not_there(real_data: Path, tmp_path: Path) -> Non
     records = list(read_build_caches(folder, Selection(owner="v1")))
     assert [it.stack for it in records if isinstance(it, Mirror)] == ["root", "tutorial"]
     (problem,) = (it for it in records if isinstance(it, Problem))
-    assert problem.message == "there is no such file"
+    assert problem.message == (
+        "the view codecs: the index that index.manifest.json names is not there"
+    )
 
 
 def test_a_view_that_is_damaged(real_data: Path, tmp_path: Path) -> None:
@@ -123,3 +128,147 @@ def test_a_view_that_is_damaged(real_data: Path, tmp_path: Path) -> None:
     assert [it.stack for it in records if isinstance(it, Mirror)] == ["small"]
     (problem,) = (it for it in records if isinstance(it, Problem))
     assert problem.message.endswith("; it is damaged")
+
+
+def moved(real_data: Path, tmp_path: Path, case: str, **names: str) -> Path:
+    """A mirror of the case, whose views are called otherwise."""
+    folder = tmp_path / "mirror"
+    shutil.copytree(real_data / "views" / case, folder)
+    indexes = folder / "v3" / "manifests" / "index"
+    for view, name in names.items():
+        (indexes / name).parent.mkdir(parents=True, exist_ok=True)
+        (indexes / view).rename(indexes / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "stacks"),
+    [
+        (("stacks/e4s", "a/b/c/d/e"), ("e4s", "a-b-c-d-e")),
+        (("my view", "gpu@cuda"), ("my-view", "gpu-cuda")),
+        (("ünï", "日本"), ("n", "view")),
+        (("stacks/e4s", "e4s"), ("stacks-e4s", "e4s")),
+        (("a/b", "a-b"), ("a-b-2", "a-b")),
+        (("root", "v1"), ("root", "v1")),
+        (("-x", ".hidden"), ("x", "hidden")),
+    ],
+)
+def test_views_of_any_name_stay_apart(
+    names: tuple[str, str],
+    stacks: tuple[str, str],
+    expected: Any,
+    real_data: Path,
+    tmp_path: Path,
+    serve_folder: Any,
+    fetcher: Fetcher,
+) -> None:
+    folder = moved(real_data, tmp_path, "views-only", small=names[0], py=names[1])
+    told = expected["views-only"]["mirrors"]["."]
+    wanted = {
+        ("mine", stacks[0]): (names[0], set(told["small"]["in_buildcache"])),
+        ("mine", stacks[1]): (names[1], set(told["py"]["in_buildcache"])),
+    }
+    selection = Selection(owner="mine")
+    records = list(read_build_caches(folder, selection))
+    views = {(it.tag, it.stack): it.view for it in records if isinstance(it, Mirror)}
+    assert {key: (views[key], found) for key, found in binaries(records).items()} == wanted
+
+    named = Selection(owner="mine", views=frozenset(names))
+    on_web = list(read_url(serve_folder(folder).url, fetcher=fetcher, selection=named))
+    views = {(it.tag, it.stack): it.view for it in on_web if isinstance(it, Mirror)}
+    assert {key: (views[key], found) for key, found in binaries(on_web).items()} == wanted
+
+
+def test_a_view_like_the_top_level_stack_stays_apart_from_it(
+    expected: Any, real_data: Path, tmp_path: Path
+) -> None:
+    folder = moved(real_data, tmp_path, "default-and-views", tutorial="root", codecs="v1")
+    found = binaries(read_build_caches(folder, Selection(owner="v1")))
+    told = expected["default-and-views"]["mirrors"]["."]
+    assert found == {
+        ("v1", "root"): set(told["(default)"]["in_buildcache"]),
+        ("v1", "root-2"): set(told["tutorial"]["in_buildcache"]),
+        ("v1", "v1"): set(told["codecs"]["in_buildcache"]),
+    }
+
+
+def test_stacks_in_the_folder_of_a_release(expected: Any, real_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bucket"
+    shutil.copytree(real_data / "views" / "bucket", folder)
+    snapshots = folder / "develop" / "v3" / "manifests" / "index"
+    (snapshots / "develop-2026-10-01").rename(snapshots / "develop-2026-10-04" / "e4s")
+    found = binaries(read_build_caches(folder))
+    told = expected["bucket"]["mirrors"]["develop"]
+    snapshot = "develop-2026-10-04"
+    assert found[snapshot, "root"] == set(told[snapshot]["in_buildcache"])
+    assert found[snapshot, "e4s"] == set(told["develop-2026-10-01"]["in_buildcache"])
+
+
+def test_names_that_no_view_can_have_are_told(real_data: Path, tmp_path: Path) -> None:
+    deep = "a/b/c/d/e/f/g/h/i"
+    folder = moved(real_data, tmp_path, "views-only", small="new\nline", py=deep)
+    records = read_build_caches(folder, Selection(owner="v1"))
+    index = "v3/manifests/index"
+    with pytest.raises(SourceError, match="no index of a build cache"):
+        list(records)
+    moved_back = folder / index / "fine"
+    (folder / index / deep).rename(moved_back)
+    (folder / index / deep).mkdir()
+    records = read_build_caches(folder, Selection(owner="v1"))
+    assert [it for it in records if isinstance(it, Problem)] == [
+        Problem(f"{index}/a/b/c/d/e/f/g/h", "refused", "folders too deep for a view; not read"),
+        Problem(f"{index}/new\\nline", "refused", "no view can be called so"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x", "a//b", "/a", "a/..", "x\ny", "a\\b", "x" * 191])
+def test_views_that_the_user_cannot_name(name: str) -> None:
+    with pytest.raises(UsageError, match="this cannot be the name of a view"):
+        checked_view(name)
+
+
+def test_one_view_by_the_address_of_its_manifest(
+    expected: Any, real_data: Path, serve_folder: Any, fetcher: Fetcher
+) -> None:
+    folder = real_data / "views" / "default-and-views"
+    place = "v3/manifests/index/codecs/index.manifest.json"
+    told = expected["default-and-views"]["mirrors"]["."]["codecs"]["in_buildcache"]
+    wanted = {("v1", "codecs"): set(told)}
+    owner = Selection(owner="v1")
+    assert binaries(read_build_caches(folder / place, owner)) == wanted
+    url = f"{serve_folder(folder).url}/{place}"
+    assert binaries(read_url(url, fetcher=fetcher, selection=owner)) == wanted
+
+
+@pytest.mark.parametrize("form", ["{path}/#codecs", "{path}#codecs", "{uri}#codecs", "{uri}/"])
+def test_views_in_folders_are_named_as_on_the_web(
+    form: str, expected: Any, real_data: Path, fetcher: Fetcher
+) -> None:
+    folder = real_data / "views" / "default-and-views"
+    name = form.format(path=folder, uri=folder.as_uri())
+    found = binaries(read_source(name, Selection(owner="v1"), fetcher))
+    told = expected["default-and-views"]["mirrors"]["."]
+    wanted = {("v1", "codecs"): set(told["codecs"]["in_buildcache"])}
+    if "#" not in form:
+        wanted["v1", "root"] = set(told["(default)"]["in_buildcache"])
+        wanted["v1", "tutorial"] = set(told["tutorial"]["in_buildcache"])
+    assert found == wanted
+
+
+def test_a_view_of_the_source_and_views_of_the_user(
+    expected: Any, real_data: Path, fetcher: Fetcher
+) -> None:
+    name = f"{real_data / 'views' / 'default-and-views'}#codecs"
+    selection = Selection(owner="v1", views=frozenset({"tutorial"}))
+    found = binaries(read_source(name, selection, fetcher))
+    told = expected["default-and-views"]["mirrors"]["."]
+    assert found == {
+        ("v1", view): set(told[view]["in_buildcache"]) for view in ("codecs", "tutorial")
+    }
+
+
+def test_a_bucket_is_not_called_otherwise_without_a_word(real_data: Path) -> None:
+    records = read_build_caches(real_data / "views" / "bucket", Selection(owner="v1"))
+    assert [it for it in records if isinstance(it, Problem)] == [
+        Problem(".", "refused", "--as v1 names one mirror, and here are those of many tags")
+    ]

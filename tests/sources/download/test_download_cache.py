@@ -87,7 +87,15 @@ def test_sizes_add_up(tmp_path: Path) -> None:
     for number in range(3):
         with cache.add_sizes(URL) as lines:
             lines.write(f"{str(number + 2) * 32} {number}\n")
-    assert cache.sizes(URL) == {"2" * 32: 0, "3" * 32: 1, "4" * 32: 2}
+    with cache.add_sizes(URL) as lines:
+        lines.write(f"{HASH} 9 2026-10-16T10:00:00Z\n{'5' * 32} 3 yesterday\n")
+    assert cache.sizes(URL) == {
+        "2" * 32: (0, None),
+        "3" * 32: (1, None),
+        "4" * 32: (2, None),
+        HASH: (9, "2026-10-16T10:00:00Z"),
+        "5" * 32: (3, None),
+    }
     assert cache.sizes(URL + "b") == {}
 
 
@@ -97,7 +105,7 @@ def test_bad_lines_of_sizes_are_passed_over(tmp_path: Path) -> None:
         lines.write(f"x\n{HASH}\n{HASH} x\nx 1\n{HASH} {'9' * 30}\n{HASH[:9]}")
     with cache.add_sizes(URL) as lines:
         lines.write(f"{HASH} 5\n")
-    assert cache.sizes(URL) == {HASH: 5}
+    assert cache.sizes(URL) == {HASH: (5, None)}
 
 
 def test_the_cache_is_the_users_own() -> None:

@@ -308,9 +308,10 @@ def test_whether_something_exists_and_how_long_it_is(
     assert fetcher.exists(server.url + "/a")
     assert fetcher.exists(server.url + "/b")
     assert not fetcher.exists(server.url + "/c")
-    assert fetcher.content_length(server.url + "/a") == 5
-    with pytest.raises(MissingError, match="does not say its size"):
-        fetcher.content_length(server.url + "/b")
+    assert fetcher.size_of(server.url + "/a") == (5, None)
+    assert fetcher.size_of(server.url + "/b") == (None, None)
+    with pytest.raises(MissingError):
+        fetcher.size_of(server.url + "/c")
     with Fetcher(DownloadCache(tmp_path / "cache"), offline=True) as offline:
         assert not offline.exists(server.url + "/a")
         with pytest.raises(MissingError, match="build once without --offline"):
