@@ -40,12 +40,18 @@ WHERE specs.hash >= :hash_1 AND specs.hash < :hash_2
 ORDER BY specs.hash"""
 _COUNT = "SELECT count(*) FROM specs WHERE hash >= :hash_1 AND hash < :hash_2"
 _PLACES = """\
-SELECT tags.name AS tag, tags.date, stack_sets.stacks, binaries.gone_since
-FROM binaries
-CROSS JOIN tags ON tags.id = binaries.tag_id
-CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
-WHERE binaries.spec_id = (SELECT id FROM specs WHERE hash = :hash_1)
-ORDER BY tags.position DESC"""
+SELECT tags.name AS tag, tags.date, stack_sets.stacks, seen.first_seen, seen.last_seen,
+    seen.gone_since
+FROM (
+    SELECT tag_id, spec_id, stack_set_id, first_seen, NULL AS last_seen, NULL AS gone_since
+    FROM binaries WHERE spec_id = (SELECT id FROM specs WHERE hash = :hash_1)
+    UNION ALL
+    SELECT tag_id, spec_id, stack_set_id, first_seen, last_seen, gone_since
+    FROM gone_binaries WHERE spec_id = (SELECT id FROM specs WHERE hash = :hash_1)
+) AS seen
+CROSS JOIN tags ON tags.id = seen.tag_id
+CROSS JOIN stack_sets ON stack_sets.id = seen.stack_set_id
+ORDER BY seen.gone_since IS NOT NULL, tags.position DESC"""
 _DEPENDENTS = """\
 SELECT packages.name AS package, versions.version, specs.hash, dependencies.deptypes,
     dependencies.virtuals, specs.tags > 0 AS available

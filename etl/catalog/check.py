@@ -59,6 +59,36 @@ COUNTS: dict[str, str] = {
             WHERE stack_id = mirrors.stack_id AND binaries.tag_id = mirrors.tag_id
         )
     """,
+    "tags.gone": """
+        SELECT name FROM tags
+        WHERE gone != (SELECT count(*) FROM gone_binaries WHERE tag_id = tags.id)
+            OR gone_since IS NOT CASE WHEN binaries = 0 THEN
+                (SELECT max(gone_since) FROM gone_binaries WHERE tag_id = tags.id)
+            END
+    """,
+    "packages.gone": """
+        SELECT name FROM packages
+        WHERE gone != (SELECT count(*) FROM gone_binaries WHERE package_id = packages.id)
+    """,
+    "mirrors.gone": """
+        SELECT tags.name || ' ' || stacks.name FROM mirrors
+        JOIN tags ON tags.id = mirrors.tag_id
+        JOIN stacks ON stacks.id = mirrors.stack_id
+        WHERE mirrors.gone != (
+            SELECT count(*) FROM stack_set_members JOIN gone_binaries USING (stack_set_id)
+            WHERE stack_id = mirrors.stack_id AND gone_binaries.tag_id = mirrors.tag_id
+        )
+    """,
+    "binaries that are gone": """
+        SELECT specs.hash FROM gone_binaries JOIN specs ON specs.id = gone_binaries.spec_id
+        WHERE (gone_binaries.package_id, gone_binaries.version_id)
+                IS NOT (specs.package_id, specs.version_id)
+            OR EXISTS (
+                SELECT 1 FROM binaries
+                WHERE binaries.spec_id = gone_binaries.spec_id
+                    AND binaries.tag_id = gone_binaries.tag_id
+            )
+    """,
     "facet_counts": """
         SELECT table_name || ' ' || facet FROM facet_counts
         WHERE facet IN ('package_id', 'tag_id') AND count != CASE

@@ -197,13 +197,12 @@ class _Reader:
                 "pages", "package_id, tag_id, source_id, style_id, text"
             )
         }
+        columns = "package_id, tag_id, spec_id, stack_set_id, stack_order_id, position, first_seen"
         binaries = _Groups(
-            self._rows(
-                "binaries",
-                "package_id, tag_id, spec_id, stack_set_id, stack_order_id, position,"
-                " first_seen, last_seen, gone_since",
-                "ORDER BY id",
-            )
+            (*row, None, None) for row in self._rows("binaries", columns, "ORDER BY id")
+        )
+        gone = _Groups(
+            self._rows("gone_binaries", f"{columns}, last_seen, gone_since", "ORDER BY id")
         )
         specs = self._rows(
             "specs",
@@ -218,7 +217,7 @@ class _Reader:
                 numbers[row[1]] = len(found)
                 found.append(self._spec(row))
             tags: dict[int, list[KeptBinary]] = {}
-            for _, tag, spec, stacks, order, *rest in binaries.of(package):
+            for _, tag, spec, stacks, order, *rest in (*binaries.of(package), *gone.of(package)):
                 named = self._stack_sets[stacks] if order is None else self._orders[order]
                 tags.setdefault(tag, []).append(KeptBinary(numbers[spec], named, *rest))
             with_page = [tag for tag in self._tags if (package, tag) in pages and tag not in tags]
@@ -229,7 +228,7 @@ class _Reader:
             yield KeptPackage(self._packages[package], tuple(found), tuple(kept))
         for (package, tag), page in pages.items():
             yield KeptPackage(self._packages[package], (), (KeptTag(self._tags[tag], (), page),))
-        if binaries.has_more:
+        if binaries.has_more or gone.has_more:
             raise ValueError("binaries of specs that it does not have")
 
     def _prepare(self) -> None:

@@ -47,7 +47,7 @@ def known_indexes(path: Path) -> dict[tuple[str, str], str]:
         rows = db.execute(
             "SELECT tags.name, stacks.name, sha256 FROM mirrors"
             " JOIN tags ON tags.id = tag_id JOIN stacks ON stacks.id = stack_id"
-            " WHERE sha256 IS NOT NULL AND gone_since IS NULL"
+            " WHERE sha256 IS NOT NULL AND mirrors.gone_since IS NULL"
         )
         return {(tag, stack): sha256 for tag, stack, sha256 in rows}
 

@@ -35,22 +35,27 @@ _PAGE_IDS = """
         OR EXISTS (SELECT 1 FROM package_tags WHERE tag_id = tags.id AND package_id = packages.id)
     )
 """
+# A page that was read is written as it was, also with what is gone since.
 _BINARIES = """
     SELECT specs.hash, versions.version, compilers.name, operating_systems.name,
         platforms.name, targets.name, specs.variant_set_id, specs.size,
         ifnull(stack_orders.stacks, stack_sets.stacks)
-    FROM binaries
-    JOIN specs ON specs.id = binaries.spec_id
-    JOIN versions ON versions.id = binaries.version_id
-    JOIN compilers ON compilers.id = binaries.compiler_id
-    JOIN operating_systems ON operating_systems.id = binaries.os_id
-    JOIN platforms ON platforms.id = binaries.platform_id
-    JOIN targets ON targets.id = binaries.target_id
-    JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
-    LEFT JOIN stack_orders ON stack_orders.id = binaries.stack_order_id
-    WHERE binaries.package_id = ? AND binaries.tag_id = ?
-        AND (? OR binaries.gone_since IS NULL)
-    ORDER BY binaries.position, specs.hash
+    FROM (
+        SELECT spec_id, stack_set_id, stack_order_id, position FROM binaries
+        WHERE package_id = :package AND tag_id = :tag
+        UNION ALL
+        SELECT spec_id, stack_set_id, stack_order_id, position FROM gone_binaries
+        WHERE package_id = :package AND tag_id = :tag AND :read
+    ) AS listed
+    JOIN specs ON specs.id = listed.spec_id
+    JOIN versions ON versions.id = specs.version_id
+    JOIN compilers ON compilers.id = specs.compiler_id
+    JOIN operating_systems ON operating_systems.id = specs.os_id
+    JOIN platforms ON platforms.id = specs.platform_id
+    JOIN targets ON targets.id = specs.target_id
+    JOIN stack_sets ON stack_sets.id = listed.stack_set_id
+    LEFT JOIN stack_orders ON stack_orders.id = listed.stack_order_id
+    ORDER BY listed.position, specs.hash
 """
 
 _DAMAGED = (zlib.error, LookupError, TypeError, ValueError)
@@ -112,7 +117,8 @@ class PageWriter:
     ) -> bytes:
         style = TODAY if style_id is None else self._styles[style_id]
         specs, stacks = [], []
-        rows = self._db.execute(_BINARIES, (package_id, tag_id, style_id is not None))
+        key = {"package": package_id, "tag": tag_id, "read": style_id is not None}
+        rows = self._db.execute(_BINARIES, key)
         for hash_, version, compiler, system, platform, target, variants, size, named in rows:
             of_spec = (version, compiler, system, platform, target)
             specs.append(Spec(hash_, package, *of_spec, self._variants[variants], size))

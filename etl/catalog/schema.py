@@ -26,7 +26,8 @@ TABLES: dict[str, str] = {
         homepage TEXT,
         licenses TEXT,
         sized INTEGER NOT NULL DEFAULT 0,
-        size INTEGER
+        size INTEGER,
+        gone INTEGER NOT NULL DEFAULT 0
     """,
     "versions": """
         id INTEGER PRIMARY KEY,
@@ -94,7 +95,9 @@ TABLES: dict[str, str] = {
         described INTEGER NOT NULL DEFAULT 0,
         sized INTEGER NOT NULL DEFAULT 0,
         size INTEGER,
-        cache_id INTEGER REFERENCES caches(id)
+        cache_id INTEGER REFERENCES caches(id),
+        gone INTEGER NOT NULL DEFAULT 0,
+        gone_since TEXT
     """,
     "stacks": "id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE",
     "mirrors": """
@@ -115,6 +118,7 @@ TABLES: dict[str, str] = {
         keys INTEGER,
         published TEXT,
         sha256 TEXT,
+        gone INTEGER NOT NULL DEFAULT 0,
         UNIQUE (tag_id, stack_id)
     """,
     # Lists that many specs share, each kept once.
@@ -182,9 +186,21 @@ TABLES: dict[str, str] = {
         stack_order_id INTEGER REFERENCES stack_orders(id),
         complete INTEGER,
         first_seen TEXT,
-        last_seen TEXT,
-        gone_since TEXT,
         published TEXT
+    """,
+    # What earlier catalogs had and the build caches have no more; nothing of it is in binaries.
+    "gone_binaries": """
+        id INTEGER PRIMARY KEY,
+        tag_id INTEGER NOT NULL REFERENCES tags(id),
+        spec_id INTEGER NOT NULL REFERENCES specs(id),
+        stack_set_id INTEGER NOT NULL REFERENCES stack_sets(id),
+        package_id INTEGER NOT NULL REFERENCES packages(id),
+        version_id INTEGER NOT NULL REFERENCES versions(id),
+        position INTEGER,
+        stack_order_id INTEGER REFERENCES stack_orders(id),
+        first_seen TEXT,
+        last_seen TEXT,
+        gone_since TEXT NOT NULL
     """,
     "spec_flags": """
         id INTEGER PRIMARY KEY,
@@ -292,6 +308,7 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     HASHES,
     ("versions", "package_id, version"),
     ("binaries", "spec_id, tag_id"),
+    ("gone_binaries", "spec_id, tag_id"),
     ("package_tags", "package_id, tag_id"),
     ("virtual_providers", "virtual, package_id"),
     ("tag_machines", "tag_id, os_id, platform_id, target_id"),
@@ -328,6 +345,11 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("binaries", "tag_id, variant_set_id"),
     # With the version, so that a package's versions by tag are counted in the index alone.
     ("binaries", "package_id, tag_id, version_id"),
+    ("gone_binaries", "tag_id, package_id"),
+    ("gone_binaries", "package_id, tag_id, version_id"),
+    ("gone_binaries", "stack_set_id"),
+    ("gone_binaries", "version_id"),
+    ("gone_binaries", "gone_since, tag_id"),
     ("tags", "cache_id"),
     ("mirrors", "cache_id"),
     ("binaries", "version_id"),
@@ -351,6 +373,7 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("problems", "source_id"),
     ("events", "tag_id, at"),
     ("events", "spec_id, tag_id"),
+    ("events", "at, event, tag_id"),
 )
 
 FACET_COLUMNS = ("package_id", "version_id", "compiler_id", "os_id", "platform_id", "target_id")

@@ -13,7 +13,19 @@ VIEWS: dict[str, str] = {
             versions.sort_key AS version_key, compilers.name AS compiler,
             operating_systems.name AS os, platforms.name AS platform, targets.name AS target,
             variant_sets.variants, specs.size, first_tags.name AS first_tag,
-            last_tags.name AS last_tag, specs.tags
+            last_tags.name AS last_tag, specs.tags, (
+                SELECT min(first_seen) FROM (
+                    SELECT min(first_seen) AS first_seen FROM binaries WHERE spec_id = specs.id
+                    UNION ALL
+                    SELECT min(first_seen) FROM gone_binaries WHERE spec_id = specs.id
+                )
+            ) AS first_seen, (
+                SELECT max(mirrors.last_seen) FROM binaries
+                JOIN stack_set_members USING (stack_set_id)
+                JOIN mirrors ON mirrors.tag_id = binaries.tag_id
+                    AND mirrors.stack_id = stack_set_members.stack_id
+                WHERE binaries.spec_id = specs.id
+            ) AS last_seen
         FROM specs
         LEFT JOIN packages ON packages.id = specs.package_id
         LEFT JOIN versions ON versions.id = specs.version_id
@@ -36,7 +48,7 @@ VIEWS: dict[str, str] = {
                 SELECT variants FROM variant_sets WHERE variant_sets.id = specs.variant_set_id
             ) AS variants, (
                 SELECT stacks FROM stack_sets WHERE stack_sets.id = binaries.stack_set_id
-            ) AS stacks, specs.size
+            ) AS stacks, specs.size, binaries.first_seen
         FROM binaries
         LEFT JOIN tags ON tags.id = binaries.tag_id
         LEFT JOIN specs ON specs.id = binaries.spec_id
@@ -92,6 +104,38 @@ VIEWS: dict[str, str] = {
         LEFT JOIN targets ON targets.id = binaries.target_id
         LEFT JOIN libcs ON libcs.id = specs.libc_id
         LEFT JOIN needs ON needs.id = specs.need_id
+    """,
+    "gone_list": """
+        SELECT tags.name AS tag, packages.name AS package, versions.version,
+            versions.sort_key AS version_key, specs.hash, compilers.name AS compiler,
+            operating_systems.name AS os, platforms.name AS platform, targets.name AS target, (
+                SELECT variants FROM variant_sets WHERE variant_sets.id = specs.variant_set_id
+            ) AS variants, (
+                SELECT stacks FROM stack_sets WHERE stack_sets.id = gone_binaries.stack_set_id
+            ) AS stacks, specs.size, gone_binaries.first_seen, gone_binaries.last_seen,
+            gone_binaries.gone_since,
+            CASE WHEN specs.tags > 0 THEN still.name END AS still_in
+        FROM gone_binaries
+        LEFT JOIN tags ON tags.id = gone_binaries.tag_id
+        LEFT JOIN specs ON specs.id = gone_binaries.spec_id
+        LEFT JOIN packages ON packages.id = gone_binaries.package_id
+        LEFT JOIN versions ON versions.id = gone_binaries.version_id
+        LEFT JOIN compilers ON compilers.id = specs.compiler_id
+        LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
+        LEFT JOIN platforms ON platforms.id = specs.platform_id
+        LEFT JOIN targets ON targets.id = specs.target_id
+        LEFT JOIN tags AS still ON still.id = specs.last_tag_id
+    """,
+    "event_list": """
+        SELECT events.at, events.event, tags.name AS tag, packages.name AS package,
+            versions.version, specs.hash,
+            CASE WHEN specs.tags > 0 THEN still.name END AS still_in
+        FROM events
+        LEFT JOIN tags ON tags.id = events.tag_id
+        LEFT JOIN specs ON specs.id = events.spec_id
+        LEFT JOIN packages ON packages.id = specs.package_id
+        LEFT JOIN versions ON versions.id = specs.version_id
+        LEFT JOIN tags AS still ON still.id = specs.last_tag_id
     """,
     "machine_list": """
         SELECT tags.name AS tag, tags.kind, tags.date, operating_systems.name AS os,

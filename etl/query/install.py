@@ -20,7 +20,10 @@ _MIRRORS = """
 _IS_PUBLIC = """
     SELECT EXISTS (
         SELECT 1 FROM pages WHERE tag_id = (SELECT id FROM tags WHERE name = ?)
-    ) AND NOT EXISTS (SELECT 1 FROM mirrors WHERE gone_since IS NOT NULL)
+    ) AND NOT EXISTS (
+        SELECT 1 FROM mirrors
+        WHERE gone_since IS NOT NULL AND tag_id = (SELECT id FROM tags WHERE name = ?)
+    )
 """
 _CLOSENESS = """
     SELECT targets.name, (
@@ -178,7 +181,7 @@ class _Address:
 
 def _public(db: sqlite3.Connection, tag: str) -> dict[str, _Address]:
     """The addresses of a tag's build caches by the rule, if they are Spack's public ones."""
-    (is_public,) = db.execute(_IS_PUBLIC, (tag,)).fetchone()
+    (is_public,) = db.execute(_IS_PUBLIC, (tag, tag)).fetchone()
     if not is_public:
         return {}
     return {

@@ -29,7 +29,7 @@ _SPEC = """
 """
 _COMPLETE = """
     SELECT complete, id FROM binaries
-    WHERE spec_id = ? AND gone_since IS NULL
+    WHERE spec_id = ?
         AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
     ORDER BY complete IS 0, tag_id DESC LIMIT 1
 """
@@ -37,7 +37,7 @@ _CHILDREN = """
     SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id,
         specs.external IS NOT NULL OR :tag IS NULL OR EXISTS (
             SELECT 1 FROM binaries
-            WHERE binaries.spec_id = specs.id AND binaries.gone_since IS NULL
+            WHERE binaries.spec_id = specs.id
             AND binaries.tag_id = :tag AND binaries.stack_set_id IN (
                 SELECT stack_set_id FROM stack_set_members WHERE stack_id = :stack
             )
@@ -97,7 +97,6 @@ class Reuse:
             f"{spec}.fault IS NULL",
             f"{spec}.need_id IN ({', '.join(map(str, taken))})",
             f"{binary}.complete IS NOT 0",
-            f"{binary}.gone_since IS NULL",
         ]
         if self._bad_sets:
             bad = ", ".join(map(str, sorted(self._bad_sets)))

@@ -16,8 +16,6 @@ from etl.query.starting_point import BY_ID, Start, Table, best_start
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
 from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 
-_PRESENT = "binaries.gone_since IS NULL"
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -27,8 +25,7 @@ class Scope:
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
     listed with; ``also_in`` is a second stack; ``cache`` is a named one;
     ``taken`` is the condition that a host can take a binary
-    (:meth:`etl.query.reuse.Reuse.condition`); ``present`` the condition that leaves out
-    binaries that are gone from their build cache.
+    (:meth:`etl.query.reuse.Reuse.condition`).
     """
 
     tag: str | None = None
@@ -41,7 +38,6 @@ class Scope:
     package: str | None = None
     also_in: str | None = None
     taken: str | None = None
-    present: str | None = None
     cache: str | None = None
 
 
@@ -76,7 +72,6 @@ class Search:
         In all tags, each spec comes once, with the newest tag that has it.
         """
         self._check(scope)
-        scope = replace(scope, present=_PRESENT if self._has_gone else None)
         return self._rows(queries, scope, parameters, limit)
 
     def wide(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> list[str]:
@@ -154,12 +149,6 @@ class Search:
             virtuals=self._virtuals,
             providers=self._providers,
         )
-
-    @cached_property
-    def _has_gone(self) -> bool:
-        """Whether any binary may be gone; each that went has its event."""
-        (gone,) = self._db.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()
-        return bool(gone)
 
     @cached_property
     def _has_old_specs(self) -> bool:
@@ -261,8 +250,6 @@ def _joined(
         conditions = [f"binaries.tag_id = {tag}", *conditions]
     sets = [_sets_with(stack, add) for stack in _stacks(scope)]
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
-    if scope and scope.present:
-        conditions.append(scope.present)
     if scope and scope.cache:
         conditions.append(f"binaries.tag_id IN {_tags_of(scope.cache, add)}")
     if scope and scope.taken:
@@ -285,7 +272,6 @@ def _joined(
             inside = "".join(f" AND same.stack_set_id IN {it}" for it in sets)
             if scope.cache:
                 inside += f" AND same.tag_id IN {_tags_of(scope.cache, add)}"
-            inside += " AND same.gone_since IS NULL" if scope.present else ""
             newest = (
                 "(SELECT max(same.tag_id) FROM binaries AS same"
                 f" WHERE same.spec_id = specs.id{inside})"

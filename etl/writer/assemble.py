@@ -29,7 +29,10 @@ _BUFFERS = {
     ),
     "binaries": (
         "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
-        " target_id, variant_set_id, position, stack_order_id,"
+        " target_id, variant_set_id, position, stack_order_id, first_seen"
+    ),
+    "gone_binaries": (
+        "tag_id, spec_id, stack_set_id, package_id, version_id, position, stack_order_id,"
         " first_seen, last_seen, gone_since"
     ),
     "spec_flags": "spec_id, name, flag",
@@ -84,6 +87,7 @@ class Assembly:
         """Add the rows of one package."""
         version_ids = self._add_versions(package, resolved.specs)
         tags: dict[int, list[int]] = {}
+        seen: set[int] = set()
         available = 0
         for spec in resolved.specs:
             version = version_ids[spec.facts[0]]
@@ -91,6 +95,7 @@ class Assembly:
             present = self._add_binaries(package, version, self._last_spec, spec)
             self._add_spec(package, version, spec, present)
             available += bool(present)
+            seen.update(self.names.tags.ids[tag] for tag in spec.presence)
             for tag in present:
                 tags.setdefault(tag, []).append(version)
         self._add_pages(package, resolved)
@@ -100,8 +105,9 @@ class Assembly:
         ]
         versions = {version for found in tags.values() for version in found}
         counts = (len(versions), available, sum(map(len, tags.values())), len(tags))
-        ends = (max(versions), min(tags), max(tags)) if tags else (None, None, None)
-        self.db.execute(_PACKAGE_COUNTS, (*counts, *ends, package))
+        newest = max(versions, default=None)
+        ends = (min(seen), max(tags or seen)) if seen else (None, None)
+        self.db.execute(_PACKAGE_COUNTS, (*counts, newest, *ends, package))
 
     def _add_versions(self, package: int, specs: list[ResolvedSpec]) -> dict[str, int]:
         """The ids of the package's versions, numbered in Spack's order."""
@@ -116,24 +122,31 @@ class Assembly:
     def _add_binaries(
         self, package: int, version: int, spec_id: int, spec: ResolvedSpec
     ) -> list[int]:
-        """Add the spec's presence in each tag, and return the tags in time."""
-        add = self._rows["binaries"].append
+        """Add the spec's presence in each tag, and return the tags that have it, in time."""
+        add, add_gone = self._rows["binaries"].append, self._rows["gone_binaries"].append
         variants = self._variant_sets[spec.facts[5]]
         tail = (package, version, *self._machine(spec), variants)
         by_time = sorted((self.names.tags.ids[tag], there) for tag, there in spec.presence.items())
-        for tag, (stacks, position, *times) in by_time:
+        sets, held = set(), []
+        for tag, (stacks, position, first_seen, *gone) in by_time:
             stack_set, stack_order = self._stack_sets[stacks]
-            add((tag, spec_id, stack_set, *tail, position, stack_order, *times))
-        sets = {self._stack_sets[it[0]][0] for _, it in by_time}
+            if gone[-1] is not None:
+                known = (tag, spec_id, stack_set, package, version, position, stack_order)
+                add_gone((*known, first_seen, *gone))
+                continue
+            add((tag, spec_id, stack_set, *tail, position, stack_order, first_seen))
+            sets.add(stack_set)
+            held.append(tag)
         self._stack_combinations[tuple(sorted(sets))] += 1
-        return [tag for tag, _ in by_time]
+        return held
 
     def _add_spec(self, package: int, version: int, spec: ResolvedSpec, present: list[int]) -> None:
         build = spec.build
         *_, variants, size = spec.facts
         ids = self.names.tags.ids
+        known = sorted(ids[tag] for tag in spec.presence)
         # The newest tag that still has it is where it can be had.
-        held = sorted(ids[tag] for tag, it in spec.presence.items() if it.gone_since is None)
+        ends = (known[0], (present or known)[-1]) if known else (None, None)
         self._rows["specs"].append(
             (
                 self._last_spec,
@@ -144,7 +157,7 @@ class Assembly:
                 self._variant_sets[variants],
                 size,
                 len(present),
-                *((present[0], (held or present)[-1]) if present else (None, None)),
+                *ends,
                 *(build[:5] if build else (None,) * 5),
             )
         )

@@ -226,7 +226,9 @@ def _assemble(
     claims = finish.index_hashes(db)
     if claims:
         numbers = {id_: number for number, id_ in enumerate(names.packages.ids)}
-        for table in ("specs", "binaries", "versions", "pages", "package_tags", "spec_flags"):
+        for table in (
+            "specs", "binaries", "gone_binaries", "versions", "pages", "package_tags", "spec_flags",
+        ):  # fmt: skip
             db.execute(f"DELETE FROM {table}")
         shelf.open_edges()
         disputed = {hash_: numbers[package] for hash_, package in claims.items()}

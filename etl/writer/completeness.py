@@ -9,14 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-_PLACES = "SELECT id, spec_id, tag_id, stack_set_id FROM binaries WHERE gone_since IS NULL"
+_PLACES = "SELECT id, spec_id, tag_id, stack_set_id FROM binaries"
 _MEMBERS = "SELECT stack_set_id, stack_id FROM stack_set_members"
 _ALL = -1
 """Every mirror there is, as bits."""
 
 _COMPLETE = """
     UPDATE binaries SET complete = 1
-    WHERE gone_since IS NULL AND spec_id IN (SELECT id FROM specs WHERE format IS NOT NULL)
+    WHERE spec_id IN (SELECT id FROM specs WHERE format IS NOT NULL)
 """
 _INCOMPLETE = "UPDATE binaries SET complete = 0 WHERE id = ? AND complete"
 

@@ -39,6 +39,34 @@ _STACK_COUNTS = (
     GROUP BY tag_id, stack_id
     """,
 )
+_GONE_COUNTS = (
+    *(
+        f"""
+        UPDATE {table}s SET gone = found.gone FROM (
+            SELECT {table}_id, count(*) AS gone FROM gone_binaries GROUP BY {table}_id
+        ) AS found
+        WHERE found.{table}_id = {table}s.id
+        """
+        for table in ("tag", "package")
+    ),
+    """
+    UPDATE mirrors SET gone = found.gone FROM (
+        SELECT tag_id, stack_id, sum(binaries) AS gone FROM (
+            SELECT tag_id, stack_set_id, count(*) AS binaries
+            FROM gone_binaries GROUP BY tag_id, stack_set_id
+        ) JOIN stack_set_members USING (stack_set_id)
+        GROUP BY tag_id, stack_id
+    ) AS found
+    WHERE found.tag_id = mirrors.tag_id AND found.stack_id = mirrors.stack_id
+    """,
+    # A tag is gone when all that it had is.
+    """
+    UPDATE tags SET gone_since = (
+        SELECT max(gone_since) FROM gone_binaries WHERE tag_id = tags.id
+    )
+    WHERE binaries = 0 AND gone > 0
+    """,
+)
 _COUNTS = (
     """
     UPDATE tags SET (packages, binaries) = (
@@ -242,7 +270,7 @@ def date_binaries(db: sqlite3.Connection) -> None:
 
 def count(db: sqlite3.Connection) -> None:
     """Fill in the summaries that pages and facets need at once."""
-    for statement in _COUNTS:
+    for statement in (*_COUNTS, *_GONE_COUNTS):
         db.execute(statement)
     (has_sizes,) = db.execute(_HAS_SIZES).fetchone()
     for statement in _SIZES if has_sizes else ():

@@ -138,12 +138,16 @@ def test_where_a_spec_is(sample: sqlite3.Connection, sample_catalog: Path) -> No
             "tag": "develop-2025-07-20",
             "date": "2025-07-20",
             "stacks": "build_systems root",
+            "first_seen": None,
+            "last_seen": None,
             "gone_since": None,
         },
         {
             "tag": "v2025.07.0",
             "date": "2025-07-18",
             "stacks": "build_systems e4s root tutorial",
+            "first_seen": None,
+            "last_seen": None,
             "gone_since": None,
         },
     )

@@ -76,6 +76,25 @@ DAMAGES = {
         "UPDATE mirrors SET binaries = 9 WHERE id = 1",
         "mirrors.binaries: not what the rows say for v0.20.1 e4s",
     ),
+    "tags.gone": (
+        "UPDATE tags SET gone = 1 WHERE name = 'v0.20.1'",
+        "tags.gone: not what the rows say for v0.20.1",
+    ),
+    "packages.gone": (
+        "UPDATE packages SET gone = 1 WHERE name = 'adiak'",
+        "packages.gone: not what the rows say for adiak",
+    ),
+    "mirrors.gone": (
+        "UPDATE mirrors SET gone = 1 WHERE id = 1",
+        "mirrors.gone: not what the rows say for v0.20.1 e4s",
+    ),
+    "binaries that are gone": (
+        "INSERT INTO gone_binaries"
+        " (tag_id, spec_id, stack_set_id, package_id, version_id, gone_since)"
+        " SELECT tag_id, spec_id, stack_set_id, package_id, version_id, '2025-01-05'"
+        " FROM binaries WHERE spec_id = (SELECT id FROM specs WHERE hash LIKE 'ys5ppj%')",
+        "binaries that are gone: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
+    ),
     "facet_counts": (
         "UPDATE facet_counts SET count = 9 WHERE facet = 'tag_id' AND table_name = 'specs'"
         " AND value = 1",
@@ -97,8 +116,11 @@ def test_a_count_that_is_wrong(catalog: Path, statement: str, fault: str) -> Non
     _change(catalog, statement)
     faults = _faults(catalog)
     assert fault in faults
-    # The counts of facets are compared with the others.
-    assert [it for it in faults if it != fault and not it.startswith("facet_counts: ")] == []
+    # The counts of facets are compared with the others; a row too many is in three counts.
+    others: tuple[str, ...] = ("facet_counts: ",)
+    if fault.startswith("binaries that are gone"):
+        others = ("tags.gone: ", "packages.gone: ", "mirrors.gone: ")
+    assert [it for it in faults if it != fault and not it.startswith(others)] == []
 
 
 def test_a_key_that_points_to_nothing(catalog: Path) -> None:

@@ -19,6 +19,10 @@ FOREIGN_KEYS = {
         "os_id": "operating_systems", "platform_id": "platforms", "target_id": "targets",
         "variant_set_id": "variant_sets", "stack_order_id": "stack_orders",
     },
+    "gone_binaries": {
+        "tag_id": "tags", "spec_id": "specs", "stack_set_id": "stack_sets",
+        "package_id": "packages", "version_id": "versions", "stack_order_id": "stack_orders",
+    },
     "dependencies": {"parent_id": "specs", "child_id": "specs"},
     "package_dependencies": {"package_id": "packages", "dependency_id": "packages"},
     "tags": {"cache_id": "caches"},
@@ -57,9 +61,12 @@ FOREIGN_KEYS = {
 
 VIEWS = {
     "spec_list": "hash, package, version, version_key, compiler, os, platform, target, variants,"
-    " size, first_tag, last_tag, tags",
+    " size, first_tag, last_tag, tags, first_seen, last_seen",
     "binary_list": "tag, package, version, version_key, hash, compiler, os, platform, target,"
-    " variants, stacks, size",
+    " variants, stacks, size, first_seen",
+    "gone_list": "tag, package, version, version_key, hash, compiler, os, platform, target,"
+    " variants, stacks, size, first_seen, last_seen, gone_since, still_in",
+    "event_list": "at, event, tag, package, version, hash, still_in",
     "spec_variants": "hash, package, name, value",
     "binary_stacks": "tag, hash, package, stack",
     "dependency_list": "hash, package, version, dependency_hash, dependency, dependency_version,"

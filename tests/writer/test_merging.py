@@ -76,12 +76,18 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 BINARIES = """
-    SELECT tags.name, packages.name, stack_sets.stacks, first_seen, last_seen, gone_since
-    FROM binaries JOIN tags ON tags.id = tag_id JOIN packages ON packages.id = package_id
+    SELECT tags.name, packages.name, stack_sets.stacks, first_seen, last_seen, seen.gone_since
+    FROM (
+        SELECT tag_id, package_id, stack_set_id, first_seen, NULL AS last_seen, NULL AS gone_since
+        FROM binaries
+        UNION ALL
+        SELECT tag_id, package_id, stack_set_id, first_seen, last_seen, gone_since
+        FROM gone_binaries
+    ) AS seen JOIN tags ON tags.id = tag_id JOIN packages ON packages.id = package_id
     JOIN stack_sets ON stack_sets.id = stack_set_id ORDER BY 1, 2
 """
 MIRRORS = """
-    SELECT tags.name, stacks.name, first_seen, last_seen, gone_since FROM mirrors
+    SELECT tags.name, stacks.name, first_seen, last_seen, mirrors.gone_since FROM mirrors
     JOIN tags ON tags.id = tag_id JOIN stacks ON stacks.id = stack_id ORDER BY 1, 2
 """
 EVENTS = """
@@ -137,6 +143,44 @@ def test_what_a_bucket_no_longer_has_is_kept_as_gone_and_may_return(tmp_path: Pa
         (BUCKET, FRIDAY),
         (BUCKET, SUNDAY),
     ]
+
+
+def test_what_is_gone_is_counted_apart_everywhere(tmp_path: Path) -> None:
+    both = mirror("develop", "e4s", 1, 2), mirror("v1", "e4s", 1, 3)
+    first = week(tmp_path / "1.db", MONDAY, *both)
+    second = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2, 4), old=first)
+    counted = "SELECT name, binaries, gone FROM"
+    assert rows(second, f"{counted} packages ORDER BY name") == [
+        ("tool-1", 0, 2),
+        ("tool-2", 1, 0),
+        ("tool-3", 0, 1),
+        ("tool-4", 1, 0),
+    ]
+    assert rows(second, "SELECT name, packages, binaries, gone, gone_since FROM tags") == [
+        ("v1", 0, 0, 2, FRIDAY),
+        ("develop", 2, 2, 1, None),
+    ]
+    assert rows(second, "SELECT binaries, gone FROM mirrors ORDER BY id") == [(0, 2), (2, 1)]
+    for counts in (
+        "SELECT sum(binaries) FROM package_tags",
+        "SELECT sum(binaries) FROM tag_machines",
+        "SELECT sum(count) FROM facet_counts WHERE table_name = 'binaries' AND facet = 'os_id'",
+        "SELECT sum(count) FROM facet_counts WHERE table_name = 'binaries' AND facet = 'stack_id'",
+        "SELECT sum(tags) FROM specs",
+        "SELECT count(*) FROM binary_list",
+        "SELECT count(*) FROM spec_list",
+        "SELECT count(*) FROM package_list",
+        "SELECT count(*) FROM binary_stacks",
+    ):
+        assert rows(second, counts) == [(2,)], counts
+    listed = "SELECT tag, package, first_seen, last_seen, gone_since, still_in FROM gone_list"
+    assert rows(second, f"{listed} ORDER BY 1, 2") == [
+        ("develop", "tool-1", MONDAY, MONDAY, FRIDAY, None),
+        ("v1", "tool-1", MONDAY, MONDAY, FRIDAY, None),
+        ("v1", "tool-3", MONDAY, MONDAY, FRIDAY, None),
+    ]
+    seen = "SELECT package, first_seen, last_seen FROM spec_list ORDER BY 1"
+    assert rows(second, seen) == [("tool-2", MONDAY, FRIDAY), ("tool-4", FRIDAY, FRIDAY)]
 
 
 def test_a_binary_that_one_of_its_stacks_lost_stays_in_the_others(tmp_path: Path) -> None:
@@ -208,8 +252,9 @@ def test_a_catalog_of_the_previous_schema_is_read(tmp_path: Path) -> None:
             db.execute(f"DROP VIEW {view}")
         for table, column in (
             ("mirrors", "view"), ("mirrors", "first_seen"), ("mirrors", "last_seen"),
-            ("mirrors", "gone_since"), ("binaries", "first_seen"), ("binaries", "last_seen"),
-            ("binaries", "gone_since"), ("variant_sets", "parts"), ("sources", "read_at"),
+            ("mirrors", "gone_since"), ("binaries", "first_seen"), ("tags", "gone"),
+            ("tags", "gone_since"), ("packages", "gone"), ("mirrors", "gone"),
+            ("variant_sets", "parts"), ("sources", "read_at"),
         ):  # fmt: skip
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         for table, column in (("tags", "cache_id"), ("mirrors", "cache_id")):
@@ -218,6 +263,7 @@ def test_a_catalog_of_the_previous_schema_is_read(tmp_path: Path) -> None:
                 db.execute(f"DROP INDEX {index}")
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("DROP TABLE caches")
+        db.execute("DROP TABLE gone_binaries")
         db.execute("DROP TABLE events")
         db.execute("DROP TABLE provides")
     assert digest(merged(tmp_path / "new.db", catalog)) == expected

@@ -94,7 +94,7 @@ def test_a_spec_of_the_first_era(seed: Path) -> None:
     assert found[1:] == (
         "adiak", "0.2.2", "20010200122001203", "intel-oneapi-compilers@2023.0.0", "ubuntu20.04",
         "linux", "x86_64", "build_system=cmake build_type=Release generator=make ~ipo +mpi +shared",
-        None, "v0.20.1", "v0.20.1", 1,
+        None, "v0.20.1", "v0.20.1", 1, None, None,
     )  # fmt: skip
     assert found[0][:4] == "sxam"
 
@@ -107,7 +107,7 @@ def test_a_binary_of_today(seed: Path) -> None:
             hash_, "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3",
             "amdgpu_target:=auto ~asan build_system=cmake build_type=Release generator=make ~ipo"
             " +tensile",
-            "e4s root", None,
+            "e4s root", None, None,
         )
     ]  # fmt: skip
 
