@@ -32,6 +32,10 @@ class SourceError(CatalogError):
         self.place = place
         self.message = message
 
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str]]:
+        """How it comes from another process; Python would give it its text alone."""
+        return type(self), (self.place, self.message)
+
 
 class WriteError(CatalogError):
     """The catalog could not be written; the one before it is as it was (exit code 3)."""

@@ -12,7 +12,7 @@ import click
 from etl.catalog.kept import read_catalog
 from etl.catalog.known import newest_reading
 from etl.catalog.reader import is_catalog_file
-from etl.commands.options import catalog_option, progress_option, selection_options
+from etl.commands.options import catalog_option, progress_option, selection_options, workers_option
 from etl.errors import UsageError
 from etl.progress import Progress, silently
 from etl.records import Problem
@@ -24,6 +24,7 @@ from etl.sources.named import read_asked, refuse_twice, with_name
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
 from etl.text import counted, printable
+from etl.workers import Workers
 from etl.writer.build import Summary, build_catalog
 from etl.writer.intake import Reading
 
@@ -55,6 +56,7 @@ _PROBLEMS_SHOWN = 20
     metavar="TIME",
     help="When the sources are read, as 2025-03-30 or 2025-03-30T06:00:00Z; it is recorded.",
 )
+@workers_option
 @progress_option
 def build(
     sources: tuple[str, ...],
@@ -69,6 +71,7 @@ def build(
     sizes: bool,
     recipes: str | None,
     at: str | None,
+    workers: Workers,
     progress: bool,
 ) -> None:
     """Build the catalog from SOURCEs, whole, and put it in the place of the old one.
@@ -117,7 +120,12 @@ def build(
         streams = [
             (
                 it.address,
-                with_name(it, read_source(it.address, it.within(selection), fetcher, sizes=sizes)),
+                with_name(
+                    it,
+                    read_source(
+                        it.address, it.within(selection), fetcher, sizes=sizes, workers=workers
+                    ),
+                ),
             )
             for it in asked
             if it.address in named

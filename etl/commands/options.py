@@ -11,6 +11,7 @@ import click
 
 from etl.catalog.aliases import tag_named
 from etl.text import printable
+from etl.workers import Workers, available_cores
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -79,6 +80,19 @@ def selection_options(command: F) -> F:
 progress_option = click.option(
     "--progress/--no-progress", default=True, show_default=True, help="Show progress."
 )
+
+
+def workers_option(command: F) -> F:
+    """``--processes N``: how many processes read sources; it gives the command its ``workers``."""
+    return click.option(
+        "--processes",
+        "workers",
+        type=click.IntRange(1, 256),
+        envvar="SPACK_CATALOG_PROCESSES",
+        callback=lambda context, option, number: Workers(number or available_cores()),
+        metavar="N",
+        help="How many processes read. [default: one for each core]",
+    )(command)
 
 
 def the_tag(db: sqlite3.Connection, name: str) -> str:

@@ -19,7 +19,7 @@ from etl.catalog.known import (
     known_mirrors,
 )
 from etl.commands.build import print_refused, time_of
-from etl.commands.options import catalog_option, progress_option
+from etl.commands.options import catalog_option, progress_option, workers_option
 from etl.errors import SourceError, UsageError
 from etl.progress import Progress, silently
 from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Record
@@ -29,6 +29,7 @@ from etl.sources.named import read_asked, with_name
 from etl.sources.recognise import is_address, read_source
 from etl.sources.selection import EVERYTHING
 from etl.text import counted, printable
+from etl.workers import Workers
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from etl.writer.merging import lacks
@@ -42,9 +43,15 @@ from etl.writer.swap import alone
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
 )
+@workers_option
 @progress_option
 def update(
-    sources: tuple[str, ...], catalog: Path, at: str | None, form: str, progress: bool
+    sources: tuple[str, ...],
+    catalog: Path,
+    at: str | None,
+    form: str,
+    workers: Workers,
+    progress: bool,
 ) -> None:
     """Bring the catalog up to date, and say what changed.
 
@@ -63,12 +70,12 @@ def update(
         names = list(sources) or (known_addresses(catalog) if catalog.exists() else [])
         if not names:
             raise UsageError("name a SOURCE: the catalog was not built from any address")
-        news = _news(catalog, names, fetcher, known)
+        news = _news(catalog, names, fetcher, known, workers)
         if isinstance(news, list):
             report: dict[str, Any] = {"changed": False, "at": moment}
             refused = tuple(news)
         else:
-            readings = [Reading(name, _read(name, fetcher, known)) for name in names]
+            readings = [Reading(name, _read(name, fetcher, known, workers)) for name in names]
             if catalog.exists():
                 old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
                 readings.insert(0, old)
@@ -83,11 +90,11 @@ def update(
     click.get_current_context().exit(1 if refused else 0)
 
 
-def _read(name: str, fetcher: Fetcher, known: Known) -> Iterator[Record]:
+def _read(name: str, fetcher: Fetcher, known: Known, workers: Workers) -> Iterator[Record]:
     asked = read_asked(name)
     address, prefix = asked.address, f"{asked.name}:" if asked.name else ""
     if not is_address(address):
-        return with_name(asked, read_source(address, EVERYTHING, fetcher))
+        return with_name(asked, read_source(address, EVERYTHING, fetcher, workers=workers))
     mine = {
         (tag.removeprefix(prefix), stack): sha256
         for (tag, stack), sha256 in known.items()
@@ -96,7 +103,9 @@ def _read(name: str, fetcher: Fetcher, known: Known) -> Iterator[Record]:
     return with_name(asked, read_source(address, EVERYTHING, fetcher, known=mine))
 
 
-def _news(catalog: Path, names: list[str], fetcher: Fetcher, known: Known) -> list[Problem] | None:
+def _news(
+    catalog: Path, names: list[str], fetcher: Fetcher, known: Known, workers: Workers
+) -> list[Problem] | None:
     """What was refused, if there is nothing else that is new; None as soon as there is."""
     if not catalog.exists():
         return None
@@ -106,7 +115,7 @@ def _news(catalog: Path, names: list[str], fetcher: Fetcher, known: Known) -> li
     for name in names:
         try:
             on_disk = not is_address(read_asked(name).address)
-            for record in _read(name, fetcher, known):
+            for record in _read(name, fetcher, known, workers):
                 if isinstance(record, Mirror | Page) and not on_disk:
                     return None
                 if isinstance(record, Digest) and on_disk and record.sha256 not in read_before:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 from etl.errors import SourceError
 from etl.page_format.front_matter import MAX_PAGE_BYTES
@@ -24,27 +27,43 @@ from etl.sources.files import (
 from etl.sources.page import PageReader
 from etl.sources.selection import EVERYTHING, Selection
 from etl.text import printable
+from etl.workers import ALONE, Workers, batched
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 PAGE_NAME = "specs.md"
 FIRST_PAGE_NAME = "index.md"
 """What pages were called in 2021."""
 
 TAGS_PLACE = "_data/tags.yaml"
+_FILES_AT_ONCE = 32
+_BYTES_AT_ONCE = 1 << 20
+"""How much of a source a process reads at a time; memory grows with it."""
+
+_BATCHES_WORTH_PROCESSES = 32
+"""Fewer than these are read before a process has started."""
+
 NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
 
 
-def read_pages(path: Path, selection: Selection = EVERYTHING) -> Iterator[Record]:
+def read_pages(
+    path: Path, selection: Selection = EVERYTHING, workers: Workers = ALONE
+) -> Iterator[Record]:
     """Read the pages at ``path``; what cannot be read is a :class:`Problem`, the rest comes.
 
     Raises:
         SourceError: there is nothing at ``path`` that could be read.
     """
-    if path.is_dir():
-        yield from _read_folder(path, selection)
-    elif is_archive(path):
-        yield from _read_archive(path, selection)
-    else:
-        yield from _read_one(path, selection)
+    try:
+        if path.is_dir():
+            yield from _read_folder(path, selection, workers)
+        elif is_archive(path):
+            yield from _read_archive(path, selection, workers)
+        else:
+            yield from _read_one(path, selection)
+    finally:
+        _reader.cache_clear()
 
 
 def holds_page(folder: Path) -> bool:
@@ -80,11 +99,11 @@ def page_files(path: Path) -> Iterator[File]:
 def _read_one(path: Path, selection: Selection) -> Iterator[Record]:
     data = read_file(path, MAX_PAGE_BYTES)
     yield Source("pages", printable(path.name), parts=1)
-    yield from _records(File(_site_place(path), data), PageReader(), selection)
+    yield from _records(File(_site_place(path), data), _reader(), selection)
     yield Digest(hashlib.sha256(data).hexdigest())
 
 
-def _read_folder(folder: Path, selection: Selection) -> Iterator[Record]:
+def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterator[Record]:
     places, refused = list_folder(folder, _is_wanted)
     pages = [place for place in places if selection.wants_place(place)]
     if not places and not refused:
@@ -93,40 +112,92 @@ def _read_folder(folder: Path, selection: Selection) -> Iterator[Record]:
     for error in refused:
         if selection.wants_place(error.place):
             yield Problem(printable(error.place), "refused", error.message)
-    reader = PageReader()
     digest = hashlib.sha256()
-    for place in pages:
-        try:
-            file = File(printable(place), read_file(f"{folder}/{place}", MAX_PAGE_BYTES))
-        except SourceError as error:
-            yield Problem(printable(place), "refused", error.message)
-            continue
+    read = partial(_read_places, folder, selection)
+    for line, records in _each(workers, read, pages, partial(_size_in, folder)):
         # The sum of the lines that `sha256sum` prints for the files in the order of their paths.
-        digest.update(f"{hashlib.sha256(file.data).hexdigest()}  {file.place}\n".encode())
-        yield from _records(file, reader, selection)
+        digest.update(line.encode())
+        yield from records
     yield Digest(digest.hexdigest())
 
 
-def _read_archive(path: Path, selection: Selection) -> Iterator[Record]:
+def _each(
+    workers: Workers,
+    read: Callable[[list[T]], list[R]],
+    things: Iterable[T],
+    weigh: Callable[[T], int],
+) -> Iterator[R]:
+    """What is read of each of many things, of many at a time where others do it."""
+    size = 1 if workers.alone else _FILES_AT_ONCE
+    batches = batched(things, size, weigh, _BYTES_AT_ONCE)
+    for batch in workers.map(read, batches, worthwhile=_BATCHES_WORTH_PROCESSES):
+        yield from batch
+
+
+def _read_places(
+    folder: Path, selection: Selection, places: list[str]
+) -> list[tuple[str, list[Record]]]:
+    """Of each file its SHA-256 as ``sha256sum`` prints it, and its records."""
+    read: list[tuple[str, list[Record]]] = []
+    for place in places:
+        try:
+            file = File(printable(place), read_file(f"{folder}/{place}", MAX_PAGE_BYTES))
+        except SourceError as error:
+            read.append(("", [Problem(printable(place), "refused", error.message)]))
+            continue
+        line = f"{hashlib.sha256(file.data).hexdigest()}  {file.place}\n"
+        read.append((line, list(_records(file, _reader(), selection))))
+    return read
+
+
+def _read_archive(path: Path, selection: Selection, workers: Workers) -> Iterator[Record]:
     name = printable(path.name)
     yield Source("pages", name)
-    reader = PageReader()
     found = False
-    try:
-        for file in read_archive(path, _is_wanted, MAX_PAGE_BYTES):
-            found = True
-            if not selection.wants_place(file.place):
-                continue
-            if isinstance(file, SourceError):
-                yield Problem(file.place, "refused", file.message)
-            else:
-                yield from _records(file, reader, selection)
-    except SourceError as error:
-        yield Problem(error.place, "refused", error.message)
+    for records in _each(workers, partial(_read_members, selection), _members(path), _size_of):
         found = True
+        yield from records
     if not found:
         yield Problem(name, "refused", NO_PAGE_IN_ARCHIVE)
     yield Digest(sha256_of(path))
+
+
+def _members(path: Path) -> Iterator[File | SourceError]:
+    """The wanted files of an archive; where it cannot be read any further the error is the last."""
+    try:
+        yield from read_archive(path, _is_wanted, MAX_PAGE_BYTES)
+    except SourceError as error:
+        yield error
+
+
+def _read_members(selection: Selection, members: list[File | SourceError]) -> list[list[Record]]:
+    """The records of each file of an archive."""
+    read: list[list[Record]] = []
+    for member in members:
+        if not selection.wants_place(member.place):
+            read.append([])
+        elif isinstance(member, SourceError):
+            read.append([Problem(member.place, "refused", member.message)])
+        else:
+            read.append(list(_records(member, _reader(), selection)))
+    return read
+
+
+def _size_in(folder: Path, place: str) -> int:
+    try:
+        return os.stat(f"{folder}/{place}").st_size  # noqa: PTH116 - called 150,000 times
+    except OSError:
+        return 0  # who reads it will say what is wrong
+
+
+def _size_of(member: File | SourceError) -> int:
+    return len(member.data) if isinstance(member, File) else 0
+
+
+@cache
+def _reader() -> PageReader:
+    """The reader of this process; what it has seen on one page it need not check on the next."""
+    return PageReader()
 
 
 def _records(file: File, reader: PageReader, selection: Selection) -> Iterator[Record]:

@@ -21,6 +21,7 @@ from etl.sources.pages import holds_page, read_pages
 from etl.sources.recipes import read_recipes
 from etl.sources.selection import Selection
 from etl.text import printable
+from etl.workers import ALONE, Workers
 
 
 def is_address(name: str) -> bool:
@@ -35,11 +36,12 @@ def read_source(
     *,
     sizes: bool = False,
     known: Known = MappingProxyType({}),
+    workers: Workers = ALONE,
 ) -> Iterator[Record]:
     """The records of a source: pages, or build caches; a path, or an address on the web.
 
     ``sizes`` asks build caches on the web for the size of each binary; of the indexes on the web
-    that are ``known`` it is only said that they are unchanged.
+    that are ``known`` it is only said that they are unchanged.  ``workers`` read pages.
 
     Raises:
         SourceError: there is nothing at ``name``, or nothing that can be read.
@@ -65,10 +67,10 @@ def _read_local(name: str, selection: Selection) -> Iterator[Record]:
     elif is_build_cache(Path(name)):
         yield from read_build_caches(Path(name), selection)
     else:
-        yield from _read_folder(Path(name), selection)
+        yield from _read_folder(Path(name), selection, workers)
 
 
-def _read_folder(path: Path, selection: Selection) -> Iterator[Record]:
+def _read_folder(path: Path, selection: Selection, workers: Workers) -> Iterator[Record]:
     """Pages at any depth, and the build caches in folders beside them."""
     try:
         inner = sorted(it for it in path.iterdir() if it.is_dir()) if path.is_dir() else []
@@ -76,10 +78,10 @@ def _read_folder(path: Path, selection: Selection) -> Iterator[Record]:
         inner = []  # what is in the way, reading the pages will tell
     caches = [it for it in inner if is_build_cache(it)]
     if not caches:
-        yield from read_pages(path, selection)
+        yield from read_pages(path, selection, workers)
         return
     if holds_page(path):
-        yield from read_pages(path, selection)
+        yield from read_pages(path, selection, workers)
     for folder in caches:
         yield from read_build_caches(folder, selection)
 

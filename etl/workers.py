@@ -1,0 +1,138 @@
+"""Work in several processes: batches go out, what comes of them comes back in their order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain, islice
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+from etl.errors import CatalogError
+
+B = TypeVar("B")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """So many processes; ``method`` is how Python starts them, if not as it does by itself.
+
+    With one process all is done in the one that asks.
+    """
+
+    processes: int = 1
+    method: str | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody works but the one that asks."""
+        return self.processes < 2
+
+    def map(
+        self, function: Callable[[B], R], batches: Iterable[B], *, worthwhile: int = 2
+    ) -> Iterator[R]:
+        """The results of a function, in the order of the batches.
+
+        The function, the batches and the results have to be such as can be pickled.  No process
+        is started for fewer batches than are ``worthwhile``.
+
+        Raises:
+            CatalogError: a process was killed, has no memory left, or failed in any other way.
+        """
+        waiting = iter(batches)
+        first = list(islice(waiting, worthwhile)) if not self.alone else []
+        everything = chain(first, waiting)
+        if self.alone or len(first) < worthwhile:
+            yield from map(function, everything)
+        else:
+            yield from self._map(function, everything)
+
+    def _map(self, function: Callable[[B], R], batches: Iterable[B]) -> Iterator[R]:
+        others = set(active_children())
+        pool = ProcessPoolExecutor(self.processes, get_context(self.method), initializer=_begin)
+        running: deque[Future[R]] = deque()
+        try:
+            for batch in batches:
+                running.append(pool.submit(function, batch))
+                # Two for each process: one that it works on, and one for when that is done.
+                if len(running) > 2 * self.processes:
+                    yield _result(running.popleft())
+            while running:
+                yield _result(running.popleft())
+        except BrokenProcessPool:
+            raise CatalogError(_KILLED) from None
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in set(active_children()) - others:
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+ALONE = Workers()
+"""No process but the one that asks."""
+
+_KILLED = (
+    "a process that was reading was killed, perhaps since the machine has no memory left;"
+    " nothing was written: try again with --processes 1"
+)
+
+
+def available_cores() -> int:
+    """How many cores this process may run on."""
+    with suppress(AttributeError):  # not every system tells
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def batched(
+    things: Iterable[B], size: int, weigh: Callable[[B], int] = lambda thing: 0, limit: int = 1
+) -> Iterator[list[B]]:
+    """The things in lists of this size; of fewer where together they weigh more than ``limit``."""
+    batch: list[B] = []
+    weight = 0
+    for thing in things:
+        weight += weigh(thing)
+        batch.append(thing)
+        if len(batch) == size or weight > limit:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def _result(future: Future[R]) -> R:
+    try:
+        return future.result()
+    except (CatalogError, BrokenProcessPool):
+        raise
+    except MemoryError:
+        raise CatalogError(_KILLED.replace("was killed, perhaps since", "failed, since")) from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CatalogError(
+            f"a process that was reading failed ({reason}); nothing was written:"
+            " with --processes 1 it fails where it can be looked into"
+        ) from error
+
+
+def _begin() -> None:
+    """What a new process does first: leave Ctrl-C to the one that asks, and end when that does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

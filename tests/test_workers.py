@@ -1,0 +1,263 @@
+"""Reading in several processes: the same catalog, and no end of one that is not told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from etl.cli import main
+from etl.errors import CatalogError, SourceError
+from etl.records import Record
+from etl.sources import pages
+from etl.sources.page import PageReader
+from etl.sources.selection import EVERYTHING
+from etl.workers import ALONE, Workers, available_cores, batched
+from etl.writer.build import Summary, build_catalog
+from etl.writer.intake import Reading
+from tests.running import digest_of
+from tests.sites import SEED, SEED_PLACES, item, page, place_of, write_site
+
+CHECKOUT = Path(__file__).parents[1]
+FORKED = Workers(2, "fork")
+
+
+def _process_of(batch: int) -> tuple[int, int]:
+    return batch, os.getpid()
+
+
+def _killed(batch: int) -> int:
+    if batch == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch
+
+
+def _fails(error: Exception, batch: int) -> int:
+    if batch == 5:
+        raise error
+    return batch
+
+
+def _refuses(batch: int) -> int:
+    return _fails(SourceError("a/b", "is bad"), batch)
+
+
+def _is_buggy(batch: int) -> int:
+    return _fails(KeyError("hash"), batch)
+
+
+def _has_no_memory(batch: int) -> int:
+    return _fails(MemoryError(), batch)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_what_comes_back_is_in_order(method: str) -> None:
+    found = list(Workers(2, method).map(_process_of, range(40)))
+    assert [batch for batch, _ in found] == list(range(40))
+    assert os.getpid() not in {process for _, process in found}
+    assert active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "batches", "worthwhile"), [(ALONE, 40, 2), (FORKED, 3, 4), (FORKED, 0, 2)]
+)
+def test_little_work_starts_no_process(workers: Workers, batches: int, worthwhile: int) -> None:
+    found = list(workers.map(_process_of, range(batches), worthwhile=worthwhile))
+    assert found == [(batch, os.getpid()) for batch in range(batches)]
+
+
+def test_alone_nothing_is_asked_for_before_its_time() -> None:
+    asked: list[int] = []
+
+    def batches() -> Iterator[int]:
+        for batch in range(9):
+            asked.append(batch)
+            yield batch
+
+    assert next(ALONE.map(_process_of, batches()))[0] == 0
+    assert asked == [0]
+
+
+def test_no_more_is_asked_for_than_is_worked_on() -> None:
+    asked: list[int] = []
+
+    def batches() -> Iterator[int]:
+        for batch in range(100):
+            asked.append(batch)
+            yield batch
+
+    results = FORKED.map(_process_of, batches())
+    assert next(results)[0] == 0
+    assert len(asked) == 5
+    results.close()  # type: ignore[attr-defined]
+    assert active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (_killed, r"was killed, perhaps since the machine has no memory left; nothing was written"),
+        (_has_no_memory, r"failed, since the machine has no memory left; nothing was written"),
+        (_is_buggy, r"failed \(KeyError: 'hash'\); nothing was written: with --processes 1"),
+        (_refuses, r"^a/b: is bad$"),
+    ],
+)
+def test_what_goes_wrong_in_a_process_is_told(function: Callable[[int], int], message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        list(FORKED.map(function, range(40)))
+    assert active_children() == []
+
+
+def test_an_error_of_who_gives_the_batches_stays_what_it_is() -> None:
+    def batches() -> Iterator[int]:
+        yield from range(9)
+        raise SourceError("a", "ends here")
+
+    with pytest.raises(SourceError, match="ends here"):
+        list(FORKED.map(_process_of, batches()))
+    assert active_children() == []
+
+
+def test_batches() -> None:
+    assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(batched([1, 1, 9, 1, 5, 5], 3, lambda it: it, 8)) == [[1, 1, 9], [1, 5, 5]]
+    assert list(batched([9, 9, 1, 1, 1, 1], 3, lambda it: it, 8)) == [[9], [9], [1, 1, 1], [1]]
+    assert list(batched([], 2)) == []
+
+
+@pytest.fixture
+def any_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "_FILES_AT_ONCE", 2)
+    monkeypatch.setattr(pages, "_BATCHES_WORTH_PROCESSES", 2)
+
+
+def _mixed_site(folder: Path) -> Path:
+    """Pages of all eras, and some that are refused or contradict themselves."""
+    files = {place: (SEED / place).read_bytes() for place in SEED_PLACES}
+    files["_data/tags.yaml"] = b"- name: develop\n  stacks: [e4s, hep]\n"
+    files["_cache/develop/bad/specs.md"] = b"no page"
+    files["_cache/develop/odd/specs.md"] = page("v9", "odd", [item(9)], meta={"num_specs": 7})
+    for number in range(30):
+        name = f"p{number}"
+        files[place_of("develop", name)] = page("develop", name, [item(number)])
+    return write_site(folder, files)
+
+
+def _zipped(folder: Path) -> Path:
+    archive = folder.with_suffix(".zip")
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writer:
+        for path in sorted(it for it in folder.rglob("*") if it.is_file()):
+            writer.write(path, path.relative_to(folder))
+    return archive
+
+
+def _build(target: Path, source: Path, workers: Workers) -> Summary:
+    records = pages.read_pages(source, EVERYTHING, workers)
+    return build_catalog([Reading(str(source), records)], target)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+@pytest.mark.usefixtures("any_work_is_shared")
+def test_the_catalog_is_the_same_byte_for_byte(tmp_path: Path, kind: str) -> None:
+    source = _mixed_site(tmp_path / "site")
+    if kind == "zip":
+        source = _zipped(source)
+    summaries = [
+        _build(tmp_path / f"{workers.processes}.db", source, workers)
+        for workers in (ALONE, FORKED, Workers(3, "fork"))
+    ]
+    assert summaries[0] == summaries[1] == summaries[2]
+    assert len(summaries[0].refused) == 2
+    assert len({digest_of(tmp_path / f"{number}.db") for number in (1, 2, 3)}) == 1
+
+
+@pytest.mark.usefixtures("any_work_is_shared")
+def test_a_damaged_archive_gives_what_comes_before(tmp_path: Path) -> None:
+    archive = _zipped(_mixed_site(tmp_path / "site"))
+    whole = archive.read_bytes()
+    damage = whole.index(b"p9/specs.md") + 200
+    archive.write_bytes(whole[:damage] + b"xxxxx" + whole[damage + 5 :])
+    alone = list(pages.read_pages(archive, EVERYTHING, ALONE))
+    assert list(pages.read_pages(archive, EVERYTHING, FORKED)) == alone
+
+
+@pytest.mark.usefixtures("any_work_is_shared")
+def test_a_process_that_is_killed_leaves_the_old_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out" / "a.db"
+    target.parent.mkdir()
+    site = _mixed_site(tmp_path / "site")
+    _build(target, site, ALONE)
+    before = digest_of(target)
+    monkeypatch.setattr(PageReader, "read", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(CatalogError, match="was killed"):
+        _build(target, site, FORKED)
+    assert digest_of(target) == before
+    assert list(target.parent.iterdir()) == [target]
+    assert active_children() == []
+
+
+_BLOCKED = """
+import os, signal, sys
+from etl.cli import main
+from etl.records import Record
+from etl.sources import pages
+from etl.sources.page import PageReader
+def block(*_):
+    os.write(1, b"reading\\n")
+    while True:
+        signal.pause()
+PageReader.read = block
+pages._FILES_AT_ONCE = pages._BATCHES_WORTH_PROCESSES = 2
+main(prog_name="spack-catalog")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_all_processes_end_with_the_build(tmp_path: Path, number: signal.Signals) -> None:
+    site, catalog = _mixed_site(tmp_path / "site"), tmp_path / "a.db"
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BLOCKED, "build", site, "--catalog", catalog, "--processes", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=CHECKOUT, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() + process.stdout.readline() == b"reading\nreading\n"
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    # The pipes end when the last process that holds them does.
+    _, errors = process.communicate()
+    assert not catalog.exists()
+    assert b"Traceback" not in errors
+    if number == signal.SIGINT:
+        assert (process.returncode, errors.splitlines()[-1]) == (3, b"spack-catalog: interrupted")
+
+
+def _workers_given(*options: str, **environment: str) -> Workers:
+    found: list[Workers] = []
+
+    def read_source(*_: object, workers: Workers, **__: object) -> list[Record]:
+        found.append(workers)
+        return []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("etl.commands.build.read_source", read_source)
+        CliRunner().invoke(main, ["build", "x", *options], env=environment)
+    return found[0]
+
+
+def test_how_many_processes() -> None:
+    assert _workers_given() == Workers(available_cores())
+    assert _workers_given("--processes", "3") == Workers(3)
+    assert _workers_given(SPACK_CATALOG_PROCESSES="1") == ALONE
+    assert CliRunner().invoke(main, ["build", "x", "--processes", "0"]).exit_code == 2
