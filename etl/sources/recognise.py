@@ -54,10 +54,10 @@ def read_source(
     elif is_address(name):
         yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
     else:
-        yield from _read_local(name, selection)
+        yield from _read_local(name, selection, workers)
 
 
-def _read_local(name: str, selection: Selection) -> Iterator[Record]:
+def _read_local(name: str, selection: Selection, workers: Workers) -> Iterator[Record]:
     """What lies at a path, or at a ``file://`` address; after a ``#`` comes the name of a view."""
     name, view = local_path(name)
     if view:
