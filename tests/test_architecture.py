@@ -21,7 +21,8 @@ MODULES = {
 
 FLOORS = (
     # floor                                           what stands on it
-    ("ground", ("etl.errors", "etl.records", "etl.text", "etl.workers")),
+    ("ground", ("etl.errors", "etl.records", "etl.text")),
+    ("processes", ("etl.workers",)),
     ("language", ("etl.spack",)),
     ("hosts", ("etl.hosts",)),
     ("page format", ("etl.page_format",)),
