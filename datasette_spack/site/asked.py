@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from etl.browse.facets import FACETS
+from etl.query.host_misses import HostMisses
 from etl.query.near_misses import NearMiss, Reason, Suggestion
 from etl.spack.tree import SpecQuery
 
@@ -77,6 +78,18 @@ def ways_on(question: Question, query: SpecQuery, miss: Reason) -> list[tuple[st
                 change = {name: ANY if name == "tag" else None}
                 return [(f"without {chosen}", question.address(**change))]
     return []
+
+
+def ways_for_host(
+    question: Question, misses: HostMisses | None
+) -> list[tuple[Reason, list[tuple[str, str]]]]:
+    """What a host could take in the place of what it cannot, and the questions that lead there."""
+    taken = replace(question, scope={**question.scope, "reusable": "1"})
+    return [
+        (miss, ways_on(taken, query, miss))
+        for query, found in (misses.instead if misses else ())
+        for miss in found
+    ]
 
 
 def _with(question: Question, query: SpecQuery, span: tuple[int, int], text: str) -> str:

@@ -19,7 +19,7 @@ from datasette_spack.site.answer import (
     page_number,
     shown,
 )
-from datasette_spack.site.asked import ANY, FIND_FACETS, Question, ways_on
+from datasette_spack.site.asked import ANY, FIND_FACETS, Question, ways_for_host, ways_on
 from datasette_spack.site.verdicts import with_verdicts
 from datasette_spack.streaming import json_writer, streamed, write_csv
 from datasette_spack.which import catalog_name
@@ -29,7 +29,7 @@ from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.explain import MAX_COUNTED, Step, explained
 from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
-from etl.query.host_misses import host_misses
+from etl.query.host_misses import HostMisses, host_misses
 from etl.query.install import by_use, install_commands
 from etl.query.meant import Meant, what_is_meant
 from etl.query.near_misses import Reason, near_misses
@@ -87,7 +87,7 @@ class Answer:
     facets: dict[str, list[FacetValue]] = field(default_factory=dict)
     statement: Statement | None = None
     misses: tuple[tuple[SpecQuery, tuple[Reason, ...]], ...] = ()
-    host_misses: tuple[str, ...] = ()
+    host_misses: HostMisses | None = None
     meant: tuple[Meant, ...] = ()
     install: tuple[str, ...] = ()
     sortable: bool = True
@@ -176,6 +176,7 @@ def _page(
             "error": error,
             "underlined": _underlined(error),
             "misses": misses,
+            "instead": ways_for_host(question, found.host_misses),
             "names": names,
             "profiles": SHOWN_PROFILES,
             "number": number,
@@ -211,12 +212,12 @@ def _search(
         found.explained = tuple(_explained(connection, finder, queries, scope))
     none = [it for it, told in zip(queries, found.explained, strict=False) if not told.total]
     without = replace(scope, taken=None)
-    found.misses = tuple((it, near_misses(connection, it, without)) for it in none)
+    any_tag = "tag" not in question.scope
+    if reuse and not finder.count(queries, replace(scope, taken=reuse.condition()), 1):
+        found.host_misses = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
+    if not found.host_misses:
+        found.misses = tuple((it, near_misses(connection, it, without)) for it in none)
     if not counts.total:
-        if reuse and scope.taken:
-            any_tag = "tag" not in question.scope
-            lines = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
-            found.host_misses = tuple(line.strip() for line in lines)
         return
     found.sortable = counts.total <= MAX_SORTED
     sort = question.sort if found.sortable else ""
@@ -296,6 +297,7 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "total": found.total,
         "install": found.install,
         "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
+        "host_misses": list(found.host_misses.lines()) if found.host_misses else [],
         "without_effect": list(found.without_effect),
         "spelled": list(found.spelled),
         "explained": [asdict(it) for it in found.explained],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from datasette.utils.asgi import AsgiStream, Response
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
+from datasette_spack.site.asked import Question, ways_for_host
 from datasette_spack.site.badge import markdown
 from datasette_spack.site.linked_data import linked_data
 from datasette_spack.site.pictures import versions_pictures
@@ -22,7 +24,8 @@ from etl.catalog.variant_text import split_variants
 from etl.compare.impact import Impact, impact
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
-from etl.query.find import ALL
+from etl.query.find import ALL, Finder, Scope
+from etl.query.host_misses import HostMisses, host_misses
 from etl.query.reuse import Reuse, Verdict
 from etl.spack.syntax import parse_spec
 
@@ -61,8 +64,11 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
         facts = package_facts(connection, name, chosen, sort, ALL if form else MAX_BINARIES)
         first = min((number - 1) * MAX_SHOWN, max(len(facts.found.rows) - 1, 0))
         verdicts: tuple[Verdict, ...] = ()
+        misses = None
+        question = _question(site, replace(chosen, tag=facts.tag), facts.spec)
         if chosen.host:
             reuse = Reuse(connection, find_host(chosen.host, files=False))
+            misses = _host_misses(connection, facts, chosen, reuse)
             shown_rows = facts.found.rows[first : first + MAX_SHOWN]
             found = (reuse.verdict(it["hash"], it["tag"]) for it in shown_rows)
             verdicts = tuple(it or Verdict("not-in-cache") for it in found)
@@ -85,6 +91,8 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "sort": sort,
                 "arguments": _arguments(chosen),
                 "verdicts": verdicts,
+                "host_misses": misses,
+                "instead": ways_for_host(question, misses),
                 "impact": remembered(datasette, _impact, name, facts.tag)(connection)
                 if facts.tag and facts.described
                 else None,
@@ -95,6 +103,26 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
         )
 
     return await answer(datasette, request, read)
+
+
+def _question(site: Addresses, chosen: Chosen, spec: str) -> Question:
+    """What is chosen as a question of the page for specs."""
+    scope = {"tag": chosen.tag, "stack": chosen.stacks, "runs_on": chosen.runs_on}
+    given = {name: value for name, value in {**scope, "host": chosen.host}.items() if value}
+    kept = {"compiler": chosen.compiler} if chosen.compiler else {}
+    return Question(spec, given, kept, site.find(""))
+
+
+def _host_misses(
+    connection: Any, facts: PackageFacts, chosen: Chosen, reuse: Reuse
+) -> HostMisses | None:
+    """Why a host can take none of what is chosen, and what it could; None if it can take any."""
+    queries = [parse_spec(facts.spec)]
+    tag = facts.tag
+    scope = Scope(tag, chosen.stacks, chosen.runs_on, compiler=chosen.compiler)
+    if Finder(connection).count(queries, replace(scope, taken=reuse.condition()), 1):
+        return None
+    return host_misses(connection, queries, scope, reuse, any_tag=False)
 
 
 def _impact(connection: Any, name: str, tag: str) -> Impact:

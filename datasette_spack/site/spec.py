@@ -14,7 +14,9 @@ from etl.catalog.asking import Listed
 from etl.compare.causes import cause_in_words
 from etl.compare.rebuilt import last_build
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
+from etl.query.find import Finder, Scope
 from etl.query.reuse import Reuse
+from etl.spack.syntax import parse_spec
 
 SPEC_ROUTE = r"/spec/(?P<hash>[^/]+?)(?P<format>\.json)?$"
 
@@ -38,7 +40,11 @@ async def spec(datasette: Any, request: Any) -> Response:
             raise MovedError(site.spec(whole) + (request.url_vars["format"] or "") + query)
         facts = spec_facts(connection, whole)
         host = request.args.get("host", "").strip()
-        verdict = Reuse(connection, find_host(host, files=False)).verdict(whole) if host else None
+        reuse = Reuse(connection, find_host(host, files=False)) if host else None
+        verdict = reuse.verdict(whole) if reuse else None
+        others = None
+        if reuse and verdict and not verdict.reusable:
+            others = _others(connection, facts, reuse)
         return Page(
             "spec.html",
             _title(facts),
@@ -48,6 +54,7 @@ async def spec(datasette: Any, request: Any) -> Response:
                 "recipes": recipe_links(facts.spec["package"]),
                 "host": host,
                 "verdict": verdict,
+                "others": others,
                 "before": last_build(connection, whole),
                 "in_words": cause_in_words,
                 "profiles": SHOWN_PROFILES,
@@ -56,6 +63,17 @@ async def spec(datasette: Any, request: Any) -> Response:
         )
 
     return await answer(datasette, request, read)
+
+
+def _others(connection: Any, facts: SpecFacts, reuse: Reuse) -> list[tuple[str, str, int]]:
+    """Other builds, of the same version and of any, that a host can take: words, spec, number."""
+    package, version = facts.spec["package"], facts.spec["version"]
+    specs = [(f"{package} {version}", f"{package}@={version}")] if version else []
+    finder, scope = Finder(connection), Scope(taken=reuse.condition())
+    return [
+        (words, spec, finder.count([parse_spec(spec)], scope))
+        for words, spec in [*specs, (package, package)]
+    ]
 
 
 def _title(facts: SpecFacts) -> str:

@@ -63,8 +63,9 @@ def cover(
     LOCK is a spack.lock, the folder of an environment, what spack spec --json prints, a .spec.json,
     or - for standard input.
 
-    Exit codes: 0 all of it is there; 1 some specs are missing; 2 a LOCK cannot be read, or the tag
-    or host is not known; 3 there is no catalog.
+    Exit codes: 0 all that is needed is there, nothing has to be compiled; 1 some specs are missing
+    that have to be compiled; 2 a LOCK cannot be read, or the tag or host is not known; 3 there is
+    no catalog.
     """
     host = find_host(host_name) if host_name else None
     read = [_read(it) for it in locks]
@@ -85,7 +86,7 @@ def cover(
             click.echo("\n".join(line for it in covers for line in install_commands(db, it)))
         else:
             click.echo("\n\n".join("\n".join(_lines(*it)) for it in told))
-    raise click.exceptions.Exit(1 if any(it.missing for it in covers) else 0)
+    raise click.exceptions.Exit(1 if any(it.to_build for it in covers) else 0)
 
 
 def _read(name: str) -> Lock:

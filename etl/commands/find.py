@@ -124,13 +124,14 @@ def find(
             click.echo(statement.text)
             return
         rows = finder.rows(statement)
-        if not rows and reuse and reusable:
-            _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)
         if not rows:
-            _tell_near_misses(db, queries, replace(scope, taken=None))
+            if not (reuse and _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)):
+                _tell_near_misses(db, queries, replace(scope, taken=None))
             raise click.exceptions.Exit(1)
         found = set_apart(rows)
         verdicts = _verdicts(reuse, found.rows) if reuse else ()
+        if reuse and not any(it.reusable for it in verdicts):
+            _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)
         click.echo(_formatted(db, found, form, scope, verdicts, host))
 
 
@@ -164,10 +165,12 @@ def _tell_host_misses(
     reuse: Reuse,
     *,
     any_tag: bool,
-) -> None:
-    """Say what keeps the host from what is there, and where there is something that it can take."""
-    for line in host_misses(db, queries, scope, reuse, any_tag=any_tag):
+) -> bool:
+    """Say what keeps the host from what is there, and what it could take; False if nothing is."""
+    found = host_misses(db, queries, scope, reuse, any_tag=any_tag)
+    for line in found.lines() if found else ():
         click.echo(line, err=True)
+    return found is not None
 
 
 def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], scope: Scope) -> None:

@@ -141,7 +141,7 @@ def test_build_dependencies_of_what_is_there_are_not_needed(
     catalog = catalogs["extra/no-build-deps-full-1.0"]
     folder = unpacked() / "locks" / "full-1.0"
     outcome = run("cover", folder, "--catalog", catalog, "--tag", "any")
-    assert outcome.code == 1
+    assert outcome.code == 0  # nothing has to be compiled
     assert outcome.out.splitlines()[1:6] == [
         "       8 in the cache",
         "       2 external",

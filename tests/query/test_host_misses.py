@@ -1,0 +1,152 @@
+"""Where a host can take nothing: what is in the way, and what it could take instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datasette_spack.serve import datasette_for
+from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.selection import Selection
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+from tests.html_tree import main_of
+from tests.running import Run
+
+OLD, NEW = "develop-2025-01-05", "develop-2025-01-12"
+GLIBC = {"2.28": "g" * 32, "2.36": "h" * 32}
+APPS = {
+    # Another tag, another stack, another build.
+    (OLD, "e4s"): [("1.0", "zen3", "2.28", True)],
+    (NEW, "e4s"): [("1.0", "zen4", "2.28", True), ("1.0", "zen3", "2.36", False)],
+    (NEW, "hep"): [("1.0", "zen3", "2.28", True), ("2.0", "zen3", "2.28", False)],
+}
+HASHES = {
+    ("1.0", "zen3", "2.28", True): "a" * 32,
+    ("1.0", "zen4", "2.28", True): "b" * 32,
+    ("1.0", "zen3", "2.36", False): "c" * 32,
+    ("2.0", "zen3", "2.28", False): "d" * 32,
+}
+
+
+def installs(apps: list[tuple[str, str, str, bool]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for app in apps:
+        version, target, libc, mpi = app
+        arch = {"platform": "linux", "platform_os": "rocky8", "target": {"name": target}}
+        glibc = GLIBC[libc]
+        outside: dict[str, object] = {"path": "/usr", "module": None, "extra_attributes": {}}
+        common: dict[str, Any] = {"arch": arch, "namespace": "builtin", "parameters": {}}
+        edge = {"deptypes": ["link"], "virtuals": ["libc"]}
+        nodes: list[dict[str, Any]] = [
+            {
+                **common, "name": "app", "version": version, "hash": HASHES[app],
+                "parameters": {"mpi": mpi},
+                "dependencies": [{"name": "glibc", "hash": glibc, "parameters": edge}],
+            },
+            {
+                **common, "name": "glibc", "version": libc, "hash": glibc, "external": outside,
+                "arch": {**arch, "target": {"name": "x86_64"}},
+            },
+        ]  # fmt: skip
+        found |= {it["hash"]: {"spec": it, "in_buildcache": "external" not in it} for it in nodes}
+    return found
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("host_misses")
+    readings = []
+    for (tag, stack), apps in APPS.items():
+        index = folder / f"{tag}-{stack}.json"
+        index.write_text(json.dumps({"database": {"version": "8", "installs": installs(apps)}}))
+        found = read_build_caches(index, Selection(owner=f"{tag}/{stack}"))
+        readings.append(Reading(f"{tag}-{stack}", found))
+    assert build_catalog(readings, folder / "catalog.db").problems == ()
+    return folder / "catalog.db"
+
+
+@pytest.fixture(scope="module")
+def pages(catalog: Path) -> Iterator[Any]:
+    datasette = datasette_for(catalog)
+    yield datasette
+    datasette.get_database("catalog").close()
+
+
+def test_other_tags_stacks_and_builds(run: Run, catalog: Path) -> None:
+    options = ("--tag", NEW, "--stack", "e4s", "--host", "rocky8/zen3", "--catalog", catalog)
+    done = run("find", "app@1.0 +mpi", *options, "--reusable")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
+        f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
+        "  1: built for zen4, this host is zen3",
+        "it could take:",
+        "  without --stack e4s: 1 binary; available: hep (1)",
+        f"  without --tag {NEW}: 1 spec; available: {OLD} (1)",
+    ]
+    # The same is said of what is listed with its reasons.
+    listed = run("find", "app@1.0 +mpi", *options)
+    assert listed.code == 0
+    assert listed.err == done.err
+
+
+def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None:
+    options = ("--tag", OLD, "--reusable", "--catalog", catalog)
+    done = run("find", "app@1.0", "--host", "centos7/zen4", *options)
+    assert done.err.splitlines() == [
+        f"centos7/zen4 can take none of the 1 binary in {OLD}:",
+        "  1: needs glibc 2.28, this host has 2.17",
+    ]
+    done = run("find", "app ~mpi @1.0", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
+    assert done.err.splitlines() == [
+        f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
+        "  1: needs glibc 2.36, this host has 2.28",
+        "it could take:",
+        "  without @1.0: 1 spec; available: 2.0 (1)",
+        "  without ~mpi: 1 spec; available: +mpi (1)",
+    ]
+
+
+def test_nothing_of_that_kind_is_not_blamed_on_the_host(run: Run, catalog: Path) -> None:
+    done = run("find", "app@3", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
+    assert "can take none" not in done.err
+    assert "no binary satisfies app@3" in done.err
+
+
+async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
+    for path, spec in (("/package/app?stacks=e4s", "app"), ("/find?spec=app&stack=e4s", "app")):
+        address = f"{path}&tag={NEW}&host=rocky8/zen3"
+        page = main_of((await pages.client.get(address)).text)
+        message = next(it for it in page.all("div") if "can take none" in it.text)
+        assert f"rocky8/zen3 can take none of the 2 binaries in {NEW}" in message.text
+        ways = {it.text: it.attributes["href"] for it in message.all("a")}
+        assert ways == {
+            "without e4s": f"/find?spec={spec}&tag={NEW}&host=rocky8%2Fzen3&reusable=1",
+            f"without {NEW}": f"/find?spec={spec}&tag=any&stack=e4s&host=rocky8%2Fzen3&reusable=1",
+        }
+        for way in ways.values():
+            there = main_of((await pages.client.get(way)).text).text
+            assert "Only what rocky8/zen3 can take" in there
+    page = main_of((await pages.client.get(f"/package/app?tag={NEW}&host=rocky8/zen3")).text)
+    assert "can take none" not in page.text
+    facts = await pages.client.get(f"/find.json?spec=app&tag={NEW}&stack=e4s&host=centos7/zen4")
+    assert (
+        facts.json()["host_misses"][0] == f"centos7/zen4 can take none of the 2 binaries in {NEW}:"
+    )
+
+
+async def test_a_spec_leads_to_other_builds(pages: Any) -> None:
+    page = main_of((await pages.client.get(f"/spec/{'c' * 32}?host=rocky8/zen3")).text)
+    message = next(it for it in page.all("div") if "✗" in it.text)
+    assert "It can take another build of app 1.0, 2 of app in all." in message.text
+    ways = [it.attributes["href"] for it in message.all("a")]
+    more = "&tag=any&host=rocky8%2Fzen3&reusable=1"
+    assert ways == [f"/find?spec=app%40%3D1.0{more}", f"/find?spec=app{more}"]
+    page = main_of((await pages.client.get(f"/spec/{'c' * 32}?host=centos7/zen3")).text)
+    assert "It can take no build of app." in page.text
+    page = main_of((await pages.client.get(f"/spec/{'a' * 32}?host=rocky8/zen3")).text)
+    assert "It can take" not in page.text
