@@ -93,6 +93,7 @@ def name_filters(
     """What the ``filters_from_request`` hook of Datasette wants: the filters in a request."""
 
     async def filters() -> FilterArguments | None:
+        await _refuse_broken_sort(datasette, request, database, table)
         if table not in FILTERED_TABLES or not NAMES.intersection(request.args):
             return None
         db = datasette.get_database(database)
@@ -207,6 +208,34 @@ def refuse_whole_view(datasette: Any, request: Any, database: str, table: str) -
             f"{table} has {rows:,} rows: filter it first, for example by package,"
             " or download the whole catalog"
         )
+
+
+async def _refuse_broken_sort(datasette: Any, request: Any, database: str, table: str) -> None:
+    """Refuse to sort by a column that there is not, or by one of a table that is not to be shown.
+
+    Datasette would call the one its own error, and fail on the other.
+
+    Raises:
+        BadRequest: says by what can be sorted.
+    """
+    column = request.args.get("_sort") or request.args.get("_sort_desc")
+    database_ = datasette.databases.get(database)
+    if not column or database_ is None or not await is_catalog(database_):
+        return
+    told = datasette.table_metadata(database, table).get("sortable_columns")
+    columns = await database_.table_columns(table)
+    sortable = columns if told is None else told
+    keys = await database_.primary_keys(table)
+    rowid = () if keys or table in VIEWS else ("rowid",)
+    if column not in (*sortable, *rowid):
+        known = ", ".join(sortable) or "no column"
+        raise BadRequest(f"{table} cannot be sorted by {column[:100]}; sort by {known}")
+    shown = request.args.getlist("_col")
+    hidden = column in request.args.getlist("_nocol") or (
+        shown and column not in shown and column not in keys
+    )
+    if hidden and table not in VIEWS:
+        raise BadRequest(f"the rows are sorted by {column}: show it, or sort by another column")
 
 
 def refuse_broken_facets(request: Any) -> None:

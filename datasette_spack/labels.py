@@ -79,8 +79,10 @@ def label_of(
     site = Addresses(datasette)
     if isinstance(value, str):
         kind = _OF_TABLES.get((table or "", column), column)
-        if (table, column) == ("versions", "version") and isinstance(row["package_id"], int):
-            return _version_of_row(datasette, database, value, row["package_id"])
+        if (table, column) == ("versions", "version") and "package_id" in row.keys():  # noqa: SIM118
+            package = row["package_id"]  # a number on the page of a row, elsewhere with its name
+            if isinstance(package, int):
+                return _version_of_row(datasette, database, value, package)
         return _linked(site, kind, value, _package_of(table, row, column))
     if isinstance(value, Mapping) and column in _OF_NUMBERS and table:
         label, number = str(value["label"]), value["value"]

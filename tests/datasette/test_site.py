@@ -182,3 +182,27 @@ async def test_what_a_query_does_not_change_has_one_address(site: Any) -> None:
     ):
         page = (await site.client.get(asked)).text
         assert f'<link rel="canonical" href="{address}">' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("tags.json?_sort=nosuch", "tags cannot be sorted by nosuch; sort by id, name, kind"),
+        ("binary_list.json?_sort=package", "binary_list cannot be sorted by package; sort by "),
+        ("targets.json?_sort_desc=rowid", "targets cannot be sorted by rowid; sort by id, name"),
+        ("specs?_sort=hash&_nocol=hash", "the rows are sorted by hash: show it, or sort by"),
+        ("specs?_sort_desc=hash&_col=package_id", "the rows are sorted by hash: show it, or"),
+    ],
+)
+async def test_a_column_that_rows_cannot_be_sorted_by(site: Any, path: str, says: str) -> None:
+    response = await site.client.get(f"/catalog/{path}")
+    assert response.status_code == 400
+    assert says in response.text
+
+
+@pytest.mark.parametrize(
+    "path", ["versions?_nocol=package_id", "specs?_sort=hash&_nocol=package_id&_size=2",
+             "specs?_sort=id&_col=hash", "packages_fts?_sort_desc=rowid"],
+)  # fmt: skip
+async def test_columns_can_be_hidden(site: Any, path: str) -> None:
+    assert (await site.client.get(f"/catalog/{path}")).status_code == 200
