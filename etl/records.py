@@ -279,6 +279,7 @@ class KeptBinary(NamedTuple):
     first_seen: str | None
     last_seen: str | None
     gone_since: str | None
+    published: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,12 +41,14 @@ ORDER BY specs.hash"""
 _COUNT = "SELECT count(*) FROM specs WHERE hash >= :hash_1 AND hash < :hash_2"
 _PLACES = """\
 SELECT tags.name AS tag, tags.date, stack_sets.stacks, seen.first_seen, seen.last_seen,
-    seen.gone_since
+    seen.gone_since, seen.published
 FROM (
-    SELECT tag_id, spec_id, stack_set_id, first_seen, NULL AS last_seen, NULL AS gone_since
+    SELECT tag_id, spec_id, stack_set_id, first_seen, NULL AS last_seen,
+        NULL AS gone_since, published
     FROM binaries WHERE spec_id = (SELECT id FROM specs WHERE hash = :hash_1)
     UNION ALL
-    SELECT tag_id, spec_id, stack_set_id, first_seen, last_seen, gone_since
+    SELECT tag_id, spec_id, stack_set_id, first_seen, last_seen, gone_since,
+        published
     FROM gone_binaries WHERE spec_id = (SELECT id FROM specs WHERE hash = :hash_1)
 ) AS seen
 CROSS JOIN tags ON tags.id = seen.tag_id

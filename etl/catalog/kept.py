@@ -199,10 +199,13 @@ class _Reader:
         }
         columns = "package_id, tag_id, spec_id, stack_set_id, stack_order_id, position, first_seen"
         binaries = _Groups(
-            (*row, None, None) for row in self._rows("binaries", columns, "ORDER BY id")
+            (*row, None, None, published)
+            for *row, published in self._rows("binaries", f"{columns}, published", "ORDER BY id")
         )
         gone = _Groups(
-            self._rows("gone_binaries", f"{columns}, last_seen, gone_since", "ORDER BY id")
+            self._rows(
+                "gone_binaries", f"{columns}, last_seen, gone_since, published", "ORDER BY id"
+            )
         )
         specs = self._rows(
             "specs",

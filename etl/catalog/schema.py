@@ -200,7 +200,8 @@ TABLES: dict[str, str] = {
         stack_order_id INTEGER REFERENCES stack_orders(id),
         first_seen TEXT,
         last_seen TEXT,
-        gone_since TEXT NOT NULL
+        gone_since TEXT NOT NULL,
+        published TEXT
     """,
     "spec_flags": """
         id INTEGER PRIMARY KEY,

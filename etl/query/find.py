@@ -23,7 +23,7 @@ MAX_ROWS = 1000
 
 COLUMNS = (
     "tag", "package", "version", "hash", "compiler", "os", "platform", "target",
-    "variants", "stacks", "size",
+    "variants", "stacks", "size", "published",
 )  # fmt: skip
 """The columns of a result, as in the view ``binary_list``."""
 
@@ -31,7 +31,7 @@ COLUMNS = (
 _NAMES = """\
 SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
     compilers.name AS compiler, operating_systems.name AS os, platforms.name AS platform,
-    targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size
+    targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size, binaries.published
 FROM found
 CROSS JOIN binaries ON binaries.id = found.id
 CROSS JOIN specs ON specs.id = binaries.spec_id
@@ -57,6 +57,7 @@ ORDERING = Ordering(
         "variants": "variant_sets.variants",
         "stacks": "stack_sets.stacks",
         "size": "specs.size",
+        "published": "binaries.published",
         "hash": "specs.hash",
     },
     "packages.name, binaries.version_id DESC, binaries.spec_id DESC",

@@ -59,6 +59,7 @@ def set_apart(rows: Sequence[Sequence[Any]], of_all: Tally | None = None) -> Fou
     columns = tuple(
         column
         for column in COLUMNS
-        if column not in common or (column == "variants" and any(differing))
+        if (column not in common and any(row[column] is not None for row in found))
+        or (column == "variants" and any(differing))
     )
     return Found(found, common, columns, differing)

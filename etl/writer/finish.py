@@ -255,17 +255,18 @@ def drop_unused(db: sqlite3.Connection) -> None:
 
 def date_binaries(db: sqlite3.Connection) -> None:
     """Fill in when binaries were put into their build cache, where a source tells."""
-    db.execute(
-        """
-        UPDATE binaries SET published = dates.published FROM (
-            SELECT tags.id AS tag_id, specs.id AS spec_id, max(dates.published) AS published
-            FROM shelf.dates JOIN tags ON tags.name = dates.tag
-            JOIN specs ON specs.hash = dates.hash
-            GROUP BY tags.id, specs.id
-        ) AS dates
-        WHERE binaries.tag_id = dates.tag_id AND binaries.spec_id = dates.spec_id
-        """
-    )
+    for table in ("binaries", "gone_binaries"):
+        db.execute(
+            f"""
+            UPDATE {table} SET published = dates.published FROM (
+                SELECT tags.id AS tag_id, specs.id AS spec_id, max(dates.published) AS published
+                FROM shelf.dates JOIN tags ON tags.name = dates.tag
+                JOIN specs ON specs.hash = dates.hash
+                GROUP BY tags.id, specs.id
+            ) AS dates
+            WHERE {table}.tag_id = dates.tag_id AND {table}.spec_id = dates.spec_id
+            """
+        )
 
 
 def count(db: sqlite3.Connection) -> None:

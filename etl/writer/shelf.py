@@ -142,8 +142,11 @@ class Shelf:
                 if page is None
                 else (page.source + first_source, words.styles[page.style], page.text)
             )
-            items = [(spec, stack_lists[stacks], *rest) for spec, stacks, *rest in it.binaries]
+            items = [(spec, stack_lists[stacks], *rest) for spec, stacks, *rest, _ in it.binaries]
             tags.append((words.tags[it.tag], *of_page, items))
+            dates = [(kept.specs[b.spec].hash, b.published) for b in it.binaries if b.published]
+            if dates:
+                self.put_dates(it.tag, dates)
         self._put(words.packages[kept.package], 2, (catalog, specs, tags))
 
     def put_dates(self, tag: str, dates: Iterable[tuple[str, str]]) -> None:

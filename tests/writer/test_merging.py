@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import sqlite3
 from contextlib import closing
@@ -298,3 +299,36 @@ def test_the_page_of_a_spec_that_is_gone_offers_no_commands(tmp_path: Path) -> N
     assert gone.install == ()
     assert [(it["tag"], it["gone_since"]) for it in gone.places.rows] == [("develop", FRIDAY)]
     assert there.install[-1] == f"spack install --cache-only tool-2/{hash_of(2)}"
+
+
+def test_when_binaries_were_put_there_is_kept(tmp_path: Path) -> None:
+    """The date stays when a later reading tells none, and when the binary goes."""
+    dates = {hash_of(1): "2025-01-03T10:00:00Z", hash_of(2): "2025-01-04T10:00:00Z"}
+    first = mirror("v1", "root", 1, 2, 3)
+    dated = dataclasses.replace(first, put=tuple(dates.items()))
+    monday = week(tmp_path / "monday.db", MONDAY, dated)
+    published = "SELECT package, published FROM binary_list ORDER BY package"
+    told = [("tool-1", dates[hash_of(1)]), ("tool-2", dates[hash_of(2)]), ("tool-3", None)]
+    assert rows(monday, published) == told
+    friday = week(tmp_path / "friday.db", FRIDAY, mirror("v1", "root", 1, 3), old=monday)
+    assert rows(friday, published) == [told[0], told[2]]
+    gone = "SELECT hash, published FROM gone_binaries JOIN specs ON specs.id = spec_id"
+    assert rows(friday, gone) == [(hash_of(2), dates[hash_of(2)])]
+
+
+def test_a_binary_that_was_put_there_again_has_the_later_date(tmp_path: Path) -> None:
+    early, late = "2025-01-03T10:00:00Z", "2025-01-09T10:00:00Z"
+    record = mirror("v1", "root", 1)
+    monday = week(
+        tmp_path / "monday.db", MONDAY, dataclasses.replace(record, put=((hash_of(1), early),))
+    )
+    friday = week(
+        tmp_path / "friday.db",
+        FRIDAY,
+        dataclasses.replace(record, put=((hash_of(1), late),)),
+        old=monday,
+    )
+    assert rows(friday, "SELECT published FROM binary_list") == [(late,)]
+    assert rows(merged(tmp_path / "both.db", friday, monday), "SELECT published FROM binaries") == [
+        (late,)
+    ]
