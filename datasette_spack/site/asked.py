@@ -12,7 +12,7 @@ from etl.query.near_misses import NearMiss, Reason, Suggestion
 from etl.spack.tree import SpecQuery
 
 FIND_FACETS = ("package", *FACETS)
-SCOPE_FIELDS = ("tag", "stack", "runs_on", "os", "host", "reusable")
+SCOPE_FIELDS = ("tag", "cache", "not_in", "stack", "runs_on", "os", "host", "reusable")
 
 ANY = "any"
 """What stands for all tags in the address."""

@@ -13,6 +13,7 @@ from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
+from etl.browse.caches import cache_of_tag
 from etl.browse.lists import scope_names
 from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
@@ -89,6 +90,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
                 "per_page": PAGE,
                 "stacks": scope_names(connection)["stacks"],
                 "tags": tag_history(connection),
+                "caches": {name: cache_of_tag(connection, name) for name in (old, new)},
             },
             unbounded=True,
             query=_query(stack, asked),

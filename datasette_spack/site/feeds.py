@@ -104,7 +104,8 @@ async def query_feed(datasette: Any, request: Any) -> Response:
     def read(connection: Any) -> tuple[tuple[Row, ...], str]:
         chosen, kept = question.scope, question.kept
         scope = Scope(
-            None, chosen.get("stack"), chosen.get("runs_on"), chosen.get("os"), **{
+            None, chosen.get("stack"), chosen.get("runs_on"), chosen.get("os"),
+            cache=chosen.get("cache"), not_in=chosen.get("not_in"), **{
                 name: kept[name] for name in ("compiler", "version", "target", "package")
                 if name in kept
             }

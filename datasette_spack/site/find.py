@@ -36,6 +36,7 @@ from etl.query.near_misses import Reason, near_misses
 from etl.query.reuse import Reuse, Verdict
 from etl.query.spelling import as_spelled
 from etl.query.tally import Tally, tally
+from etl.query.where import InCache, where
 from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
 from etl.spack.tokens import SpecSyntaxError
@@ -83,6 +84,8 @@ class Answer:
 
     tag: str | None = None
     total: int = 0
+    caches: tuple[InCache, ...] = ()
+    """In which named caches there is any of it, in whatever tag."""
     found: Found = field(default_factory=lambda: set_apart(()))
     facets: dict[str, list[FacetValue]] = field(default_factory=dict)
     statement: Statement | None = None
@@ -206,6 +209,7 @@ def _search(
     scope = _scope(finder, question, queries, reuse)
     counts = tally(connection, queries, scope)
     found.tag, found.total = scope.tag, counts.total
+    found.caches = where(finder, queries, scope)
     found.several = tuple(str(query) for query in queries)
     found.statement = finder.binaries(queries, scope, ALL, sort=question.sort)
     if question.explain or len(queries) > 1 or not counts.total:
@@ -251,6 +255,8 @@ def _scope(
     chosen, kept = question.scope, question.kept
     scope = Scope(
         tag=None if chosen.get("tag") == ANY else chosen.get("tag"),
+        cache=chosen.get("cache"),
+        not_in=chosen.get("not_in"),
         stack=chosen.get("stack"),
         runs_on=chosen.get("runs_on"),
         os=chosen.get("os"),
@@ -261,7 +267,7 @@ def _scope(
         also_in=kept.get("stacks"),
         taken=reuse.condition() if reuse and chosen.get("reusable") else None,
     )
-    if "tag" in chosen:
+    if "tag" in chosen or scope.not_in:  # what a cache lacks is asked of whole caches
         return scope
     return replace(scope, tag=finder.newest_tag(queries, scope))
 
@@ -295,6 +301,7 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "spec": question.spec,
         "tag": found.tag,
         "total": found.total,
+        "caches": [asdict(it) for it in found.caches],
         "install": found.install,
         "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
         "host_misses": list(found.host_misses.lines()) if found.host_misses else [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.caches import cache_list
 from etl.browse.lists import stack_list
 from etl.browse.newest import newest_tag_name
 from etl.browse.shares import Shares, shares_of_tag
@@ -42,7 +43,7 @@ class Overview:
 
     ``history`` has every tag in time; ``releases`` are the last of these with their changes,
     ``recent`` the last of all other tags.  ``newest`` is the
-    tag as of which all this is, and of which the ``shares`` are.
+    tag as of which all this is, and of which the ``shares`` are; ``caches`` are those with names.
     """
 
     counts: Row
@@ -51,6 +52,7 @@ class Overview:
     recent: tuple[TagChanges, ...]
     history: tuple[Row, ...]
     stacks: tuple[Row, ...]
+    caches: tuple[Row, ...]
     shares: tuple[Shares, ...]
 
 
@@ -67,6 +69,7 @@ def overview(db: sqlite3.Connection) -> Overview:
         recent=tuple(_changes(db, tag) for tag in others[:RECENT]),
         history=tags[::-1],
         stacks=stack_list(db, limit=ALL).rows,
+        caches=cache_list(db),
         shares=shares_of_tag(db, newest) if newest else (),
     )
 

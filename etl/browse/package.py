@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from etl.browse.caches import caches_of_package
 from etl.browse.facets import FACETS, count_values, count_variants, values_of
 from etl.browse.hosts import Needed, needed_by_package
 from etl.browse.spec_text import askable
@@ -118,7 +119,8 @@ class PackageFacts:
     is None for a package that is known only as a dependency; ``choices`` are the values they have
     of each facet, ``all_choices`` those of all of the tag.  ``variants`` are their variants by
     name.  ``described`` is whether a source of the tag tells dependencies.  ``install`` are the
-    commands for the first of them; ``needed`` is what their closures need of a host.
+    commands for the first of them; ``needed`` is what their closures need of a host;
+    ``caches`` are the named ones that have any of the package.
     """
 
     package: Row
@@ -138,6 +140,7 @@ class PackageFacts:
     described: bool
     sql: str
     needed: Needed | None
+    caches: tuple[Row, ...] = ()
 
 
 def package_facts(
@@ -182,6 +185,7 @@ def package_facts(
         described=bool(ask(db, _DESCRIBED, tag_1=tag)),
         sql=sql,
         needed=needed_by_package(db, name, tag) if tag else None,
+        caches=caches_of_package(db, name),
     )
 
 

@@ -41,7 +41,7 @@ ORDER BY specs.hash"""
 _COUNT = "SELECT count(*) FROM specs WHERE hash >= :hash_1 AND hash < :hash_2"
 _PLACES = """\
 SELECT tags.name AS tag, tags.date, stack_sets.stacks, seen.first_seen, seen.last_seen,
-    seen.gone_since, seen.published
+    seen.gone_since, seen.published, caches.name AS cache
 FROM (
     SELECT tag_id, spec_id, stack_set_id, first_seen, NULL AS last_seen,
         NULL AS gone_since, published
@@ -53,6 +53,7 @@ FROM (
 ) AS seen
 CROSS JOIN tags ON tags.id = seen.tag_id
 CROSS JOIN stack_sets ON stack_sets.id = seen.stack_set_id
+LEFT JOIN caches ON caches.id = tags.cache_id
 ORDER BY seen.gone_since IS NOT NULL, tags.position DESC"""
 _DEPENDENTS = """\
 SELECT packages.name AS package, versions.version, specs.hash, dependencies.deptypes,

@@ -14,11 +14,13 @@ PAGE = 200
 """Packages on one page of a list."""
 
 _TAG = """
-    SELECT name AS tag, kind, date, packages, binaries, described, sized, size
-    FROM tags WHERE name = :tag_1
+    SELECT tags.name AS tag, tags.kind, date, packages, tags.binaries, described, sized, size,
+        caches.name AS cache, caches.address, caches.signed
+    FROM tags LEFT JOIN caches ON caches.id = tags.cache_id WHERE tags.name = :tag_1
 """
 _STACKS = """\
-SELECT stacks.name AS stack, mirrors.binaries, mirrors.url, mirrors.sized, mirrors.size
+SELECT stacks.name AS stack, mirrors.binaries, mirrors.url, mirrors.view, mirrors.sized,
+    mirrors.size
 FROM mirrors
 CROSS JOIN stacks ON stacks.id = mirrors.stack_id
 WHERE mirrors.tag_id = (SELECT id FROM tags WHERE name = :tag_1)

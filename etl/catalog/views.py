@@ -48,7 +48,9 @@ VIEWS: dict[str, str] = {
                 SELECT variants FROM variant_sets WHERE variant_sets.id = specs.variant_set_id
             ) AS variants, (
                 SELECT stacks FROM stack_sets WHERE stack_sets.id = binaries.stack_set_id
-            ) AS stacks, specs.size, binaries.first_seen, binaries.published
+            ) AS stacks, specs.size, binaries.first_seen, binaries.published, (
+                SELECT name FROM caches WHERE caches.id = tags.cache_id
+            ) AS cache
         FROM binaries
         LEFT JOIN tags ON tags.id = binaries.tag_id
         LEFT JOIN specs ON specs.id = binaries.spec_id

@@ -26,9 +26,11 @@ from etl.query.meant import what_is_meant
 from etl.query.near_misses import near_misses
 from etl.query.reuse import Reuse, Verdict
 from etl.query.spelling import as_spelled
+from etl.query.where import MOST, InCache, where
 from etl.query.without_effect import without_effect
 from etl.spack.syntax import parse_specs
 from etl.spack.tree import SpecQuery
+from etl.text import counted
 
 FORMATS = ("table", "json", "csv", "install", "hashes")
 ANY_TAG = "any"
@@ -46,6 +48,7 @@ _ALL = 1_000_000
 )
 @click.option("--stack", metavar="STACK", help="Look in this stack only.")
 @click.option("--cache", metavar="NAME", help="Look in this named cache only.")
+@click.option("--not-in", metavar="NAME", help="List only what this named cache does not have.")
 @click.option(
     "--runs-on",
     metavar="CPU",
@@ -74,6 +77,7 @@ def find(
     tag: str | None,
     stack: str | None,
     cache: str | None,
+    not_in: str | None,
     runs_on: str | None,
     host_name: str | None,
     reusable: bool,
@@ -105,10 +109,10 @@ def find(
         reuse = Reuse(db, host) if host else None
         if cache and tag not in (None, ANY_TAG) and ":" not in str(tag):
             tag = f"{cache}:{tag}"
-        scope = replace(_scope(tag, stack, runs_on), cache=cache)
+        scope = replace(_scope(tag, stack, runs_on), cache=cache, not_in=not_in)
         if reuse and reusable:
             scope = replace(scope, taken=reuse.condition())
-        if tag is None:
+        if tag is None and not not_in:  # what a cache lacks is asked of whole caches
             scope = replace(scope, tag=finder.newest_tag(queries, scope))
         if explained:
             for query in queries:
@@ -128,6 +132,8 @@ def find(
             if not (reuse and _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)):
                 _tell_near_misses(db, queries, replace(scope, taken=None))
             raise click.exceptions.Exit(1)
+        if form == "table":
+            _tell_caches(where(finder, queries, scope))
         found = set_apart(rows)
         verdicts = _verdicts(reuse, found.rows) if reuse else ()
         if reuse and not any(it.reusable for it in verdicts):
@@ -178,6 +184,13 @@ def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], sc
         click.echo(f"no binary satisfies {query.source}", err=True)
         for miss in near_misses(db, query, scope):
             click.echo(f"  {miss}", err=True)
+
+
+def _tell_caches(caches: Sequence[InCache]) -> None:
+    """Say which of several caches have any of it."""
+    for it in caches:
+        what = counted(it.specs, "spec") if it.specs < MOST else f"{MOST:,} specs or more"
+        click.echo(f"in the cache {it.cache}: {what}, newest in {it.newest_tag}", err=True)
 
 
 def _tell_what_is_meant(db: sqlite3.Connection, queries: tuple[SpecQuery, ...]) -> None:

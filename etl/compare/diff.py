@@ -22,7 +22,7 @@ _EXAMPLES = 5
 
 _PREVIOUS = """
     SELECT name FROM tags
-    WHERE binaries > 0 AND kind = ? AND position < ifnull(?, position + 1)
+    WHERE binaries > 0 AND kind = ? AND position < ifnull(?, position + 1) AND cache_id IS ?
     ORDER BY position DESC LIMIT 1
 """
 
@@ -153,15 +153,17 @@ def compare(
 def previous_tag(db: sqlite3.Connection, tag: str) -> str | None:
     """The tag that this one is naturally compared with; None if there is none.
 
-    It is the one before it in time, of its kind, that has binaries; for ``develop``, of which
-    there is one, the newest snapshot of it.
+    It is the one before it in time, of its kind and its cache, that has binaries; for ``develop``,
+    of which there is one, the newest snapshot of it.
 
     Raises:
         UsageError: the catalog has no such tag.
     """
     check_name(db, "tag", tag)
-    kind, position = db.execute("SELECT kind, position FROM tags WHERE name = ?", (tag,)).fetchone()
-    asked = ("snapshot", None) if kind == "develop" else (kind, position)
+    kind, position, cache = db.execute(
+        "SELECT kind, position, cache_id FROM tags WHERE name = ?", (tag,)
+    ).fetchone()
+    asked = ("snapshot", None, cache) if kind == "develop" else (kind, position, cache)
     found = db.execute(_PREVIOUS, asked).fetchone()
     return str(found[0]) if found else None
 

@@ -23,7 +23,7 @@ MAX_ROWS = 1000
 
 COLUMNS = (
     "tag", "package", "version", "hash", "compiler", "os", "platform", "target",
-    "variants", "stacks", "size", "published",
+    "variants", "stacks", "size", "published", "cache",
 )  # fmt: skip
 """The columns of a result, as in the view ``binary_list``."""
 
@@ -31,7 +31,8 @@ COLUMNS = (
 _NAMES = """\
 SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
     compilers.name AS compiler, operating_systems.name AS os, platforms.name AS platform,
-    targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size, binaries.published
+    targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size,
+    binaries.published, caches.name AS cache
 FROM found
 CROSS JOIN binaries ON binaries.id = found.id
 CROSS JOIN specs ON specs.id = binaries.spec_id
@@ -43,7 +44,8 @@ CROSS JOIN operating_systems ON operating_systems.id = binaries.os_id
 CROSS JOIN platforms ON platforms.id = binaries.platform_id
 CROSS JOIN targets ON targets.id = binaries.target_id
 CROSS JOIN variant_sets ON variant_sets.id = specs.variant_set_id
-CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id"""
+CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
+LEFT JOIN caches ON caches.id = tags.cache_id"""
 
 ORDERING = Ordering(
     {
@@ -58,6 +60,7 @@ ORDERING = Ordering(
         "stacks": "stack_sets.stacks",
         "size": "specs.size",
         "published": "binaries.published",
+        "cache": "caches.name",
         "hash": "specs.hash",
     },
     "packages.name, binaries.version_id DESC, binaries.spec_id DESC",
@@ -132,6 +135,11 @@ class Finder:
         sql = f"SELECT count(*) FROM (SELECT 1 {rows.sql} LIMIT {most})"
         (count,) = self._db.execute(sql, parameters.values).fetchone()
         return int(count)
+
+    def caches(self, most: int) -> list[str]:
+        """The named caches of the catalog, at most so many, by name."""
+        names = "SELECT name FROM caches ORDER BY name LIMIT ?"
+        return [name for (name,) in self._db.execute(names, (most,))]
 
     def newest_tag(self, queries: Sequence[SpecQuery], scope: Scope) -> str | None:
         """The newest tag that has a binary for any of the queries; None if none has."""

@@ -22,7 +22,14 @@ MAX_INSTEAD = 5
 PATIENCE = 0.3
 """Seconds in which near misses are looked for, all in all."""
 
-_OPTIONS = {"stack": "stacks", "os": "os", "runs_on": "target", "tag": "tag"}
+_OPTIONS = {
+    "stack": "stacks",
+    "os": "os",
+    "runs_on": "target",
+    "cache": "cache",
+    "not_in": "cache",
+    "tag": "tag",
+}
 """The parts of a scope, and the column in which a binary tells its own."""
 
 Values = Callable[[Tally], Counts]

@@ -23,8 +23,8 @@ class Scope:
 
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
-    listed with; ``also_in`` is a second stack; ``cache`` is a named one;
-    ``taken`` is the condition that a host can take a binary
+    listed with; ``also_in`` is a second stack; ``cache`` is a named one, ``not_in`` one that
+    must not have the spec; ``taken`` is the condition that a host can take a binary
     (:meth:`etl.query.reuse.Reuse.condition`).
     """
 
@@ -39,6 +39,7 @@ class Scope:
     also_in: str | None = None
     taken: str | None = None
     cache: str | None = None
+    not_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ class Search:
             ("package", scope.package),
             ("stack", scope.also_in),
             ("cache", scope.cache),
+            ("cache", scope.not_in),
         ):
             check_name(self._db, kind, name)
 
@@ -252,6 +254,11 @@ def _joined(
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
     if scope and scope.cache:
         conditions.append(f"binaries.tag_id IN {_tags_of(scope.cache, add)}")
+    if scope and scope.not_in:
+        conditions.append(
+            "NOT EXISTS (SELECT 1 FROM binaries AS elsewhere WHERE elsewhere.spec_id = specs.id"
+            f" AND elsewhere.tag_id IN {_tags_of(scope.not_in, add)})"
+        )
     if scope and scope.taken:
         conditions.append(scope.taken)
     if scope and scope.package:

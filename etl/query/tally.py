@@ -19,6 +19,7 @@ MOST = 100_000
 _AT_ONCE = 500
 """Ids in one statement: a site limits how long a statement is."""
 
+_CACHES = "(SELECT tags.id, caches.name FROM tags JOIN caches ON caches.id = tags.cache_id)"
 _COLUMNS = {
     "tag": ("tag_id", "tags", "name"),
     "package": ("package_id", "packages", "name"),
@@ -29,6 +30,7 @@ _COLUMNS = {
     "target": ("target_id", "targets", "name"),
     "stacks": ("stack_set_id", "stack_sets", "stacks"),
     "variants": ("variant_set_id", "variant_sets", "variants"),
+    "cache": ("tag_id", _CACHES, "name"),
 }
 
 Counts = list[tuple[str, int]]

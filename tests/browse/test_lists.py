@@ -133,7 +133,16 @@ def test_the_home_page_of_a_catalog_without_a_binary(tmp_path: Path) -> None:
         tag = tag_facts(db, SECOND)
         assert (tag.tag["binaries"], tag.stacks.rows, tag.packages.total) == (
             0,
-            ({"stack": "e4s", "binaries": 0, "url": None, "sized": 0, "size": None},),
+            (
+                {
+                    "stack": "e4s",
+                    "binaries": 0,
+                    "url": None,
+                    "view": None,
+                    "sized": 0,
+                    "size": None,
+                },
+            ),
             0,
         )
         stack = stack_facts(db, "e4s")
@@ -163,16 +172,17 @@ def test_what_a_tag_is_built_for(db: sqlite3.Connection, catalog: Path) -> None:
 
 def test_a_tag(db: sqlite3.Connection, catalog: Path) -> None:
     facts = tag_facts(db, SECOND)
-    assert facts.tag == {**TAGS[1], "described": 0, "sized": 1, "size": 2_500_000}
+    no_cache = {"cache": None, "address": None, "signed": None}
+    assert facts.tag == {**TAGS[1], "described": 0, "sized": 1, "size": 2_500_000, **no_cache}
     assert (facts.previous, facts.changes) == (
         FIRST,
         PackageChanges(1, 1, 1, 0, ("tool", "new-lib", "old-lib")),
     )
     where = f"https://binaries.spack.io/{SECOND}"
     assert values(facts.stacks.rows) == [
-        ("root", 8, where, 1, 2_500_000),
-        ("e4s", 7, f"{where}/e4s", 1, 2_500_000),
-        ("hep", 2, f"{where}/hep", 1, 2_500_000),
+        ("root", 8, where, None, 1, 2_500_000),
+        ("e4s", 7, f"{where}/e4s", None, 1, 2_500_000),
+        ("hep", 2, f"{where}/hep", None, 1, 2_500_000),
     ]
     assert values(facts.packages.rows) == [
         ("lib", "2.0", 2, 2, None),

@@ -116,6 +116,8 @@ def test_its_binaries_in_the_newest_tag_that_has_it(db: sqlite3.Connection) -> N
         "package": "tool",
         "platform": "linux",
         "variants": "build_system=cmake",
+        "published": "",
+        "cache": "",
     }
     assert facts.found.columns == (
         "version", "hash", "compiler", "os", "target", "variants", "stacks", "size",

@@ -63,7 +63,7 @@ VIEWS = {
     "spec_list": "hash, package, version, version_key, compiler, os, platform, target, variants,"
     " size, first_tag, last_tag, tags, first_seen, last_seen",
     "binary_list": "tag, package, version, version_key, hash, compiler, os, platform, target,"
-    " variants, stacks, size, first_seen, published",
+    " variants, stacks, size, first_seen, published, cache",
     "gone_list": "tag, package, version, version_key, hash, compiler, os, platform, target,"
     " variants, stacks, size, first_seen, last_seen, gone_since, still_in",
     "event_list": "at, event, tag, package, version, hash, still_in",

@@ -69,6 +69,7 @@ def test_json_and_csv_have_the_columns_of_the_view(catalog: Path) -> None:
         "stacks": "root tutorial",
         "size": None,
         "published": None,
+        "cache": None,
     }
     text = find(catalog, "hdf5+mpi", "--format", "csv").stdout
     assert list(csv.DictReader(io.StringIO(text))) == [
