@@ -141,6 +141,8 @@ def test_where_a_spec_is(sample: sqlite3.Connection, sample_catalog: Path) -> No
             "first_seen": None,
             "last_seen": None,
             "gone_since": None,
+            "published": None,
+            "cache": None,
         },
         {
             "tag": "v2025.07.0",
@@ -149,6 +151,8 @@ def test_where_a_spec_is(sample: sqlite3.Connection, sample_catalog: Path) -> No
             "first_seen": None,
             "last_seen": None,
             "gone_since": None,
+            "published": None,
+            "cache": None,
         },
     )
     assert (facts.spec["first_tag"], facts.spec["last_tag"]) == ("v2025.07.0", "develop-2025-07-20")
