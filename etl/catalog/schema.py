@@ -165,6 +165,8 @@ TABLES: dict[str, str] = {
         package_hash TEXT,
         external TEXT,
         build_spec TEXT,
+        external_details TEXT,
+        patch_order TEXT,
         libc_id INTEGER REFERENCES libcs(id),
         need_id INTEGER REFERENCES needs(id),
         need_set INTEGER,

@@ -20,7 +20,8 @@ from etl.commands.options import readable_catalog_option, the_tag
 from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
 from etl.compare.moments import Moment, read_moment, side_by_side
-from etl.compare.rebuilt import as_json, compare_specs, rebuilt
+from etl.compare.rebuilt import as_json, rebuilt
+from etl.compare.two_specs import compare_specs
 from etl.text import printable
 
 FORMATS = ("text", "json", "csv")
@@ -59,6 +60,11 @@ _CHANGES = {
 @click.option("--stack", metavar="STACK", help="Compare what this stack has.")
 @click.option("--package", metavar="PACKAGE", help="Compare this package only.")
 @click.option("--why", is_flag=True, help="Say why binaries were rebuilt.")
+@click.option(
+    "--cause",
+    metavar="CAUSE",
+    help="With --why: list what was rebuilt because of m4, 'recipe m4', or unexplained.",
+)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 def diff(
     old: str,
@@ -67,6 +73,7 @@ def diff(
     stack: str | None,
     package: str | None,
     why: bool,
+    cause: str | None,
     form: str,
 ) -> None:
     """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
@@ -93,7 +100,7 @@ def diff(
     with ExitStack() as both:
         if moments is not None:
             catalog, old, new = both.enter_context(side_by_side(*moments))
-        click.echo(_compared(catalog, old, new, stack, package, why, form))
+        click.echo(_compared(catalog, old, new, stack, package, why, cause, form))
 
 
 def _moments(old: str, new: str, catalog: Path) -> tuple[Moment, Moment] | None:
@@ -119,15 +126,19 @@ def _compared(
     stack: str | None,
     package: str | None,
     why: bool,
+    cause: str | None,
     form: str,
 ) -> str:
-    if why:
+    if why or cause:
         with open_catalog(catalog) as db:
             old, new = the_tag(db, old), the_tag(db, new)
             causes = rebuilt(db, old, new, stack)
             whole = compare(db, old, new, stack=stack, package=package, limit=_ALL)
-        told = {**_values(whole), **as_json(causes, package)}
-        return rebuilds_in_words(causes, package, form, told)
+        because = causes.because_of(cause or "any")
+        chosen = [it for it in because if package in (None, it.package)]
+        of = (f" of {package}" if package else "") + (f" because of {cause}" if cause else "")
+        told = {**_values(whole), **as_json(causes, chosen)}
+        return rebuilds_in_words(causes, chosen, of, form, told)
     with open_catalog(catalog) as db:
         old, new = the_tag(db, old), the_tag(db, new)
         shown = _SHOWN if form == "text" else _ALL

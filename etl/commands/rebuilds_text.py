@@ -8,93 +8,104 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from etl.compare.causes import Rebuild, cause_in_words
-from etl.compare.rebuilt import NodeDifference, Rebuilt
+from etl.compare.cause_words import cause_in_words
+from etl.compare.pairing import Rebuild
+from etl.compare.rebuilt import Rebuilt, rebuilds_as_csv
+from etl.compare.two_specs import NodeDifference
 from etl.text import counted, printable
 
 _SHOWN = 20
-_CSV = ("package", "version", "old", "new", "kind", "of", "before", "after")
 
 
-def rebuilds_in_words(found: Rebuilt, package: str | None, form: str, told: dict[str, Any]) -> str:
-    """The rebuilds as text, JSON or CSV; ``told`` is all of the JSON."""
+def rebuilds_in_words(
+    found: Rebuilt, chosen: Sequence[Rebuild], of: str, form: str, told: dict[str, Any]
+) -> str:
+    """The rebuilds as text, JSON or CSV; ``told`` is all of the JSON.
+
+    ``chosen`` are those to list, and ``of`` says in words which; all of them if it is empty.
+    """
     if form == "json":
         return json.dumps(told, indent=2)
-    chosen = _chosen(found, package)
     if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_CSV)
-        for it in chosen:
-            for cause in it.causes:
-                row = (it.new.name, it.new.version, it.old.hash, it.new.hash, *cause.to_json())
-                writer.writerow(["" if cell is None else cell for cell in row])
-        return text.getvalue().rstrip("\n")
-    return "\n".join(_lines(found, package, chosen))
+        return rebuilds_as_csv(chosen).rstrip("\n")
+    return "\n".join(_lines(found, chosen, of))
 
 
-def _lines(found: Rebuilt, package: str | None, chosen: Sequence[Rebuild]) -> list[str]:
+def _lines(found: Rebuilt, chosen: Sequence[Rebuild], of: str) -> list[str]:
     tags = f"from {printable(found.old)} to {printable(found.new)}"
     if not found.is_told:
         return [
             f"Rebuilds {tags}: unknown, a source of one of the tags does not list dependencies."
         ]
-    of = f" of {package}" if package else ""
     lines = [f"{counted(len(chosen), 'spec')}{of} rebuilt {tags}."]
-    if package:
+    if of:
         for it in chosen[:_SHOWN]:
-            lines.append(f"  {it.new.title}/{it.old.hash[:7]} → /{it.new.hash[:7]}")
+            lines.append(f"  {it.title}/{it.old[:7]} → /{it.new[:7]}")
             lines += [f"    {cause_in_words(cause)}" for cause in it.causes]
         return lines + _more(len(chosen))
-    for heading, everywhere in (("", False), ("Affecting nearly everything:", True)):
+    if not found.rebuilds:
+        return lines + _not_paired(found)
+    lines.append(
+        f"{found.with_one:,} with one cause, {found.with_several:,} with several,"
+        f" {len(found.unexplained):,} unexplained."
+    )
+    for heading, everywhere in (("", False), ("In nearly every rebuild:", True)):
         counts = [it for it in found.by_cause if it.everywhere is everywhere]
         if counts and heading:
             lines += ["", heading]
         for count in counts[:_SHOWN]:
-            alone = f" (of {count.only:,} the only cause)" if count.only else ""
-            lines.append(f"  {count.rebuilds:,} because of {cause_in_words(count.cause)}{alone}")
+            number = count.only if everywhere or not found.has_everywhere else count.alone
+            kind = "the only cause" if everywhere or not found.has_everywhere else "the only other"
+            alone = f"; of {number:,} {kind}" if number else ""
+            words = cause_in_words(count.cause, count.purposes)
+            lines.append(f"  {count.rebuilds:,} because of {words}{alone}")
         lines += _more(len(counts))
+    return lines + _not_paired(found)
+
+
+def _not_paired(found: Rebuilt) -> list[str]:
+    lines = []
     if found.ambiguous:
         lines.append(
             f"{counted(found.ambiguous, 'identity', 'identities')} with several hashes on a side"
             " are not paired."
         )
-    if found.unexplained:
-        lines.append(
-            f"{counted(len(found.unexplained), 'rebuild')} unexplained: nothing that the indexes"
-            " tell differs but the hash."
-        )
+    for reason, number in found.reasons:
+        lines.append(f"{counted(number, 'rebuild')} unexplained: {reason}.")
+    if found.rebuilds and not found.tells_builds:
+        lines.append("Build dependencies: not told by this source; those to link and run count.")
     return lines
 
 
 def specs_in_words(found: Sequence[NodeDifference], old: str, new: str, form: str) -> str:
     """What differs between two specs, the deepest first."""
     if form == "json":
-        rows = [
-            {
-                "package": it.package,
-                "depth": it.depth,
-                "old": it.old,
-                "new": it.new,
-                "differences": [cause.to_json() for cause in it.differences],
-            }
-            for it in found
-        ]
-        return json.dumps({"old": old, "new": new, "nodes": rows}, indent=2)
+        told = {"old": old, "new": new, "nodes": [it.to_json() for it in found]}
+        return json.dumps(told, indent=2)
+    if form == "csv":
+        return _specs_as_csv(found)
     if not found:
         return f"{old} and {new} are the same spec"
-    lines = [f"{counted(len(found), 'package')} differ between {old} and {new}, the deepest first:"]
+    lines = [f"{counted(len(found), 'node')} differ between {old} and {new}, the deepest first:"]
     for it in found:
-        told = "; ".join(map(cause_in_words, it.differences))
-        if it.old is None or it.new is None:
-            told = "only in the first" if it.new is None else "only in the second"
-        names = " → ".join(filter(None, (it.old, it.new)))
-        lines.append(f"  {names}: {told or 'only what is below it'}")
+        row = it.to_json()
+        names = " → ".join(filter(None, (row["old"], row["new"])))
+        purposes = f" ({', '.join(it.purposes)})" if it.purposes else ""
+        lines.append(f"  {names}{purposes}: {it.in_words}")
     return "\n".join(lines)
 
 
-def _chosen(found: Rebuilt, package: str | None) -> list[Rebuild]:
-    return [it for it in found.rebuilds if package in (None, it.new.name)]
+def _specs_as_csv(found: Sequence[NodeDifference]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("package", "depth", "deptypes", "old", "new", "kind", "of", "before", "after"))
+    for it in found:
+        hashes = [node.hash if node else "" for node in (it.old, it.new)]
+        for cause in it.differences or (None,):
+            told = cause.to_json() if cause else [None] * 4
+            row = (it.package, it.depth, " ".join(it.purposes), *hashes, *told)
+            writer.writerow(["" if cell is None else cell for cell in row])
+    return text.getvalue().rstrip("\n")
 
 
 def _more(number: int) -> list[str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from etl.catalog.variant_text import split_variants
-from etl.compare.causes import Edge, Node
+from etl.compare.graph import Edge, Node
 
 _AT_ONCE = 500
-_LANGUAGES = ("c", "cxx", "fortran")
+_LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
 _SPECS = """
     SELECT specs.id, specs.hash, packages.name, specs.namespace, versions.version,
         variant_sets.variants, variant_sets.id, platforms.name, operating_systems.name,
-        targets.name, specs.external, specs.package_hash
+        targets.name, specs.external, specs.external_details, specs.package_hash,
+        specs.patch_order, specs.format,
+        CASE WHEN specs.format < 5 THEN compilers.name END
     FROM specs
     LEFT JOIN packages ON packages.id = specs.package_id
     LEFT JOIN versions ON versions.id = specs.version_id
@@ -24,6 +26,7 @@ _SPECS = """
     LEFT JOIN platforms ON platforms.id = specs.platform_id
     LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
     LEFT JOIN targets ON targets.id = specs.target_id
+    LEFT JOIN compilers ON compilers.id = specs.compiler_id
     WHERE specs.id IN ({})
 """
 _EDGES = """
@@ -67,6 +70,15 @@ class Nodes:
             self._read([id_])
         return self._nodes.get(id_)
 
+    def load_below(self, roots: Iterable[Node]) -> None:
+        """Read all that is below some nodes, level by level."""
+        fresh = list(roots)
+        seen = {node.key for node in fresh}
+        while fresh:
+            below = {edge.child for node in fresh for edge in node.edges} - seen
+            seen |= below
+            fresh = self.load(sorted(below))
+
     def of_tag(self, tag: str, stack: str | None = None) -> set[int]:
         """The ids of all specs of a tag: its binaries, and all that these depend on."""
         rows = self._db.execute(_IN_TAG, {"tag_1": tag, "stack_1": stack})
@@ -104,7 +116,7 @@ class Nodes:
             compilers: set[int] = set()
             for parent, child, deptypes, virtuals in self._db.execute(_EDGES.format(part)):
                 edges[parent].append(Edge(child, deptypes, virtuals))
-                if not set(_LANGUAGES).isdisjoint(virtuals.split()):
+                if not _LANGUAGES.isdisjoint(virtuals.split()):
                     compilers.add(child)
             titles = self._titles(sorted(compilers))
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -112,7 +124,8 @@ class Nodes:
                 flags[spec][name].append(flag)
             patches = self._patches(part)
             for row in self._db.execute(_SPECS.format(part)).fetchall():
-                id_, hash_, name, namespace, version, variants, set_, *machine, external, sums = row
+                id_, hash_, name, namespace, version, variants, set_, *machine = row[:10]
+                external, details, package_hash, patch_order, format_, old_compiler = row[10:]
                 told = [
                     patches.get(set_, text) if text.startswith("patches") else text
                     for text in split_variants(variants or "")
@@ -121,15 +134,9 @@ class Nodes:
                 self._nodes[id_] = Node(
                     id_, hash_, name, namespace, version, tuple(told),
                     "-".join(it or "None" for it in machine),
-                    tuple(
-                        sorted(
-                            titles[edge.child]
-                            for edge in edges[id_]
-                            if edge.child in titles
-                            and not set(_LANGUAGES).isdisjoint(edge.virtuals.split())
-                        )
-                    ),
-                    external, sums, tuple(edges[id_]),
+                    _compilers(edges[id_], titles, old_compiler),
+                    external, package_hash, tuple(edges[id_]), patch_order, format_ is not None,
+                    details,
                 )  # fmt: skip
 
     def _titles(self, ids: list[int]) -> dict[int, str]:
@@ -152,6 +159,18 @@ class Nodes:
         for set_, sum_ in rows:
             sums[set_].append(sum_)
         return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
+
+
+def _compilers(
+    edges: Iterable[Edge], titles: Mapping[int, str], old_compiler: str | None
+) -> tuple[str, ...]:
+    """The compilers of a spec; before Spack 1.0 they are no dependencies, but one is named."""
+    found = (
+        titles[edge.child]
+        for edge in edges
+        if edge.child in titles and not _LANGUAGES.isdisjoint(edge.virtuals.split())
+    )
+    return (old_compiler,) if old_compiler else tuple(sorted(found))
 
 
 def _parts(ids: list[int]) -> Iterator[str]:

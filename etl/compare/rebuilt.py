@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from etl.catalog.names_near import check_name
-from etl.compare.causes import Cause, Causes, Node, Rebuild, difference, rebuilds
+from etl.compare.causes import Causes, Chain
+from etl.compare.graph import Cause, Node
 from etl.compare.nodes import Nodes
-from etl.errors import UsageError
+from etl.compare.pairing import Rebuild, pairs
 
-EVERYWHERE = frozenset({"compiler-wrapper", "gcc", "glibc", "musl"})
-"""Packages that are under nearly everything: what changes in them hides the rest."""
+BENEATH = frozenset({"compiler-wrapper", "gcc", "glibc", "musl"})
+"""Packages that are under nearly everything, wherever they come from."""
+
+_MOST, _NEARLY_ALL = 0.5, 0.8
+"""The share of rebuilds that a cause is in to be called everywhere: of those packages, of any."""
+
+NO_BUILDS = "build dependencies are not told by this source"
+"""Why a rebuild may be unexplained; see also :func:`_reason`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CauseCount:
     """A cause, how many rebuilds it is a cause of, and of how many the only one.
 
-    ``everywhere`` is whether it is of a package that nearly everything is built with.
+    ``everywhere`` is whether it is in nearly every rebuild, so that it would hide the others;
+    ``alone`` counts the rebuilds that have no other cause but such.  ``purposes`` are the types of
+    the dependencies that brought it.
     """
 
     cause: Cause
     rebuilds: int
     only: int
     everywhere: bool
+    alone: int
+    purposes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +48,8 @@ class Rebuilt:
     """All rebuilds between two tags.
 
     ``ambiguous`` are identities with several hashes on a side, which are not paired;
-    ``is_told`` is whether sources of both tags tell dependencies: pages do not.
+    ``is_told`` is whether sources of both tags tell dependencies, which pages do not;
+    ``tells_builds`` is whether they tell those that are only for building.
     """
 
     old: str
@@ -44,11 +58,57 @@ class Rebuilt:
     by_cause: tuple[CauseCount, ...]
     ambiguous: int
     is_told: bool
+    tells_builds: bool
 
     @property
     def unexplained(self) -> tuple[Rebuild, ...]:
         """Those of which nothing that is told differs but the hash."""
-        return tuple(it for it in self.rebuilds if all(c.kind == "unknown" for c in it.causes))
+        return tuple(it for it in self.rebuilds if it.unexplained)
+
+    @property
+    def with_one(self) -> int:
+        """How many have one cause."""
+        return sum(len(it.causes) == 1 and not it.unexplained for it in self.rebuilds)
+
+    @property
+    def with_several(self) -> int:
+        """How many have several."""
+        return sum(len(it.causes) > 1 and not it.unexplained for it in self.rebuilds)
+
+    @property
+    def has_everywhere(self) -> bool:
+        """Whether a cause is in nearly every rebuild."""
+        return any(it.everywhere for it in self.by_cause)
+
+    @property
+    def reasons(self) -> tuple[tuple[str, int], ...]:
+        """Why rebuilds are unexplained, and how many are for each reason."""
+        return tuple(Counter(it.unexplained for it in self.rebuilds if it.unexplained).items())
+
+    def because_of(self, text: str) -> tuple[Rebuild, ...]:
+        """The rebuilds that have a cause: ``m4`` for any in that package, ``recipe m4`` for a kind.
+
+        ``any`` are all of them, ``unexplained`` those without a known cause; after package come the
+        old and the new side where they are wanted: ``version cmake 3.31.6 3.31.8``.
+        """
+        words = text.split()
+        if words in ([], ["any"]):
+            return self.rebuilds
+        if words == ["unexplained"]:
+            return self.unexplained
+        return tuple(it for it in self.rebuilds if any(_is_meant(c, words) for c in it.causes))
+
+
+def cause_key(cause: Cause) -> str:
+    """What :meth:`Rebuilt.because_of` finds the rebuilds of a cause by."""
+    return " ".join((cause.kind, cause.package, cause.old or "-", cause.new or "-"))
+
+
+def _is_meant(cause: Cause, words: list[str]) -> bool:
+    if words == [cause.package]:
+        return True
+    told = cause_key(cause).split()
+    return told[: len(words)] == words
 
 
 def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None) -> Rebuilt:
@@ -60,28 +120,80 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     for name in (old, new):
         check_name(db, "tag", name)
     check_name(db, "stack", stack)
-    nodes = Nodes(db)
-    before, after = nodes.of_tag(old, stack), nodes.of_tag(new, stack)
-    gone, come = nodes.load(sorted(before - after)), nodes.load(sorted(after - before))
-    nodes.load({edge.child for node in (*gone, *come) for edge in node.edges})
-    both = nodes.alike((*gone, *come), before & after)
-    found, ambiguous = rebuilds(gone, come, both, Causes(nodes.get))
     (undescribed,) = db.execute(
         "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0", (old, new)
     ).fetchone()
-    return Rebuilt(old, new, tuple(found), _count(found), ambiguous, undescribed == 0)
+    if undescribed:
+        return Rebuilt(old, new, (), (), 0, is_told=False, tells_builds=False)
+    nodes = Nodes(db)
+    before, after = nodes.of_tag(old, stack), nodes.of_tag(new, stack)
+    gone, come = nodes.load(sorted(before - after)), nodes.load(sorted(after - before))
+    paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), before & after))
+    _load_what_differs(nodes, paired)
+    causes = Causes(nodes.get)
+    tells_builds = all(
+        not side or any("build" in edge.deptypes for node in side for edge in node.edges)
+        for side in (gone, come)
+    )
+    found = tuple(
+        Rebuild(
+            new_node.name,
+            new_node.version,
+            old_node.hash,
+            new_node.hash,
+            told := causes.of(old_node, new_node),
+            _reason(old_node, new_node, told, tells_builds),
+        )
+        for old_node, new_node in paired
+    )
+    return Rebuilt(old, new, found, _count(found, causes), ambiguous, True, tells_builds)
 
 
-def _count(found: Iterable[Rebuild]) -> tuple[CauseCount, ...]:
+def _load_what_differs(nodes: Nodes, paired: Iterable[tuple[Node, Node]]) -> None:
+    """Read at once the dependencies that only one of two builds has."""
+    needed: set[int] = set()
+    for pair in paired:
+        before, after = ({edge.child for edge in node.edges} for node in pair)
+        needed |= before ^ after
+    nodes.load(sorted(needed))
+
+
+def _reason(old: Node, new: Node, told: Iterable[Cause], tells_builds: bool) -> str | None:
+    """Why no cause is known of a rebuild; None if one is."""
+    if any(it.kind != "unknown" for it in told):
+        return None
+    if not (old.is_told and new.is_told):
+        return "its dependencies are not told by a source of one of the tags"
+    if not tells_builds:
+        return NO_BUILDS
+    if old.package_hash is None and new.package_hash is None and not new.external:
+        return "the hash of its recipe is not told by this source"
+    return "nothing that the indexes tell differs but the hash"
+
+
+def _count(found: Sequence[Rebuild], causes: Causes) -> tuple[CauseCount, ...]:
     """The causes, those of most rebuilds first; those that are everywhere come last."""
     numbers: Counter[Cause] = Counter()
+    only: Counter[Cause] = Counter()
     alone: Counter[Cause] = Counter()
     for it in found:
         numbers.update(it.causes)
         if len(it.causes) == 1:
-            alone.update(it.causes)
+            only.update(it.causes)
+    everywhere = {
+        cause
+        for cause, number in numbers.items()
+        if len(numbers) > 1
+        and number > len(found) * (_MOST if cause.package in BENEATH else _NEARLY_ALL)
+    }
+    for it in found:
+        others = [cause for cause in it.causes if cause not in everywhere]
+        if len(others) == 1:
+            alone.update(others)
     counts = [
-        CauseCount(cause, number, alone[cause], cause.package in EVERYWHERE)
+        CauseCount(
+            cause, number, only[cause], cause in everywhere, alone[cause], causes.purposes(cause)
+        )
         for cause, number in numbers.items()
     ]
     return tuple(
@@ -106,10 +218,33 @@ _BEFORE = """
 """
 
 
-def last_build(db: sqlite3.Connection, hash_: str) -> Rebuild | None:
+@dataclass(frozen=True, slots=True)
+class LastBuild:
+    """The build of a spec before this one, and how each cause of the difference reaches it."""
+
+    old: str
+    new: str
+    chains: tuple[Chain, ...]
+    causes: int
+    unexplained: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON has it: the packages from the spec to each cause."""
+        return {
+            "old": self.old,
+            "new": self.new,
+            "causes": [
+                {"cause": it.cause.to_json(), "chain": list(it.names)} for it in self.chains
+            ],
+            "number_of_causes": self.causes,
+            "unexplained": self.unexplained,
+        }
+
+
+def last_build(db: sqlite3.Connection, hash_: str, most: int = 20) -> LastBuild | None:
     """The build of the same identity that came before, and why this one has another hash.
 
-    None where there is none, or none of which the dependencies are told.
+    None where there is none, or none of which the dependencies are told; ``most`` chains are told.
     """
     row = db.execute("SELECT id FROM specs WHERE hash = ? AND format IS NOT NULL", (hash_,))
     found = row.fetchone()
@@ -120,119 +255,65 @@ def last_build(db: sqlite3.Connection, hash_: str) -> Rebuild | None:
     before = nodes.load(id_ for (id_,) in db.execute(_BEFORE, found).fetchall())
     for other in before:
         if this is not None and other.identity == this.identity:
-            return Rebuild(other, this, Causes(nodes.get).of(other, this))
+            nodes.load_below((other, this))
+            causes = Causes(nodes.get)
+            told = causes.of(other, this)
+            builds = any("build" in edge.deptypes for it in (other, this) for edge in it.edges)
+            reason = _reason(other, this, told, builds or not this.edges)
+            return LastBuild(
+                other.hash, this.hash, causes.chains(other, this, most), len(told), reason
+            )
     return None
 
 
-def as_json(found: Rebuilt, package: str | None = None) -> dict[str, Any]:
-    """The rebuilds, of one package or of all, with their causes and how many each has."""
+def as_json(found: Rebuilt, chosen: Sequence[Rebuild] | None = None) -> dict[str, Any]:
+    """The rebuilds, all or those chosen, with their causes, and how many each cause has of all."""
+    listed = found.rebuilds if chosen is None else chosen
     return {
-        "rebuilt": [
-            {
-                "package": it.new.name,
-                "version": it.new.version,
-                "old": it.old.hash,
-                "new": it.new.hash,
-                "causes": [cause.to_json() for cause in it.causes],
-            }
-            for it in found.rebuilds
-            if package in (None, it.new.name)
-        ],
+        "rebuilt": [rebuild_as_json(it) for it in listed],
         "causes": [
             {
                 "cause": it.cause.to_json(),
                 "rebuilds": it.rebuilds,
                 "only_cause_of": it.only,
+                "only_other_cause_of": it.alone,
                 "everywhere": it.everywhere,
+                "deptypes": list(it.purposes),
             }
             for it in found.by_cause
         ],
-        "ambiguous": found.ambiguous,
+        "one_cause": found.with_one,
+        "several_causes": found.with_several,
         "unexplained": len(found.unexplained),
+        "ambiguous": found.ambiguous,
+        "dependencies_told": found.is_told,
+        "build_dependencies_told": found.tells_builds,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class NodeDifference:
-    """One package of two graphs in which they differ, at which distance from the roots.
-
-    ``old`` or ``new`` is None where only the other has the package.
-    """
-
-    package: str
-    depth: int
-    old: str | None
-    new: str | None
-    differences: tuple[Cause, ...]
+def rebuild_as_json(it: Rebuild) -> dict[str, Any]:
+    """A rebuild, with the reason why it is unexplained if it is."""
+    told = {
+        "package": it.package,
+        "version": it.version,
+        "old": it.old,
+        "new": it.new,
+        "causes": [cause.to_json() for cause in it.causes],
+    }
+    return {**told, "unexplained": it.unexplained} if it.unexplained else told
 
 
-def compare_specs(db: sqlite3.Connection, old: str, new: str) -> tuple[NodeDifference, ...]:
-    """All that differs between two graphs, package by package, the deepest first.
-
-    ``old`` and ``new`` are hashes, or how they begin.
-
-    Raises:
-        UsageError: no spec, or several, have such a hash.
-    """
-    nodes = Nodes(db)
-    sides = [_graph(nodes, find_spec(db, hash_)) for hash_ in (old, new)]
-    found = []
-    for package in sorted(sides[0].keys() | sides[1].keys()):
-        (depth_a, a), (depth_b, b) = (side.get(package, (0, None)) for side in sides)
-        if a is not None and b is not None and a.hash == b.hash:
-            continue
-        causes: tuple[Cause, ...] = ()
-        if a is not None and b is not None:
-            causes = tuple(_own_differences(a, b))
-        found.append(
-            NodeDifference(
-                package,
-                max(depth_a, depth_b),
-                f"{a.title}/{a.hash[:7]}" if a else None,
-                f"{b.title}/{b.hash[:7]}" if b else None,
-                causes,
-            )
-        )
-    return tuple(sorted(found, key=lambda it: (-it.depth, it.package)))
+CSV_COLUMNS = ("package", "version", "old", "new", "kind", "of", "before", "after")
+"""The columns of rebuilds as CSV, a row for each cause."""
 
 
-def find_spec(db: sqlite3.Connection, prefix: str) -> int:
-    """The id of the spec whose hash begins so.
-
-    Raises:
-        UsageError: there is none, or there are several.
-    """
-    text = prefix.removeprefix("/").lower()
-    rows = db.execute(
-        "SELECT id FROM specs WHERE hash >= ? AND hash < ? LIMIT 2", (text, text + "{")
-    ).fetchall()
-    if not text or not rows:
-        raise UsageError(f"no spec with a hash that begins with {prefix[:40]} in this catalog")
-    if len(rows) > 1:
-        raise UsageError(
-            f"several specs have a hash that begins with {prefix[:40]}; give more of it"
-        )
-    return int(rows[0][0])
-
-
-def _graph(nodes: Nodes, root: int) -> dict[str, tuple[int, Node]]:
-    """The packages of a spec's whole graph, each with how far below the root it is."""
-    found: dict[str, tuple[int, Node]] = {}
-    seen = {root}
-    level, depth = [root], 0
-    while level:
-        below: dict[int, None] = {}
-        for node in nodes.load(level):
-            found.setdefault(node.name, (depth, node))
-            below.update(dict.fromkeys(it.child for it in node.edges if it.child not in seen))
-        seen |= below.keys()
-        level, depth = list(below), depth + 1
-    return found
-
-
-def _own_differences(old: Node, new: Node) -> Iterator[Cause]:
-    """What differs about two nodes themselves; nothing if only something below them does."""
-    if old.identity != new.identity:
-        yield difference(old, new)
-    if old.package_hash != new.package_hash:
-        yield Cause("recipe", new.name, old.package_hash, new.package_hash)
+def rebuilds_as_csv(chosen: Sequence[Rebuild]) -> str:
+    """The rebuilds as CSV, a row for each cause of each."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for it in chosen:
+        for cause in it.causes:
+            row = (it.package, it.version, it.old, it.new, *cause.to_json())
+            writer.writerow(["" if cell is None else cell for cell in row])
+    return text.getvalue()

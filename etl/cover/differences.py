@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from etl.compare.causes import Edge, Node
+from etl.compare.graph import Edge, Node
 from etl.spack.targets import known_targets
 
 _DEEPEST = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from etl.compare.causes import Edge, Node
+from etl.compare.graph import Edge, Node
 from etl.compare.nodes import Nodes
 from etl.locks.read import Lock
 from etl.records import Spec
@@ -68,4 +68,5 @@ class LockNodes:
             build.external if build else None,
             build.package_hash if build else None,
             tuple(edges),
+            external_details=build.external_details if build else None,
         )

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl.compare.causes import Node
+from etl.compare.graph import Node
 from etl.compare.nodes import Nodes
 from etl.cover.cover import Cover
 from etl.cover.differences import OLDER, Differences, Shared, family, own_differences

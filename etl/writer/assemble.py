@@ -25,7 +25,8 @@ _BUFFERS = {
     "specs": (
         "id, hash, package_id, version_id, compiler_id, os_id, platform_id, target_id,"
         " variant_set_id, size, tags, first_tag_id, last_tag_id,"
-        " format, namespace, package_hash, external, build_spec"
+        " format, namespace, package_hash, external, build_spec,"
+        " external_details, patch_order"
     ),
     "binaries": (
         "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
@@ -158,7 +159,7 @@ class Assembly:
                 size,
                 len(present),
                 *ends,
-                *(build[:5] if build else (None,) * 5),
+                *(build[:7] if build else (None,) * 7),
             )
         )
         if build:

@@ -47,6 +47,8 @@ class BuildTuple(NamedTuple):
     package_hash: str | None
     external: str | None
     build_spec: str | None
+    external_details: str | None
+    patch_order: str | None
     flags: tuple[tuple[str, tuple[str, ...]], ...]
     dependencies: tuple[tuple[str, str, str, str], ...]
 
@@ -191,6 +193,12 @@ class Shelf:
                 yield PageStatement(*values) if kind else MirrorStatement(*values)
 
 
+def _patch_order(patches: tuple[str, ...]) -> str | None:
+    """The patches in their order, where it is another than that by their sums."""
+    text = " ".join(patches)
+    return text if patches != tuple(sorted(patches)) and tuple(text.split()) == patches else None
+
+
 def _build_tuple(build: Build) -> tuple[object, ...]:
     edges = tuple(
         (edge.hash, edge.package, " ".join(edge.deptypes), " ".join(edge.virtuals))
@@ -202,6 +210,8 @@ def _build_tuple(build: Build) -> tuple[object, ...]:
         build.package_hash,
         build.external,
         build.build_spec,
+        build.external_details,
+        _patch_order(build.patches),
         build.flags,
         edges,
     )

@@ -108,7 +108,7 @@ class Vocabulary:
 
     def facts_of(self, spec: Spec) -> tuple[str, int, int, int, int, int, int | None]:
         """What a source says of a spec, in the order of :class:`Facts`."""
-        patches = spec.build.patches if spec.build else ()
+        patches = tuple(sorted(spec.build.patches)) if spec.build else ()
         return (
             spec.version,
             self.compilers[spec.compiler],

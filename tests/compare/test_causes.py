@@ -12,9 +12,13 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from etl.catalog.reader import open_catalog
-from etl.compare.causes import Cause, Causes, Edge, Node, cause_in_words, rebuilds
+from etl.compare.cause_words import cause_in_words
+from etl.compare.causes import Causes
+from etl.compare.graph import Cause, Edge, Node
 from etl.compare.impact import impact
-from etl.compare.rebuilt import compare_specs, last_build, rebuilt
+from etl.compare.pairing import pairs
+from etl.compare.rebuilt import last_build, rebuilt
+from etl.compare.two_specs import compare_specs
 from etl.errors import UsageError
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
@@ -99,7 +103,11 @@ def test_a_graph_of_any_depth() -> None:
 def test_a_circle_ends() -> None:
     old, new = node(1, "app", edges=(edge(3),)), node(2, "app", edges=(edge(4),))
     back = node(3, "lib", edges=(edge(1),)), node(4, "lib", package_hash="s", edges=(edge(2),))
-    assert Cause("recipe", "lib", "r", "s") in causes(old, new, *back)
+    assert causes(old, new, *back) == [Cause("recipe", "lib", "r", "s")]
+    assert causes(back[0], replace(back[1], package_hash="r"), old, new) == [
+        Cause("unknown", "app", None, None),
+        Cause("unknown", "lib", None, None),
+    ]
 
 
 def test_edges_that_came_and_went() -> None:
@@ -136,8 +144,8 @@ def test_two_dependencies_of_one_name_are_paired_by_what_they_have_in_common() -
 def test_pairs_and_what_is_ambiguous() -> None:
     old = [node(1, "a"), node(2, "b"), node(3, "b"), node(4, "c")]
     new = [node(5, "a"), node(6, "b"), node(7, "d")]
-    found, ambiguous = rebuilds(old, new, (), Causes({it.key: it for it in old + new}.get))
-    assert [(it.old.key, it.new.key) for it in found] == [(1, 5)]
+    found, ambiguous = pairs(old, new, ())
+    assert [(before.key, after.key) for before, after in found] == [(1, 5)]
     assert ambiguous == 1
 
 
@@ -145,8 +153,8 @@ def test_an_identity_that_keeps_one_of_its_hashes_is_ambiguous() -> None:
     """Not only where two hashes came and went: with a third on both sides, none has a partner."""
     old, new = [node(1, "a"), node(2, "b")], [node(3, "a"), node(4, "b"), node(5, "c")]
     both = [node(6, "a"), node(7, "c"), node(8, "d")]
-    found, ambiguous = rebuilds(old, new, both, Causes({it.key: it for it in old + new}.get))
-    assert [(it.old.key, it.new.key) for it in found] == [(2, 4)]
+    found, ambiguous = pairs(old, new, both)
+    assert [(before.key, after.key) for before, after in found] == [(2, 4)]
     assert ambiguous == 2
 
 
@@ -159,6 +167,12 @@ def test_an_identity_that_keeps_one_of_its_hashes_is_ambiguous() -> None:
         (Cause("added", "zlib", None, "1.3"), "zlib 1.3 as a new dependency"),
         (Cause("removed", "zlib", "1.3", None), "zlib 1.3, no longer a dependency"),
         (Cause("replaced", "mpi", "openmpi@5", "mpich@4"), "replaced of mpi openmpi@5 → mpich@4"),
+        (Cause("edge", "m4", "build", "build run"), "m4 for build → build run"),
+        (Cause("patches", "perl", "b a", "a b"), "the order of the patches of perl"),
+        (
+            Cause("variants", "perl", f"patches:={'a' * 64},{'b' * 64}", "+x"),
+            "variants of perl patches:=aaaaaaa,bbbbbbb → +x",
+        ),
         (Cause("unknown", "glibc", None, None), "glibc, of which only the hash differs"),
     ],
 )
@@ -193,7 +207,7 @@ def test_two_real_indexes(expected: dict[str, Any], catalog: Path) -> None:
         found = rebuilt(db, OLD, NEW)
     told = {(it["old"], it["new"]): sorted(map(str, it["causes"])) for it in expected["rebuilt"]}
     assert {
-        (it.old.hash, it.new.hash): sorted(str(cause.to_json()) for cause in it.causes)
+        (it.old, it.new): sorted(str(cause.to_json()) for cause in it.causes)
         for it in found.rebuilds
     } == told
     assert (len(found.unexplained), found.ambiguous) == (0, 0)
@@ -215,9 +229,10 @@ def test_the_command_says_it(run: Run, expected: dict[str, Any], catalog: Path) 
     )
     assert {"added_packages", "stacks", "causes", "unexplained"} <= told.keys()
     text = run("diff", OLD, NEW, "--why", "--catalog", catalog).out.splitlines()
-    assert text[:2] == [
+    assert text[:3] == [
         f"44 specs rebuilt from {OLD} to {NEW}.",
-        "  25 because of the recipe of diffutils (of 10 the only cause)",
+        "28 with one cause, 16 with several, 0 unexplained.",
+        "  25 because of the recipe of diffutils (build); of 10 the only cause",
     ]
     rows = run("diff", OLD, NEW, "--why", "--format", "csv", "--catalog", catalog).out.splitlines()
     assert len(rows) == 1 + sum(len(it["causes"]) for it in expected["rebuilt"])
@@ -231,11 +246,11 @@ def test_two_specs(run: Run, catalog: Path) -> None:
     done = run("diff", "/u3jsjyx", "/5glomfv", "--catalog", catalog)
     assert done.code == 0
     assert done.out.splitlines() == [
-        "5 packages differ between /u3jsjyx and /5glomfv, the deepest first:",
-        "  bzip2@1.0.8/2gsbdyj → bzip2@1.0.8/jiqw65g: only what is below it",
-        "  diffutils@3.12/oriqml3 → diffutils@3.12/ous5u7c: the recipe of diffutils",
-        "  m4@1.4.20/cq2npbs → m4@1.4.20/yg4wq2y: the recipe of m4",
-        "  perl@5.42.0/a2adlpb → perl@5.42.0/rokc2x6: only what is below it",
+        "5 nodes differ between /u3jsjyx and /5glomfv, the deepest first:",
+        "  diffutils@3.12/oriqml3 → diffutils@3.12/ous5u7c (build): the recipe of diffutils",
+        "  bzip2@1.0.8/2gsbdyj → bzip2@1.0.8/jiqw65g (build, link): only what is below it",
+        "  m4@1.4.20/cq2npbs → m4@1.4.20/yg4wq2y (build, run): the recipe of m4",
+        "  perl@5.42.0/a2adlpb → perl@5.42.0/rokc2x6 (build, run): only what is below it",
         "  autoconf@2.72/u3jsjyx → autoconf@2.72/5glomfv: only what is below it",
     ]
     same = run("diff", "/u3jsjyx", "/u3jsjyx", "--catalog", catalog)
@@ -252,9 +267,12 @@ def test_the_build_before(catalog: Path) -> None:
     with open_catalog(catalog) as db:
         found = last_build(db, "5glomfviwu5ycheqwupryfhsngv2zmcm")
         assert found is not None
-        assert found.old.hash == "u3jsjyxivfkqw5dn3ctxjk3ew3zsnxwt"
-        assert [cause.package for cause in found.causes] == ["diffutils", "m4"]
-        assert last_build(db, found.old.hash) is None
+        assert found.old == "u3jsjyxivfkqw5dn3ctxjk3ew3zsnxwt"
+        assert [it.names for it in found.chains] == [
+            ("autoconf", "m4"),
+            ("autoconf", "m4", "diffutils"),
+        ]
+        assert last_build(db, found.old) is None
         assert last_build(db, "a" * 32) is None
 
 
@@ -307,13 +325,30 @@ async def test_pages_tell_the_causes(catalog: Path) -> None:
     datasette = datasette_for(catalog)
     page = main_of((await datasette.client.get(f"/compare/{OLD}/{NEW}")).text)
     table = page.section("why").all("table")[0]
-    assert table.rows[1] == ["the recipe of diffutils", "25", "10"]
-    assert len(page.section("why").all("li")) == 44
+    assert table.rows[1] == ["the recipe of diffutils build", "25", "10"]
     told = (await datasette.client.get(f"/compare/{OLD}/{NEW}.json")).json()["why"]
     assert (len(told["rebuilt"]), told["unexplained"]) == (44, 0)
+    leads = table.links["the recipe of openblas"]
+    listed = main_of((await datasette.client.get(leads)).text)
+    assert [row[0] for row in listed.one("table").rows[1:]] == ["openblas", "py-h5py", "py-numpy"]
+    address, _, query = leads.partition("?")
+    told = (await datasette.client.get(f"{address}.json?{query}")).json()
+    assert [it["package"] for it in told["rebuilt"]] == ["openblas", "py-h5py", "py-numpy"]
+    rows = (await datasette.client.get(f"{address}.csv?{query}")).text.splitlines()
+    assert rows[0] == "package,version,old,new,kind,of,before,after"
+    assert len(rows) == 1 + sum(len(it["causes"]) for it in told["rebuilt"])
+    of_all = main_of((await datasette.client.get(f"{address}?cause=any&sort=-causes")).text)
+    assert len(of_all.one("table").rows) == 45
+    assert (await datasette.client.get(f"{address}?cause=any&sort=nosuch")).status_code == 400
+    assert (await datasette.client.get("/compare/a/b.csv?cause=any")).status_code == 404
+    none = main_of((await datasette.client.get(f"{address}?cause=nosuch")).text)
+    assert "Nothing was rebuilt because of nosuch." in none.text
     spec = main_of((await datasette.client.get("/spec/5glomfviwu5ycheqwupryfhsngv2zmcm")).text)
     why = spec.section("before")
-    assert "because of the recipe of diffutils, the recipe of m4." in why.text
+    assert [it.text for it in why.all("li")] == [
+        "autoconf → m4: the recipe of m4",
+        "autoconf → m4 → diffutils: the recipe of diffutils",
+    ]
     both = why.links["Both side by side"]
     side = main_of((await datasette.client.get(both)).text)
     assert side.one("table").rows[-1][0] == "autoconf"

@@ -9,6 +9,7 @@ Spack 1.1.0.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -92,10 +93,11 @@ class SpecReader:
                 None if namespace is None else texts[namespace],
                 None if package_hash is None else texts[package_hash],
                 parameters.flags,
-                parameters.patches,
+                self._in_order(parameters.patches, node.get("patches")),
                 self._read_external(external) if external else None,
                 self._hash_in(build_spec) if build_spec else None,
                 dependencies,
+                _details(external) if external else None,
             )
         except KeyError as error:
             raise SourceError("", f"the spec has no {error.args[0]}") from None
@@ -175,6 +177,13 @@ class SpecReader:
             parameters = {**parameters, "patches": patches}
         return self._parameters[ParameterSets.key_of(parameters)]
 
+    def _in_order(self, patches: tuple[str, ...], told: Any) -> tuple[str, ...]:
+        """The patches in the order in which the node itself has them, if it has all of them."""
+        if not told or len(patches) < 2:
+            return patches
+        in_order = all_of(self._texts, told)
+        return in_order if tuple(sorted(in_order)) == patches else patches
+
     def _read_external(self, external: Mapping[str, Any]) -> str:
         """Where a package that Spack did not build comes from: its prefix, else its modules."""
         path, modules = external.get("path"), external.get("module")
@@ -183,6 +192,14 @@ class SpecReader:
         if isinstance(modules, str):
             modules = [modules]
         return " ".join(all_of(self._texts, modules or []))
+
+
+def _details(external: Mapping[str, Any]) -> str | None:
+    """What is told of an external package beside where it is, which its hash covers as well."""
+    told = {name: value for name, value in external.items() if value and name != "path"}
+    if not external.get("path"):
+        told.pop("module", None)
+    return json.dumps(told, sort_keys=True) if told else None
 
 
 def plain_node(value: object) -> dict[str, Any]:

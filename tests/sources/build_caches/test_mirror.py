@@ -107,8 +107,8 @@ def test_a_mirror_of_layout_2(mirrors: Path) -> None:
     assert mpich.build.format == 4
     assert mpich.build.patches == (
         "7326028995f4c9143cfa829205ace764660e2fd3e7cec54d85b371dbca6ee03c",
-        "db4173cc4f33ca80e5457273dabc06a5dfab8aa8dcf08fb99c343a4e180eb4c3",
         "de0de41ec42ac5f259ea02f195eea56fba84d72b0b649a44c947eab6632995ab",
+        "db4173cc4f33ca80e5457273dabc06a5dfab8aa8dcf08fb99c343a4e180eb4c3",
     )
 
 

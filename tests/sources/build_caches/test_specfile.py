@@ -99,7 +99,7 @@ def test_format_5() -> None:
             "builtin",
             "nktmqmsn====",
             (("cflags", ("-O2", "-g")),),
-            ("a" * 64, "b" * 64),
+            ("b" * 64, "a" * 64),
             None,
             None,
             (
@@ -274,7 +274,7 @@ def test_patches_that_only_the_node_tells() -> None:
     spec = SpecReader(5, ":=").read(HASH, node(parameters={}, patches=["b" * 64, "a" * 64]))
     assert spec.variants == ("patches:=aaaaaaa,bbbbbbb",)
     assert spec.build is not None
-    assert spec.build.patches == ("a" * 64, "b" * 64)
+    assert spec.build.patches == ("b" * 64, "a" * 64)
 
 
 def test_two_edges_to_one_spec_are_one_dependency() -> None:

@@ -1,0 +1,175 @@
+"""Which dependency of one build is in the place of which of the other."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from etl.compare.graph import Cause, Edge, Node, differences
+
+NodeOf = Callable[[int], Node | None]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeChange:
+    """An edge, and the one in its place; None where only one side has it.
+
+    ``virtual`` is set where a dependency took the place of one of another package: the first
+    virtual package that both provide.
+    """
+
+    old: Edge | None
+    new: Edge | None
+    virtual: str | None = None
+
+
+def changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[EdgeChange]:
+    """What differs in the edges of two nodes.
+
+    An edge to the same spec differs if it is for something else.  Of the others those to packages
+    of one name are pairs, those with most in common first: the same identity, the same purpose, the
+    same version.  What is left over took the place of what provides the same virtual, or was added
+    or removed.
+    """
+    befores, afters = {it.child: it for it in old}, {it.child: it for it in new}
+    for child in befores.keys() & afters.keys():
+        before, after = befores[child], afters[child]
+        if before.purpose != after.purpose:
+            yield EdgeChange(before, after)
+    yield from in_pairs(
+        [it for child, it in befores.items() if child not in afters],
+        [it for child, it in afters.items() if child not in befores],
+        node,
+    )
+
+
+def in_pairs(left: list[Edge], right: list[Edge], node: NodeOf) -> Iterator[EdgeChange]:
+    """Edges to different specs, each with the one in its place; see :func:`changes`."""
+    found, left, right = _only_ones(left, right, node)
+    yield from found
+    for likeness in _LIKENESSES:
+        found, left, right = _matched(left, right, partial(likeness, node))
+        yield from found
+    yield from _replaced(left, right)
+
+
+def _only_ones(
+    left: list[Edge], right: list[Edge], node: NodeOf
+) -> tuple[list[EdgeChange], list[Edge], list[Edge]]:
+    """The pairs of packages to which each side has one edge, as nearly always, and the rest."""
+    names = [[_name(node, it) for it in side] for side in (left, right)]
+    counts = [Counter(side) for side in names]
+    partners = {
+        name: edge for name, edge in zip(names[1], right, strict=True) if counts[1][name] == 1
+    }
+    found, rest = [], []
+    for name, edge in zip(names[0], left, strict=True):
+        if counts[0][name] == 1 and name in partners:
+            found.append(EdgeChange(edge, partners[name]))
+        else:
+            rest.append(edge)
+    taken = {it.new.child for it in found if it.new}
+    return found, rest, [it for it in right if it.child not in taken]
+
+
+def _matched(
+    left: list[Edge], right: list[Edge], key: Callable[[Edge], Hashable]
+) -> tuple[list[EdgeChange], list[Edge], list[Edge]]:
+    """The edges of equal keys as pairs, and what is left over of both sides."""
+    if not left or not right:
+        return [], left, right
+    waiting: dict[Hashable, deque[Edge]] = defaultdict(deque)
+    for edge in right:
+        waiting[key(edge)].append(edge)
+    found, rest, taken = [], [], set()
+    for edge in left:
+        partners = waiting.get(key(edge))
+        if partners:
+            partner = partners.popleft()
+            taken.add(partner.child)
+            found.append(EdgeChange(edge, partner))
+        else:
+            rest.append(edge)
+    return found, rest, [it for it in right if it.child not in taken]
+
+
+def _replaced(left: list[Edge], right: list[Edge]) -> Iterator[EdgeChange]:
+    """Edges to packages that only one side has: replaced if they provide the same virtual."""
+    providers: dict[str, deque[Edge]] = defaultdict(deque)
+    for edge in right:
+        for virtual in edge.virtuals.split():
+            providers[virtual].append(edge)
+    taken: set[int] = set()
+    for edge in left:
+        for virtual in edge.virtuals.split():
+            waiting = providers.get(virtual)
+            while waiting and waiting[0].child in taken:
+                waiting.popleft()
+            if waiting:
+                taken.add(waiting[0].child)
+                yield EdgeChange(edge, waiting[0], virtual)
+                break
+        else:
+            yield EdgeChange(edge, None)
+    yield from (EdgeChange(None, it) for it in right if it.child not in taken)
+
+
+def cause_of(change: EdgeChange, node: NodeOf) -> Cause:
+    """What a change of edges is, if it does not lead to two builds of one identity."""
+    old, new = change.old, change.new
+    before = node(old.child) if old else None
+    after = node(new.child) if new else None
+    if old is None or new is None:
+        there = before or after
+        name, version = (there.name, there.version) if there else ("?", None)
+        if old is None:
+            return Cause("added", name, None, version)
+        return Cause("removed", name, version, None)
+    if change.virtual:
+        titles = [it.title if it else "?" for it in (before, after)]
+        return Cause("replaced", change.virtual, *titles)
+    if before is None or after is None:
+        return Cause("unknown", after.name if after else "?", None, None)
+    if old.child == new.child:
+        return Cause("edge", after.name, old.purpose, new.purpose)
+    return next(differences(before, after))
+
+
+def _name(node: NodeOf, edge: Edge) -> str:
+    found = node(edge.child)
+    return found.name if found else "?"
+
+
+def _identity(node: NodeOf, edge: Edge) -> Hashable:
+    found = node(edge.child)
+    return found.identity if found else edge.child
+
+
+def _version(node: NodeOf, edge: Edge) -> Hashable:
+    found = node(edge.child)
+    return (found.name, found.version) if found else edge.child
+
+
+def _identity_and_purpose(node: NodeOf, edge: Edge) -> Hashable:
+    return _identity(node, edge), edge.deptypes, edge.virtuals
+
+
+def _version_and_purpose(node: NodeOf, edge: Edge) -> Hashable:
+    return _version(node, edge), edge.deptypes, edge.virtuals
+
+
+def _name_and_purpose(node: NodeOf, edge: Edge) -> Hashable:
+    return _name(node, edge), edge.deptypes, edge.virtuals
+
+
+_LIKENESSES = (
+    _identity_and_purpose,
+    _identity,
+    _version_and_purpose,
+    _name_and_purpose,
+    _version,
+    _name,
+)
+"""What two edges to one package can have in common, from the most to the least."""
