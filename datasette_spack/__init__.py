@@ -93,11 +93,13 @@ def skip_csrf(datasette: Any, scope: Any) -> bool:
 def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
     from datasette_spack.frame import static_addresses
+    from datasette_spack.site.questions import QUESTIONS
     from datasette_spack.which import is_alone
     from etl.spack.tags import parse_tag
 
     env.globals["tag_kind"] = lambda name: parse_tag(name).kind
     env.globals["site_static"] = static_addresses(datasette)
+    env.globals["help_of_question"] = lambda name: QUESTIONS.get(name, {}).get("param_help", {})
     env.globals["site_is_alone"] = lambda: is_alone(datasette)
 
 
@@ -116,6 +118,15 @@ def get_metadata(datasette: Any) -> dict[str, Any]:
     from datasette_spack.frame import catalog_metadata
 
     return catalog_metadata(datasette)
+
+
+@hookimpl
+def startup(datasette: Any) -> Callable[[], Any]:
+    """Hand the same to Datasette 1.0, which keeps what it is told and asks no ``get_metadata``."""
+    from datasette_spack.either import keep_metadata
+    from datasette_spack.frame import catalog_metadata
+
+    return lambda: keep_metadata(datasette, catalog_metadata(datasette))
 
 
 @hookimpl(specname="extra_template_vars")

@@ -32,6 +32,43 @@ async def datasettes_download(datasette: Any, request: Any) -> Any:
     return await _views.database_download(request, datasette)
 
 
+async def keep_metadata(datasette: Any, metadata: dict[str, Any]) -> None:
+    """Have 1.0 keep metadata that a plugin brings, and the questions of what it was started with.
+
+    0.65 keeps nothing: it takes questions from the metadata, and asks plugins when it shows some.
+    """
+    if not hasattr(datasette, "add_query"):
+        return
+    for name, told in metadata.get("databases", {}).items():
+        for key, text in _texts(told):
+            await datasette.set_database_metadata(name, key, text)
+        for table, it in told.get("tables", {}).items():
+            for key, text in _texts(it):
+                await datasette.set_resource_metadata(name, table, key, text)
+            for column, text in it.get("columns", {}).items():
+                await datasette.set_column_metadata(name, table, column, "description", text)
+    started_with = (datasette._metadata_local or {}).get("databases", {})
+    for name, told in {**started_with, **metadata.get("databases", {})}.items():
+        for question, it in told.get("queries", {}).items():
+            known = {key: it.get(key) for key in ("title", "description", "description_html")}
+            await datasette.add_query(name, question, it["sql"], **known)
+
+
+def _texts(told: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(key, value) for key, value in told.items() if isinstance(value, str)]
+
+
+async def labels_of(
+    datasette: Any, database: str, table: str, column: str, values: list[Any]
+) -> dict[tuple[str, Any], str]:
+    """The labels of values of a foreign key, by column and value; of a catalog anybody may read."""
+    table_of = (database, table, column, values)
+    new = hasattr(datasette, "add_query")
+    asked = datasette.expand_foreign_keys(*((None, *table_of) if new else table_of))
+    labels: dict[tuple[str, Any], str] = await asked
+    return labels
+
+
 def settings_of(facet: Any) -> Any:
     """What metadata or configuration says of the table of a facet."""
     return facet.metadata if hasattr(facet, "metadata") else facet.table_config

@@ -22,7 +22,7 @@ from datasette.utils.asgi import BadRequest
 
 from datasette_spack.completeness import incomplete
 from datasette_spack.database import is_catalog
-from datasette_spack.either import settings_of
+from datasette_spack.either import labels_of, settings_of
 from datasette_spack.facet_kinds import KINDS, FacetKind, count_column, kind_of_column
 from datasette_spack.filters import FILTERED_TABLES
 
@@ -143,9 +143,7 @@ class CatalogFacet(ColumnFacet):
             named = await self._db.execute(request.kind.names.format(marks=marks), values)
             names = dict(named.rows)
         else:
-            found = await self.ds.expand_foreign_keys(
-                self.database, self.table, request.name, values
-            )
+            found = await labels_of(self.ds, self.database, self.table, request.name, values)
             names = {value: name for (_, value), name in found.items()}
         return [(value, str(names.get(value, value)), count) for value, count in rows]
 

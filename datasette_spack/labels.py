@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from datasette_spack.database import is_catalog
+from datasette_spack.either import labels_of
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.which import is_catalog_file
 
@@ -140,9 +141,7 @@ def _version_of_row(
     """The version on the page of its own row, which has its package as a number."""
 
     async def linked() -> Markup | None:
-        names = await datasette.expand_foreign_keys(
-            database, "versions", "package_id", [package_id]
-        )
+        names = await labels_of(datasette, database, "versions", "package_id", [package_id])
         package = names.get(("package_id", package_id))
         return _linked(Addresses(datasette), "version", version, str(package) if package else None)
 
@@ -175,7 +174,7 @@ def _of_row(
     """The name that a number stands for: the page of a row has only the numbers."""
 
     async def name_of(column: str, value: object) -> str | None:
-        names = await datasette.expand_foreign_keys(database, table, column, [value])
+        names = await labels_of(datasette, database, table, column, [value])
         label = names.get((column, value))
         return None if label is None else str(label)
 
