@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from etl.errors import SourceError
-from etl.records import Mirror, Problem, Record, Source
+from etl.records import Mirror, Problem, Record, Source, Spec
 from etl.sources.build_caches.database import read_database
 from etl.sources.build_caches.indexes import IndexReader
 from etl.sources.build_caches.layouts import chosen, name_lone
 from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES
 from etl.sources.build_caches.places import Index
+from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import decode_json
 from etl.sources.download.client import MissingError
 from etl.sources.download.fetch import Fetcher
-from etl.sources.download.registry import log_in
+from etl.sources.download.registry import Login
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import WebStore
@@ -33,6 +34,9 @@ INDEX_TAG = "index.spack"
 _SPEC_TAG = re.compile(r"[\w.-]{1,120}-[a-z2-7]{32}\.spack", re.ASCII)
 _MAX_TAGS = 20_000
 """So many specs of a cache without an index are read one by one; more are refused."""
+_IN_PART = 1_000
+"""So many names are asked for at once; more some registries refuse."""
+_MAX_PARTS = 2_000
 _MAX_TAG_LIST_BYTES = 1 << 26
 _ADDRESS = re.compile(
     r"oci(\+https?)?://([\w.-]+(?::[0-9]{1,5})?)/([a-z0-9][a-z0-9._/-]{0,250})", re.ASCII
@@ -80,7 +84,7 @@ def read_registry(
     if selection.views:
         raise SourceError(image.address, "build caches in a registry have no views")
     place = image.manifest(INDEX_TAG)
-    log_in(fetcher, place, image.base)
+    Login(fetcher, place, image.base).log_in()
     store = WebStore(fetcher)
     try:
         data = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
@@ -90,32 +94,45 @@ def read_registry(
     checksum = _digest_of(_part(data, place, "layers"), place)
     index = Index(image.blob(checksum), image.address, "oci", checksum=checksum, url=image.address)
     (named,) = name_lone([index], selection, image.address)
-    yield from IndexReader(store, selection, None).read(
-        chosen([named], selection, ()), image.address
-    )
+    reader = IndexReader(store, selection, lambda _, specs: _seen(fetcher, image, specs))
+    yield from reader.read(chosen([named], selection, ()), image.address)
+
+
+def _seen(fetcher: Fetcher, image: Image, specs: Sequence[Spec]) -> Sizes:
+    """Which of the binaries that the index lists have no image."""
+    sizes = Sizes(signed=False)
+    try:
+        there = {_hash_of(name) for name in spec_tags(fetcher, image)}
+    except SourceError as error:
+        sizes.refused.append(error)
+        return sizes
+    if there:  # some registries do not tell their tags
+        sizes.lacking = {spec.hash for spec in specs if spec.hash not in there}
+    return sizes
 
 
 def _without_index(image: Image, store: WebStore, selection: Selection) -> Iterator[Record]:
     """A cache of which nobody has made an index: each spec is asked for."""
     fetcher = store.fetcher
-    names = _spec_tags(fetcher, image)
+    names = spec_tags(fetcher, image)
     if not names:
         raise SourceError(image.address, "no build cache there: no image is called index.spack")
+    if len(names) > _MAX_TAGS:
+        raise SourceError(
+            image.address,
+            f"has no index, and more than {_MAX_TAGS:,} specs;"
+            " make one with spack buildcache update-index",
+        )
     index = Index(image.base, image.address, "oci", url=image.address)
     (named,) = name_lone([index], selection, image.address)
     yield Source("build cache", image.address, parts=1)
     installs: dict[str, dict[str, object]] = {}
 
     def config(name: str) -> dict[str, object] | SourceError:
-        place = image.manifest(name)
         try:
-            manifest = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
-            checksum = _digest_of(_part(manifest, place, "config"), place)
-            path = fetcher.download(image.blob(checksum), checksum=checksum)
-            value = decode_json(path.read_bytes(), place)
+            return _config(fetcher, image, name)
         except SourceError as error:
             return error
-        return value if isinstance(value, dict) else SourceError(place, "not the spec of an image")
 
     for name, found in zip(names, fetcher.map(config, names), strict=True):
         if isinstance(found, SourceError):
@@ -126,7 +143,7 @@ def _without_index(image: Image, store: WebStore, selection: Selection) -> Itera
         if not isinstance(nodes, list):
             yield Problem(image.manifest(name), "refused", "the image has no spec in it")
             continue
-        own = name.removesuffix(".spack")[-32:]
+        own = _hash_of(name)
         for node in nodes:
             hash_ = str(node.get("hash")) if isinstance(node, dict) else ""
             before = installs.get(hash_, {})
@@ -148,29 +165,49 @@ def _without_index(image: Image, store: WebStore, selection: Selection) -> Itera
     )
 
 
-def _spec_tags(fetcher: Fetcher, image: Image) -> list[str]:
-    """The names of the images that are specs.
+def _config(fetcher: Fetcher, image: Image, name: str) -> dict[str, object]:
+    """The spec that an image is about, with all that it depends on.
 
     Raises:
-        SourceError: they cannot be listed, or are too many.
+        SourceError: it cannot be had.
     """
-    place = f"{image.base}tags/list?n={_MAX_TAGS + 2}"
-    try:
-        data = fetcher.download(place, limit=_MAX_TAG_LIST_BYTES).read_bytes()
-    except MissingError:
-        return []
-    value = decode_json(data, image.address)
-    tags = value.get("tags") if isinstance(value, dict) else None
-    if not isinstance(tags, list):
-        return []
-    names = sorted(it for it in tags if isinstance(it, str) and _SPEC_TAG.fullmatch(it))
-    if len(names) > _MAX_TAGS:
-        raise SourceError(
-            image.address,
-            f"has no index, and more than {_MAX_TAGS:,} specs;"
-            " make one with spack buildcache update-index",
-        )
-    return names
+    place = image.manifest(name)
+    manifest = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
+    checksum = _digest_of(_part(manifest, place, "config"), place)
+    path = fetcher.download(image.blob(checksum), checksum=checksum)
+    value = decode_json(path.read_bytes(), place)
+    if not isinstance(value, dict):
+        raise SourceError(place, "not the spec of an image")
+    return value
+
+
+def _hash_of(name: str) -> str:
+    return name.removesuffix(".spack")[-32:]
+
+
+def spec_tags(fetcher: Fetcher, image: Image) -> list[str]:
+    """The names of the images that are specs, sorted; registries list them in parts.
+
+    Raises:
+        SourceError: they cannot be listed.
+    """
+    names: set[str] = set()
+    last = ""
+    for _ in range(_MAX_PARTS):
+        query = f"?n={_IN_PART}" + (f"&last={quote(last)}" if last else "")
+        try:
+            path = fetcher.download(f"{image.base}tags/list{query}", limit=_MAX_TAG_LIST_BYTES)
+        except MissingError:
+            break
+        value = decode_json(path.read_bytes(), image.address)
+        tags = value.get("tags") if isinstance(value, dict) else None
+        listed = [it for it in tags if isinstance(it, str)] if isinstance(tags, list) else []
+        # A part may have fewer than were asked for; the last one has nothing that is new.
+        if not listed or max(listed) <= last:
+            break
+        names.update(listed)
+        last = max(listed)
+    return sorted(name for name in names if _SPEC_TAG.fullmatch(name))
 
 
 def _part(manifest: bytes, place: str, name: str) -> object:

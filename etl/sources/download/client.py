@@ -37,6 +37,10 @@ class MissingError(SourceError):
     """There is nothing at the address; or offline, nothing of it in the cache."""
 
 
+class DeniedError(SourceError):
+    """The server wants a login (401)."""
+
+
 class PassingError(Exception):
     """A failure that may pass; its text says what happened."""
 
@@ -149,6 +153,8 @@ def _check_status(response: httpx.Response, place: str, *, conditional: bool) ->
     status, reason = response.status_code, response.reason_phrase[:60]
     if status in _MISSING:
         raise MissingError(place, f"there is nothing ({status} {reason}); is the address right?")
+    if status == 401:
+        raise DeniedError(place, "the server wants a login (401)")
     if status in _PASSING:
         raise PassingError(f"the server answers {status} {reason}")
     if status != 200 and not (status == 304 and conditional):

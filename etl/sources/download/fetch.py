@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from etl.errors import SourceError
 from etl.sources.decode import MAX_INDEX_BYTES
 from etl.sources.download.addresses import public_address
 from etl.sources.download.cache import DownloadCache, Remembered
-from etl.sources.download.client import MissingError, PassingError, Progress, WebClient
+from etl.sources.download.client import DeniedError, MissingError, PassingError, Progress, WebClient
 
 MAX_AT_ONCE = 8
 """How many requests are under way at the same time."""
@@ -45,6 +46,10 @@ class Fetcher:
         self.offline = offline
         self._pause = pause
         self._client = WebClient(MAX_AT_ONCE, verify, progress)
+        self._renewals: dict[str, Callable[[], None]] = {}
+        self._renewing = threading.Lock()
+        self._renewed = 0
+        self._renewer: int | None = None
 
     def __enter__(self) -> Fetcher:
         return self
@@ -123,9 +128,17 @@ class Fetcher:
         length, date = self._retry(url, lambda: self._ask_length(url))
         return int(length) if length.isdecimal() and len(length) < 19 else None, date
 
-    def add_headers(self, prefix: str, headers: Mapping[str, str]) -> None:
-        """Send these headers with each request below an address, and nowhere else."""
+    def add_headers(
+        self, prefix: str, headers: Mapping[str, str], renew: Callable[[], None] | None = None
+    ) -> None:
+        """Send these headers with each request below an address, and nowhere else.
+
+        ``renew`` is called, once for all who are refused at that time, when the server refuses
+        them later; it adds others.
+        """
         self._client.add_headers(prefix, headers)
+        if renew is not None:
+            self._renewals[prefix] = renew
 
     def challenge(self, url: str, headers: Mapping[str, str]) -> tuple[int, str]:
         """The status of an address, and how its server wants to be asked.
@@ -144,6 +157,27 @@ class Fetcher:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _retry(self, url: str, attempt: Callable[[], Result]) -> Result:
+        """What an attempt gives, after a login that has expired is renewed."""
+        times = self._renewed
+        try:
+            return self._insist(url, attempt)
+        except DeniedError:
+            renew = next(
+                (it for below, it in self._renewals.items() if url.startswith(below)), None
+            )
+            if renew is None or self._renewer == threading.get_ident():
+                raise
+        with self._renewing:
+            if times == self._renewed:
+                self._renewer = threading.get_ident()
+                try:
+                    renew()
+                finally:
+                    self._renewer = None
+                self._renewed += 1
+        return self._insist(url, attempt)
+
+    def _insist(self, url: str, attempt: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE
         for left in range(ATTEMPTS - 1, -1, -1):
             try:

@@ -9,18 +9,23 @@ import socket
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from etl.errors import SourceError
 from etl.records import Mirror, Problem
-from etl.sources.build_caches.registry import read_address, read_registry
+from etl.sources.build_caches.registry import read_address, read_registry, spec_tags
 from etl.sources.download.fetch import Fetcher
+from etl.sources.download.registry import challenges
 from etl.sources.recognise import read_source
 from etl.sources.selection import Selection
+from tests.sites import hash_of
+from tests.token_server import ISSUER, SERVICE, TokenServer
 
 REGISTRY = shutil.which("docker-registry")
 DATA = Path(__file__).parents[2] / "data" / "registry" / "registry.tar.xz"
@@ -140,6 +145,237 @@ def test_a_login_as_docker_leaves_it(
     records = list(read_registry(source, fetcher=fetcher, selection=MINE))
     assert found(records) == HASHES
     assert login not in repr(records)
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Writes the ``config.json`` that ``docker login`` would have left."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+    def write(value: Any) -> None:
+        (folder / "config.json").write_text(json.dumps(value))
+
+    return write
+
+
+def with_tokens(
+    tokens: TokenServer, registry: Serve, serve: Callable[..., Any], tmp_path: Path
+) -> str:
+    """A registry that wants tokens of this server; its address without a scheme."""
+    (tmp_path / "tokens.pem").write_bytes(tokens.certificate)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body, headers = tokens.answer(self)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    realm = f"{serve(Handler).url}/token"
+    return registry(
+        f"auth:\n  token:\n    realm: {realm}\n    service: {SERVICE}\n"
+        f"    issuer: {ISSUER}\n    rootcertbundle: {tmp_path}/tokens.pem\n"
+    )
+
+
+@with_registry
+def test_a_token_for_a_repository_that_anybody_may_read(
+    registry: Serve, serve: Any, fetcher: Fetcher, tmp_path: Path, docker: Callable[[Any], None]
+) -> None:
+    tokens = TokenServer(public=True)
+    address = with_tokens(tokens, registry, serve, tmp_path)
+    source = f"oci+http://{address}/tiny/cache"
+    assert found(read_registry(source, fetcher=fetcher, selection=MINE)) == HASHES
+    asked = {"service": [SERVICE], "scope": ["repository:tiny/cache:pull"]}
+    assert {(str(query), login) for query, login in tokens.asked} == {(str(asked), "")}
+
+
+@with_registry
+def test_a_token_for_what_docker_login_has_left(
+    registry: Serve, serve: Any, fetcher: Fetcher, tmp_path: Path, docker: Callable[[Any], None]
+) -> None:
+    tokens = TokenServer("me:secret")
+    address = with_tokens(tokens, registry, serve, tmp_path)
+    source = f"oci+http://{address}/tiny/cache"
+
+    def read() -> list[Any]:
+        return list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+    with pytest.raises(SourceError, match="the registry wants a login; log in there"):
+        read()
+    wrong, right = (base64.b64encode(f"me:{it}".encode()).decode() for it in ("x", "secret"))
+    docker({"auths": {address: {"auth": wrong}}})
+    with pytest.raises(SourceError, match="refuses the login that docker login has left"):
+        read()
+    docker({"auths": {f"https://{address}/v1/": {"auth": right}}})
+    records = read()
+    assert found(records) == HASHES
+    assert right not in repr(records)
+    assert tokens.asked[-1][1] == f"Basic {right}"
+
+
+@with_registry
+def test_a_token_that_expires_while_specs_are_read(
+    registry: Serve, serve: Any, fetcher: Fetcher, tmp_path: Path, docker: Callable[[Any], None]
+) -> None:
+    tokens = TokenServer(public=True)
+    address = with_tokens(tokens, registry, serve, tmp_path)
+    tags = tmp_path.glob("registry/docker/registry/v2/repositories/tiny/cache/_manifests/tags")
+    shutil.rmtree(next(tags) / "index.spack")
+    download = fetcher.download
+
+    def after(url: str, **options: Any) -> Path:
+        path = download(url, **options)
+        if "/tags/list" in url:  # the token is one of long ago from here on
+            base = url.partition("tags/list")[0]
+            fetcher.add_headers(base, {"Authorization": "Bearer expired"})
+        return path
+
+    fetcher.download = after  # type: ignore[method-assign]
+    source = f"oci+http://{address}/tiny/cache"
+    records = list(read_registry(source, fetcher=fetcher, selection=MINE))
+    assert found(records) == HASHES
+
+
+HELPED = "which docker-credential-desktop keeps, and no program is run here; set DOCKER_CONFIG"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"auths": {"HOST": {}}, "credsStore": "desktop"}, HELPED),
+        ({"credHelpers": {"HOST": "desktop"}}, HELPED),
+        ({"auths": {"other.example.org": {"auth": "bWU6eA=="}}}, "wants a login; log in there"),
+        ({"auths": {"HOST": {"auth": "?"}}}, "is no user and password; log in"),
+        ({"auths": {"HOST": {"auth": "bWU="}}}, "is no user and password; log in"),
+        ({"auths": {"HOST": {"identitytoken": "x"}}}, "is an identity token; log in"),
+        ([], r"config\.json of Docker is not an object"),
+        ({"auths": [], "credHelpers": 3}, "wants a login; log in there"),
+    ],
+)
+@pytest.mark.parametrize("challenge", ["basic", "bearer"])
+def test_logins_that_cannot_be_used(
+    config: Any,
+    message: str,
+    challenge: str,
+    serve_answers: Any,
+    fetcher: Fetcher,
+    docker: Callable[[Any], None],
+) -> None:
+    def unauthorized(handler: BaseHTTPRequestHandler) -> Any:
+        host = handler.headers["Host"]
+        ways = {"basic": 'Basic realm="r"', "bearer": f'Bearer realm="http://{host}/t",service=r'}
+        return 401, b"", {"WWW-Authenticate": ways[challenge]}
+
+    answers = {
+        "/v2/a/b/manifests/index.spack": unauthorized,
+        "/t?service=r": (200, b'{"token":"t"}'),
+    }
+    server = serve_answers(answers)
+    host = server.url.removeprefix("http://")
+    docker(json.loads(json.dumps(config).replace("HOST", host)))
+    with pytest.raises(SourceError, match=message):
+        list(read_registry(f"oci+http://{host}/a/b", fetcher=fetcher, selection=MINE))
+
+
+@pytest.mark.parametrize(
+    ("challenge", "ways"),
+    [
+        ('Bearer realm="https://a/t",service="s",scope="repository:x:pull"',
+         {"bearer": {"realm": "https://a/t", "service": "s", "scope": "repository:x:pull"}}),
+        ('bearer Realm="https://a/t", Service=s, Basic realm="b, c"',
+         {"bearer": {"realm": "https://a/t", "service": "s"}, "basic": {"realm": "b, c"}}),
+        ("Negotiate", {}),
+        ("Basic", {"basic": {}}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_how_registries_ask_for_a_login(challenge: str, ways: dict[str, Any]) -> None:
+    assert challenges(challenge) == ways
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((200, b"<html>"), "HTML or XML instead of JSON"),
+        ((200, b"{}"), "answers without a token"),
+        ((200, b'{"token": "a\\nb"}'), "answers without a token"),
+        ((404,), "gives no token"),
+        ((500,), "the server answers 500"),
+    ],
+)
+def test_servers_that_give_no_token(
+    answer: Any, message: str, serve_answers: Any, fetcher: Fetcher, docker: Callable[[Any], None]
+) -> None:
+    def unauthorized(handler: BaseHTTPRequestHandler) -> Any:
+        way = f'Bearer realm="http://{handler.headers["Host"]}/t",service="r"'
+        return 401, b"", {"WWW-Authenticate": way}
+
+    server = serve_answers({"/v2/a/b/manifests/index.spack": unauthorized, "/t?service=r": answer})
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    with pytest.raises(SourceError, match=message):
+        list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+
+def test_a_password_is_not_sent_in_the_clear(
+    serve_answers: Any, fetcher: Fetcher, docker: Callable[[Any], None]
+) -> None:
+    way = {"WWW-Authenticate": 'Bearer realm="ftp://tokens.example.org/t"'}
+    server = serve_answers({"/v2/a/b/manifests/index.spack": (401, b"", way)})
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    with pytest.raises(SourceError, match="which is not https"):
+        list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+
+@pytest.mark.parametrize(("status", "message"), [(403, "denies access"), (500, "answers 500")])
+def test_registries_that_refuse(
+    status: int, message: str, serve_answers: Any, fetcher: Fetcher
+) -> None:
+    server = serve_answers({"/v2/a/b/manifests/index.spack": (status,)})
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    with pytest.raises(SourceError, match=message):
+        list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+
+@with_registry
+def test_binaries_that_the_index_lists_and_the_registry_lacks(
+    registry: Serve, fetcher: Fetcher, tmp_path: Path
+) -> None:
+    address = registry()
+    tags = tmp_path.glob("registry/docker/registry/v2/repositories/tiny/cache/_manifests/tags")
+    (gone,) = next(tags).glob("hello-tool-*")
+    shutil.rmtree(gone)
+    source = f"oci+http://{address}/tiny/cache"
+    records = list(read_registry(source, fetcher=fetcher, selection=MINE))
+    assert found(records) == {"hello-data": HASHES["hello-data"]}
+    (problem,) = (it for it in records if isinstance(it, Problem))
+    assert problem.message == (
+        "lists 1 binary that the cache does not have, left out: hello-tool/io5qqcw"
+    )
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_tags_are_listed_in_parts(whole: bool, serve_answers: Any, fetcher: Fetcher) -> None:
+    """Some registries give fewer than were asked for, some all at once whatever is asked."""
+    names = [f"x-1-{hash_of(number)}.spack" for number in range(5)]
+
+    def listed(handler: BaseHTTPRequestHandler) -> Any:
+        last = parse_qs(urlsplit(handler.path).query).get("last", [""])[0]
+        part = names if whole else [it for it in names if it > last][:2]
+        return 200, json.dumps({"tags": part}).encode()
+
+    asked = ["", *(f"&last={name}" for name in names)]
+    server = serve_answers({f"/v2/a/b/tags/list?n=1000{it}": listed for it in asked})
+    image = read_address(server.url.replace("http://", "oci+http://") + "/a/b")
+    assert spec_tags(fetcher, image) == names
+    assert len(server.requests) == (2 if whole else 4)
 
 
 def test_a_registry_that_answers_with_a_page(serve_answers: Any, fetcher: Fetcher) -> None:

@@ -133,7 +133,7 @@ def test_what_is_not_there(serve_answers: Any, fetcher: Fetcher, status: int) ->
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [204, 206, 304, 401, 418])
+@pytest.mark.parametrize("status", [204, 206, 304, 407, 418])
 def test_another_status(serve_answers: Any, fetcher: Fetcher, status: int) -> None:
     server = serve_answers({"/a": (status,)})
     with pytest.raises(SourceError, match=f"the server answers {status}"):
@@ -316,3 +316,36 @@ def test_whether_something_exists_and_how_long_it_is(
         assert not offline.exists(server.url + "/a")
         with pytest.raises(MissingError, match="build once without --offline"):
             offline.read(server.url + "/a", 9)
+
+
+def test_a_login_that_expired_is_renewed_once_for_all(
+    serve_answers: Any, fetcher: Fetcher, pauses: list[float]
+) -> None:
+    def page(handler: Any) -> Any:
+        return (200, b"hello") if handler.headers.get("Authorization") == "new" else (401,)
+
+    paths = [f"/in/{number}" for number in range(8)]
+    server = serve_answers(dict.fromkeys([*paths, "/out"], page))
+    renewed: list[int] = []
+
+    def renew() -> None:
+        renewed.append(1)
+        fetcher.add_headers(f"{server.url}/in/", {"Authorization": "new"}, renew=renew)
+
+    fetcher.add_headers(f"{server.url}/in/", {"Authorization": "old"}, renew=renew)
+    found = list(fetcher.map(lambda path: fetcher.read(server.url + path, 9), paths))
+    assert (found, renewed, pauses) == ([b"hello"] * 8, [1], [])
+    with pytest.raises(SourceError, match=r"the server wants a login \(401\)"):
+        fetcher.read(f"{server.url}/out", 9)
+
+
+def test_a_login_that_cannot_be_renewed(serve_answers: Any, fetcher: Fetcher) -> None:
+    server = serve_answers({"/a": (401,)})
+
+    def renew() -> None:
+        fetcher.read(f"{server.url}/a", 9)
+
+    fetcher.add_headers(server.url, {}, renew=renew)
+    with pytest.raises(SourceError, match=r"the server wants a login \(401\)"):
+        fetcher.read(f"{server.url}/a", 9)
+    assert len(server.requests) == 2
