@@ -7,7 +7,7 @@ of it is to get the build that the cache has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from etl.compare.graph import Edge, Node
@@ -33,29 +33,47 @@ OLDER = Shared(
 
 
 class Differences:
-    """Finds what differs; ``node`` gives a node by its key.  What was found of a pair is kept."""
+    """Finds what differs; ``node`` gives a node by its key.  What was found of a pair is kept.
+
+    Differences are told by numbers: the places in ``told``, where each is once.
+    """
 
     def __init__(self, node: Callable[[int], Node | None]) -> None:
         self._node = node
-        self._known: dict[tuple[int, int], tuple[Shared, ...]] = {}
+        self._known: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._numbers: dict[Shared, int] = {}
+        self.told: list[Shared] = []
 
-    def of(self, there: Node, wanted: Node, depth: int = 0) -> tuple[Shared, ...]:
+    def of(self, there: Node, wanted: Node, depth: int = 0) -> tuple[int, ...]:
         """All differences, those of the two specs themselves first."""
-        key = there.key, wanted.key
         if there.hash == wanted.hash or depth > _DEEPEST:
             return ()
+        key = there.key, wanted.key
         if key not in self._known:
             self._known[key] = ()  # a circle adds nothing
-            own = list(own_differences(there, wanted))
-            found = dict.fromkeys([*own, *self._below(there, wanted, bool(own), depth)])
+            own = self.numbered(own_differences(there, wanted))
+            found = dict.fromkeys(own)
+            for below in self._below(there, wanted, bool(own), depth):
+                found.update(dict.fromkeys(below))
             if not found and not there.external:
-                found = {
-                    Shared(f"{wanted.title}: nothing differs that is told, but the hash"): None
-                }
+                nothing = Shared(f"{wanted.title}: nothing differs that is told, but the hash")
+                found = dict.fromkeys(self.numbered([nothing]))
             self._known[key] = tuple(found)
         return self._known[key]
 
-    def _below(self, there: Node, wanted: Node, otherwise: bool, depth: int) -> Iterator[Shared]:
+    def numbered(self, differences: Iterable[Shared]) -> tuple[int, ...]:
+        """The numbers of some differences."""
+        return tuple(map(self._number, differences))
+
+    def _number(self, difference: Shared) -> int:
+        number = self._numbers.setdefault(difference, len(self.told))
+        if number == len(self.told):
+            self.told.append(difference)
+        return number
+
+    def _below(
+        self, there: Node, wanted: Node, otherwise: bool, depth: int
+    ) -> Iterator[tuple[int, ...]]:
         """The differences of the dependencies.
 
         Where the two specs are other versions or have other variants, one that only one of them has
@@ -64,7 +82,7 @@ class Differences:
         old = {node.name: (edge, node) for edge, node in self._children(there)}
         new = {node.name: (edge, node) for edge, node in self._children(wanted)}
         for name in sorted(old.keys() & new.keys()):
-            yield from self.of(old[name][1], new[name][1], depth + 1)
+            yield self.of(old[name][1], new[name][1], depth + 1)
         if otherwise:
             return
         providers = {
@@ -78,17 +96,20 @@ class Differences:
             edge, node = new[name]
             other = next((providers[it] for it in edge.virtuals.split() if it in providers), None)
             if other is None:
-                yield Shared(f"{wanted.name} depends on {node.title}, in the cache it does not")
+                added = f"{wanted.name} depends on {node.title}, in the cache it does not"
+                yield self.numbered([Shared(added)])
                 continue
             replaced.add(other.name)
             virtual = next(it for it in edge.virtuals.split() if it in providers)
-            yield Shared(
+            replaced_by = Shared(
                 f"{virtual} is {node.title}, the cache has {other.title}",
                 f"packages:{virtual}:require: {other.name}",
             )
+            yield self.numbered([replaced_by])
         for name in sorted(old.keys() - new.keys() - replaced):
             title = old[name][1].title
-            yield Shared(f"{wanted.name} does not depend on {title}, in the cache it does")
+            left_out = f"{wanted.name} does not depend on {title}, in the cache it does"
+            yield self.numbered([Shared(left_out)])
 
     def _children(self, parent: Node) -> Iterator[tuple[Edge, Node]]:
         for edge in parent.edges:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+from itertools import islice
 
 from etl.compare.graph import Edge, Node
 from etl.compare.nodes import Nodes
 from etl.locks.read import Lock
 from etl.records import Spec
+
+_AT_ONCE = 500
+_KNOWN = "SELECT hash, id FROM specs WHERE hash IN ({}) AND format IS NOT NULL"
+
+
+def ids_of(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, int]:
+    """The ids of those specs that the catalog has, and knows more of than their names."""
+    found: dict[str, int] = {}
+    rest = iter(hashes)
+    while part := list(islice(rest, _AT_ONCE)):
+        sql = _KNOWN.format(", ".join("?" * len(part)))
+        found.update(db.execute(sql, part).fetchall())
+    return found
 
 
 class LockNodes:
@@ -18,11 +33,9 @@ class LockNodes:
         self._lock = lock
         self._keys: dict[str, int] = {}
         self._own: dict[int, Node] = {}
+        known = ids_of(db, lock.specs)
         for number, hash_ in enumerate(lock.specs, start=1):
-            row = db.execute(
-                "SELECT id FROM specs WHERE hash = ? AND format IS NOT NULL", (hash_,)
-            ).fetchone()
-            self._keys[hash_] = int(row[0]) if row else -number
+            self._keys[hash_] = known.get(hash_, -number)
         for hash_, key in self._keys.items():
             if key < 0:
                 self._own[key] = self._as_node(key, lock.specs[hash_])

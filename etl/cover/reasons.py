@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from etl.compare.graph import Node
-from etl.compare.nodes import Nodes
 from etl.cover.cover import Cover
-from etl.cover.differences import OLDER, Differences, Shared, family, own_differences
+from etl.cover.differences import OLDER, Differences, Shared, own_differences
 from etl.cover.lock_nodes import LockNodes
+from etl.cover.nearest import Near, Nearest
 
 MAX_EXPLAINED = 5_000
 """Missing specs that are compared with what is there; more are only counted."""
 
-_CANDIDATES = 20
 _MOST_MENDED = 3
 """Differences that one change may mend at most: more is no small change."""
-
-_SAME_PACKAGE = """
-    SELECT specs.id, specs.format FROM specs
-    WHERE specs.package_id = (SELECT id FROM packages WHERE name = :package) AND specs.tags > 0
-        AND specs.format IS NOT NULL
-        AND (:tag IS NULL OR EXISTS (
-            SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id
-                AND binaries.tag_id = (SELECT id FROM tags WHERE name = :tag)
-        ))
-    ORDER BY
-        coalesce(specs.target_id IN (SELECT id FROM targets WHERE family = :family), 0) DESC,
-        coalesce(specs.version_id = (
-            SELECT id FROM versions
-            WHERE version = :version AND versions.package_id = specs.package_id
-        ), 0) DESC,
-        coalesce(specs.os_id = (SELECT id FROM operating_systems WHERE name = :os), 0)
-            + coalesce(specs.target_id = (SELECT id FROM targets WHERE name = :target), 0) DESC,
-        specs.last_tag_id DESC, specs.id DESC
-    LIMIT :candidates
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,83 +60,69 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
     """Compare what is missing with the nearest that the cache has, in the same tag first."""
     graph = LockNodes(db, cover.lock)
     differences = Differences(graph.get)
-    search = _Search(db, graph.nodes)
-    explained = []
-    for it in cover.missing[:MAX_EXPLAINED]:
-        node = graph.node(it.spec)
-        nearest, spec_format = search.nearest(node, cover.tag)
-        found: tuple[Shared, ...] = ()
-        if nearest and it.spec.build and it.spec.build.format < 5 <= spec_format:
-            found = (OLDER, *own_differences(nearest, node))
-        elif nearest:
-            found = differences.of(nearest, node)
-        explained.append(
-            Explained(it.spec.hash, it.spec.package, nearest.hash if nearest else None, found)
-        )
-    counts = Counter(it for found in explained for it in found.differences)
+    missing = [it.spec for it in cover.missing[:MAX_EXPLAINED]]
+    near = Nearest(db, cover.tag or _fullest(cover)).of(missing)
+    graph.nodes.load_below(graph.nodes.load({it.key for it in near.values()}))
+    found: dict[str, tuple[int, ...]] = {}
+    for spec in missing:
+        there = graph.get(near[spec.hash].key) if spec.hash in near else None
+        if there is None:
+            found[spec.hash] = ()
+        elif spec.build and spec.build.format < 5 <= near[spec.hash].format:
+            found[spec.hash] = differences.numbered(
+                [OLDER, *own_differences(there, graph.node(spec))]
+            )
+        else:
+            found[spec.hash] = differences.of(there, graph.node(spec))
+    counts = Counter(it for numbers in found.values() for it in numbers)
+    told = differences.told
     return Reasons(
-        tuple(explained),
-        tuple(sorted(counts.items(), key=lambda it: (-it[1], it[0].what))),
-        _changes(explained),
-        sum(it.nearest is None for it in explained),
+        tuple(
+            Explained(
+                spec.hash,
+                spec.package,
+                _hash_of(graph, near.get(spec.hash)),
+                tuple(told[it] for it in found[spec.hash]),
+            )
+            for spec in missing
+        ),
+        tuple(
+            sorted(
+                ((told[it], number) for it, number in counts.items()),
+                key=lambda it: (-it[1], it[0].what),
+            )
+        ),
+        _changes(Counter(frozenset(it) for it in found.values() if it), told),
+        len(missing) - len(near),
     )
 
 
-class _Search:
-    """Finds the nearest build of a package; candidates are read once for each kind of spec."""
-
-    def __init__(self, db: sqlite3.Connection, nodes: Nodes) -> None:
-        self._db = db
-        self._nodes = nodes
-        self._known: dict[tuple[str | None, ...], list[tuple[int, int]]] = {}
-
-    def nearest(self, node: Node, tag: str | None) -> tuple[Node | None, int]:
-        """The build that differs least, and the format of its spec; None if there is none."""
-        for where in dict.fromkeys((tag, None)):
-            formats = dict(self._candidates(node, where))
-            found = self._nodes.load(formats)
-            if found:
-                best = min(found, key=lambda it: (_distance(it, node), -it.key))
-                return best, formats[best.key]
-        return None, 0
-
-    def _candidates(self, node: Node, tag: str | None) -> list[tuple[int, int]]:
-        _, os, target = node.arch.rsplit("-", 2)
-        key = (node.name, node.version, node.arch, tag)
-        if key not in self._known:
-            told = {
-                "package": node.name, "version": node.version, "tag": tag, "os": os,
-                "target": target, "family": family(target), "candidates": _CANDIDATES,
-            }  # fmt: skip
-            self._known[key] = self._db.execute(_SAME_PACKAGE, told).fetchall()
-        return self._known[key]
+def _fullest(cover: Cover) -> str | None:
+    """The tag that has most of a lock that is held against all of them."""
+    return cover.tags[0][0] if cover.tags else None
 
 
-def _distance(there: Node, wanted: Node) -> int:
-    """How far two builds are apart: what a user would change last weighs most."""
-    old, new = there.arch.rsplit("-", 2), wanted.arch.rsplit("-", 2)
-    return (
-        20 * (family(old[2]) != family(new[2]))
-        + 5 * (there.version != wanted.version)
-        + 4 * (old[1] != new[1])
-        + 2 * (old[2] != new[2])
-        + 2 * (there.compilers != wanted.compilers)
-        + len(set(there.variants) ^ set(wanted.variants))
-        + (there.package_hash != wanted.package_hash)
-    )
+def _hash_of(graph: LockNodes, near: Near | None) -> str | None:
+    node = graph.get(near.key) if near else None
+    return node.hash if node else None
 
 
-def _changes(explained: Sequence[Explained]) -> tuple[Change, ...]:
+def _changes(sets: Counter[frozenset[int]], told: Sequence[Shared]) -> tuple[Change, ...]:
     """What gains most first, the smaller of two: sets of differences that can all be mended."""
-    sets = Counter(frozenset(it.differences) for it in explained if it.differences)
-    small = [it for it in sets if len(it) <= _MOST_MENDED and all(shared.advice for shared in it)]
+    small = [it for it in sets if len(it) <= _MOST_MENDED and all(told[one].advice for one in it)]
+    gains = Counter[frozenset[int]]()
+    for mended in small:
+        for some in _subsets(mended):
+            gains[mended] += sets.get(some, 0)
     found = [
-        Change(_sorted(it), sum(sets[other] for other in small if other <= it)) for it in small
+        Change(tuple(sorted((told[one] for one in it), key=lambda it: it.what)), gain)
+        for it, gain in gains.items()
     ]
     return tuple(
         sorted(found, key=lambda it: (-it.gain, len(it.mended), [one.what for one in it.mended]))
     )
 
 
-def _sorted(differences: Iterable[Shared]) -> tuple[Shared, ...]:
-    return tuple(sorted(differences, key=lambda it: it.what))
+def _subsets(mended: frozenset[int]) -> Iterator[frozenset[int]]:
+    for size in range(1, len(mended) + 1):
+        yield from map(frozenset, combinations(mended, size))
