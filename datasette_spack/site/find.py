@@ -29,6 +29,7 @@ from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.explain import MAX_COUNTED, Step, explained
 from etl.query.find import ALL, Finder, Scope, Statement
 from etl.query.found import Found, set_apart
+from etl.query.gone import Gone, gone_matches
 from etl.query.host_misses import HostMisses, host_misses
 from etl.query.install import by_use, install_commands
 from etl.query.meant import Meant, what_is_meant
@@ -91,6 +92,8 @@ class Answer:
     statement: Statement | None = None
     misses: tuple[tuple[SpecQuery, tuple[Reason, ...]], ...] = ()
     host_misses: HostMisses | None = None
+    gone: Gone | None = None
+    """What satisfied the query and is gone, where nothing does now."""
     meant: tuple[Meant, ...] = ()
     install: tuple[str, ...] = ()
     sortable: bool = True
@@ -222,6 +225,7 @@ def _search(
     if not found.host_misses:
         found.misses = tuple((it, near_misses(connection, it, without)) for it in none)
     if not counts.total:
+        found.gone = gone_matches(connection, queries, replace(scope, tag=None))
         return
     found.sortable = counts.total <= MAX_SORTED
     sort = question.sort if found.sortable else ""
@@ -305,6 +309,8 @@ def _facts(question: Question, found: Answer, error: CatalogError | None) -> dic
         "install": found.install,
         "near_misses": [str(miss) for _, reasons in found.misses for miss in reasons],
         "host_misses": list(found.host_misses.lines()) if found.host_misses else [],
+        "gone": list(found.gone.rows) if found.gone else [],
+        "gone_total": found.gone.total if found.gone else 0,
         "without_effect": list(found.without_effect),
         "spelled": list(found.spelled),
         "explained": [asdict(it) for it in found.explained],

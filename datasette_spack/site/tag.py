@@ -17,7 +17,9 @@ from etl.browse import lists
 from etl.browse.hosts import incomplete_binaries, profile_shares
 from etl.browse.machines import KINDS, machine_history
 from etl.browse.overview import tag_history
+from etl.browse.removals import gone_tags
 from etl.browse.tag import PAGE, tag_facts
+from etl.catalog.asking import Row
 from etl.query.find import ALL
 
 TAG_ROUTE = r"/tag/(?P<tag>.*?[^/])(?P<format>\.json|\.csv)?$"
@@ -42,9 +44,7 @@ async def tag(datasette: Any, request: Any) -> Response | AsgiStream:
         return Page(
             "tag.html",
             name,
-            f"{counted(row['binaries'], 'binaries')} of"
-            f" {counted(row['packages'], 'packages')} in Spack's build caches of"
-            f" {name}{', ' + row['date'] if row['date'] else ''}.",
+            _description(row),
             facts,
             {
                 "shares": share_pictures(site, name, facts.shares),
@@ -90,6 +90,7 @@ async def tags(datasette: Any, request: Any) -> Response | AsgiStream:
                 "tags": found.rows,
                 "total": found.total,
                 "sql": found.sql,
+                "gone": gone_tags(connection),
                 "machines": [asdict(it) for it in machines],
             },
             {
@@ -108,6 +109,17 @@ async def tags(datasette: Any, request: Any) -> Response | AsgiStream:
         )
 
     return await answer(datasette, request, read)
+
+
+def _description(tag: Row) -> str:
+    date = f", {tag['date']}" if tag["date"] else ""
+    if tag["gone_since"]:
+        had = counted(tag["gone"], "binaries")
+        return f"{tag['tag']}{date} is gone since {tag['gone_since'][:10]}; it had {had}."
+    return (
+        f"{counted(tag['binaries'], 'binaries')} of {counted(tag['packages'], 'packages')}"
+        f" in Spack's build caches of {tag['tag']}{date}."
+    )
 
 
 def _tags_description(tags: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from etl.browse.removals import Change, changes_of_package
 from etl.catalog.asking import Row, ask, ask_one, known
 from etl.compare.diff import previous_tag
 
@@ -64,26 +65,38 @@ _VERSION_NAMES = """
 # The sign: a package has an index by which its binaries are read once, in the order of the tags.
 _FIRST_SEEN = """
     WITH seen AS (
-        SELECT version_id, min(tag_id) AS tag_id FROM binaries
-        WHERE package_id = :package_1
-            AND +tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL)
+        SELECT version_id, min(tag_id) AS tag_id FROM (
+            SELECT version_id, tag_id FROM binaries WHERE package_id = :package_1
+            UNION ALL
+            SELECT version_id, tag_id FROM gone_binaries WHERE package_id = :package_1
+        )
+        WHERE +tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL)
         GROUP BY version_id
     )
     SELECT tags.name AS tag, tags.date, tags.position, versions.version, (
         SELECT count(*) FROM binaries
         WHERE binaries.tag_id = seen.tag_id AND binaries.version_id = seen.version_id
+    ) + (
+        SELECT count(*) FROM gone_binaries
+        WHERE gone_binaries.tag_id = seen.tag_id AND gone_binaries.version_id = seen.version_id
     ) AS binaries
     FROM seen
     CROSS JOIN tags ON tags.id = seen.tag_id
     CROSS JOIN versions ON versions.id = seen.version_id
     ORDER BY tags.position DESC, versions.id DESC LIMIT :number_1
 """
+# With what is gone since: what a snapshot had does not change when it is pruned.
 _IN_SNAPSHOTS = """
-    SELECT tags.name AS tag, tags.date, tags.position, package_tags.binaries
+    SELECT tags.name AS tag, tags.date, tags.position,
+        ifnull(package_tags.binaries, 0) + ifnull(gone.binaries, 0) AS binaries
     FROM tags
     LEFT JOIN package_tags
         ON package_tags.package_id = :package_1 AND package_tags.tag_id = tags.id
-    WHERE tags.kind = 'snapshot' AND tags.date IS NOT NULL AND tags.binaries > 0
+    LEFT JOIN (
+        SELECT tag_id, count(*) AS binaries FROM gone_binaries
+        WHERE package_id = :package_1 GROUP BY tag_id
+    ) AS gone ON gone.tag_id = tags.id
+    WHERE tags.kind = 'snapshot' AND tags.date IS NOT NULL AND tags.binaries + tags.gone > 0
     ORDER BY tags.position
 """
 
@@ -130,11 +143,15 @@ class PackageEvent:
 
 @dataclass(frozen=True, slots=True)
 class PackageNews:
-    """The last events of a package, newest first, and the date of the newest tag of all."""
+    """The last events of a package, newest first, and the date of the newest tag of all.
+
+    ``changes`` are what was removed of it and what returned, tag by tag.
+    """
 
     package: str
     events: tuple[PackageEvent, ...]
     newest_date: str | None
+    changes: tuple[Change, ...] = ()
 
 
 def tag_news(db: sqlite3.Connection, kind: str = "") -> tuple[TagNews, ...]:
@@ -194,6 +211,7 @@ def package_news(db: sqlite3.Connection, package: str) -> PackageNews:
         package,
         tuple(event for _, event in placed[:MAX_EVENTS]),
         newest["date"] if newest else None,
+        changes_of_package(db, package),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from etl.browse.caches import cache_list
 from etl.browse.lists import stack_list
 from etl.browse.newest import newest_tag_name
+from etl.browse.removals import Change, recent_changes
 from etl.browse.shares import Shares, shares_of_tag
 from etl.catalog.asking import Row, ask
 from etl.compare.diff import PackageChanges, package_changes, previous_tag
@@ -20,7 +21,9 @@ _COUNTS = """
     SELECT (SELECT count(*) FROM tags WHERE binaries > 0) AS tags,
         (SELECT count(*) FROM packages WHERE binaries > 0) AS packages,
         (SELECT ifnull(sum(specs), 0) FROM packages) AS specs,
-        (SELECT ifnull(sum(binaries), 0) FROM tags) AS binaries
+        (SELECT ifnull(sum(binaries), 0) FROM tags) AS binaries,
+        (SELECT ifnull(sum(gone), 0) FROM tags) AS gone,
+        (SELECT count(gone_since) FROM tags) AS gone_tags
 """
 _TAGS = """
     SELECT name AS tag, kind, date, packages, binaries, sized, size FROM tags
@@ -44,6 +47,7 @@ class Overview:
     ``history`` has every tag in time; ``releases`` are the last of these with their changes,
     ``recent`` the last of all other tags.  ``newest`` is the
     tag as of which all this is, and of which the ``shares`` are; ``caches`` are those with names.
+    ``removals`` tell what was removed from tags lately, and what returned.
     """
 
     counts: Row
@@ -54,6 +58,7 @@ class Overview:
     stacks: tuple[Row, ...]
     caches: tuple[Row, ...]
     shares: tuple[Shares, ...]
+    removals: tuple[Change, ...]
 
 
 def overview(db: sqlite3.Connection) -> Overview:
@@ -71,6 +76,7 @@ def overview(db: sqlite3.Connection) -> Overview:
         stacks=stack_list(db, limit=ALL).rows,
         caches=cache_list(db),
         shares=shares_of_tag(db, newest) if newest else (),
+        removals=recent_changes(db, most=RECENT),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from etl.browse.caches import caches_of_package
 from etl.browse.facets import FACETS, count_values, count_variants, values_of
 from etl.browse.hosts import Needed, needed_by_package
+from etl.browse.removals import gone_of_package, seen_of_package
 from etl.browse.spec_text import askable
 from etl.catalog.asking import Listed, NotHereError, Row, ask, ask_one, listed, near_names
 from etl.catalog.names_near import check_name
@@ -31,7 +32,7 @@ MAX_NEIGHBOURS = 60
 _PACKAGE = """
     SELECT packages.name AS package, packages.description, packages.homepage, packages.licenses,
         packages.versions, packages.specs, packages.binaries, packages.tags, packages.sized,
-        packages.size, newest.version AS newest_version, first.name AS first_tag,
+        packages.size, packages.gone, newest.version AS newest_version, first.name AS first_tag,
         last.name AS last_tag
     FROM packages
     LEFT JOIN versions AS newest ON newest.id = packages.newest_version_id
@@ -120,7 +121,9 @@ class PackageFacts:
     of each facet, ``all_choices`` those of all of the tag.  ``variants`` are their variants by
     name.  ``described`` is whether a source of the tag tells dependencies.  ``install`` are the
     commands for the first of them; ``needed`` is what their closures need of a host;
-    ``caches`` are the named ones that have any of the package.
+    ``caches`` are the named ones that have any of the package.  ``gone`` are
+    binaries that tags had and have no more; ``first_seen`` and ``last_seen`` are by date, where
+    that was recorded.
     """
 
     package: Row
@@ -140,6 +143,9 @@ class PackageFacts:
     described: bool
     sql: str
     needed: Needed | None
+    gone: Listed
+    first_seen: str | None
+    last_seen: str | None
     caches: tuple[Row, ...] = ()
 
 
@@ -157,7 +163,7 @@ def package_facts(
     if package is None:
         raise NotHereError("package", name, near_names(db, "packages", name))
     tags = ask(db, _TAGS, package_1=name)
-    tag = chosen.tag or package["last_tag"]
+    tag = chosen.tag or (package["last_tag"] if package["binaries"] else None)
     if tag is not None and tag not in {row["tag"] for row in tags}:
         raise NotHereError(f"{name} in the tag", tag, tuple(row["tag"] for row in tags[:5]))
     chosen = replace(chosen, tag=tag)
@@ -186,6 +192,8 @@ def package_facts(
         sql=sql,
         needed=needed_by_package(db, name, tag) if tag else None,
         caches=caches_of_package(db, name),
+        gone=gone_of_package(db, name),
+        **seen_of_package(db, name),
     )
 
 

@@ -1,6 +1,7 @@
 """What is new for a spec query: the versions that satisfy it, by the tag that had them first.
 
-As in other news, only tags with a date count.
+As in other news, only tags with a date count.  What was removed from a tag, or returned to it, is
+told of all tags, by the time at which that was observed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from etl.browse.news import MAX_EVENTS
+from etl.browse.removals import IN_STACK, Change, changes_of_specs
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
 from etl.query.search import Scope, Search
@@ -21,12 +23,16 @@ _FIRST_SEEN = """\
 WITH found AS MATERIALIZED (
 SELECT specs.id AS id
 {specs}
+), places AS (
+    SELECT version_id, tag_id, stack_set_id
+    FROM found CROSS JOIN binaries ON binaries.spec_id = found.id
+    UNION ALL
+    SELECT version_id, tag_id, stack_set_id
+    FROM found CROSS JOIN gone_binaries ON gone_binaries.spec_id = found.id
 ), seen AS (
-    SELECT binaries.version_id, binaries.tag_id, count(*) AS binaries
-    FROM found
-    CROSS JOIN binaries ON binaries.spec_id = found.id
-    WHERE binaries.tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL){stack}
-    GROUP BY binaries.version_id, binaries.tag_id
+    SELECT version_id, tag_id, count(*) AS binaries FROM places
+    WHERE tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL){stack}
+    GROUP BY version_id, tag_id
 )
 SELECT packages.name, versions.version, tags.name, tags.date, seen.binaries
 FROM (SELECT version_id, min(tag_id) AS tag_id, binaries FROM seen GROUP BY version_id) AS seen
@@ -47,14 +53,34 @@ def query_news(
         UsageError: the scope names what is not there.
     """
     parameters = Parameters()
-    specs = Search(db).binaries(queries, scope, parameters)
+    specs = Search(db).known(queries, scope, parameters)
     stack = ""
     if scope.stack:
         place = parameters.add("stack", scope.stack)
         stack = (
-            "\n    AND binaries.stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
+            "\n    AND stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
             f" WHERE stack_id = (SELECT id FROM stacks WHERE name = {place}))"
         )
     sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, limit=MAX_EVENTS)
     rows = db.execute(sql, parameters.values).fetchall()
     return tuple(dict(zip(_NAMES, row, strict=True)) for row in rows)
+
+
+def query_changes(
+    db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope
+) -> tuple[Change, ...]:
+    """What satisfies the queries and was removed from a tag, or returned to it, newest first.
+
+    Raises:
+        UnanswerableError: the catalog cannot answer a query as Spack would.
+        UsageError: the scope names what is not there.
+    """
+    if db.execute("SELECT NOT EXISTS (SELECT 1 FROM events)").fetchone()[0]:
+        return ()
+    parameters = Parameters()
+    specs = Search(db).known(queries, scope, parameters)
+    values = dict(parameters.values)
+    where = "1"
+    if scope.stack:
+        where, values["stack_1"] = IN_STACK, scope.stack
+    return changes_of_specs(db, f"SELECT specs.id {specs.sql}", where, values, MAX_EVENTS)

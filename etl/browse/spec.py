@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from etl.browse.graph import Needed, needed_by_spec
@@ -55,6 +56,13 @@ CROSS JOIN tags ON tags.id = seen.tag_id
 CROSS JOIN stack_sets ON stack_sets.id = seen.stack_set_id
 LEFT JOIN caches ON caches.id = tags.cache_id
 ORDER BY seen.gone_since IS NOT NULL, tags.position DESC"""
+_LAST_READ = """
+    SELECT max(mirrors.last_seen) AS last_seen FROM binaries
+    CROSS JOIN stack_set_members USING (stack_set_id)
+    CROSS JOIN mirrors ON mirrors.tag_id = binaries.tag_id
+        AND mirrors.stack_id = stack_set_members.stack_id
+    WHERE binaries.spec_id = :spec_1
+"""
 _DEPENDENTS = """\
 SELECT packages.name AS package, versions.version, specs.hash, dependencies.deptypes,
     dependencies.virtuals, specs.tags > 0 AS available
@@ -71,7 +79,9 @@ class SpecFacts:
     """What a spec's page says.
 
     ``described`` is whether a source tells what it depends on; ``needed`` are its dependencies,
-    those that all of its graph has; ``places`` the tags and stacks that have its binary.
+    those that all of its graph has; ``places`` the tags and stacks that have its binary, then those
+    from which it is gone; ``is_there`` is whether any has it; ``first_seen`` and ``last_seen`` are
+    by date, where that was recorded.
     """
 
     spec: Row
@@ -80,6 +90,9 @@ class SpecFacts:
     variants: tuple[Row, ...]
     flags: tuple[Row, ...]
     places: Listed
+    is_there: bool
+    first_seen: str | None
+    last_seen: str | None
     described: bool
     needed: Needed
     closure: ClosureSize
@@ -124,6 +137,9 @@ def spec_facts(db: sqlite3.Connection, hash_: str) -> SpecFacts:
         variants=tuple(_variant(text) for text in split_variants(spec["variants"] or "")),
         flags=flags,
         places=places,
+        is_there=bool(there),
+        first_seen=min((it["first_seen"] for it in places.rows if it["first_seen"]), default=None),
+        last_seen=_last_seen(db, id_, places.rows),
         described=spec["format"] is not None,
         needed=needed_by_spec(db, id_),
         closure=closure_size(db, hash_),
@@ -131,6 +147,13 @@ def spec_facts(db: sqlite3.Connection, hash_: str) -> SpecFacts:
         similar=similar_specs(db, id_),
         install=tuple(install_commands(db, binaries)),
     )
+
+
+def _last_seen(db: sqlite3.Connection, spec: int, places: Sequence[Row]) -> str | None:
+    """When a spec was last seen: when a build cache that has it was read, else before it went."""
+    row = ask_one(db, _LAST_READ, spec_1=spec)
+    read = row["last_seen"] if row else None
+    return read or max((it["last_seen"] for it in places if it["last_seen"]), default=None)
 
 
 def _variant(text: str) -> Row:

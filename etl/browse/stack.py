@@ -19,6 +19,12 @@ SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries, mirrors.url, mi
 FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
 WHERE mirrors.stack_id = (SELECT id FROM stacks WHERE name = :stack_1) AND mirrors.binaries > 0
 ORDER BY tags.position DESC"""
+_GONE = """\
+SELECT tags.name AS tag, tags.date, mirrors.gone, mirrors.gone_since
+FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
+WHERE mirrors.stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
+    AND (mirrors.gone > 0 OR mirrors.gone_since IS NOT NULL)
+ORDER BY tags.position DESC"""
 _COUNTED = """\
 SELECT binaries.package_id, max(binaries.version_id) AS version_id, count(*) AS binaries{size}
 FROM binaries{specs}
@@ -75,6 +81,7 @@ _STACKS = """
 class StackFacts:
     """What a stack's page says: its tags, and its packages in ``tag`` that ``other`` lacks.
 
+    ``gone`` are its tags that have lost binaries, with how many, and since when all of it is gone.
     ``here`` is what it is in the tag, how large too, and ``shares`` what it is built for there.
     """
 
@@ -87,6 +94,7 @@ class StackFacts:
     others: tuple[str, ...]
     other: str | None
     packages: Listed
+    gone: Listed
 
 
 def stack_facts(
@@ -134,4 +142,5 @@ def stack_facts(
         packages=listed(
             db, sql.format(order=ORDERING.sql(sort), **sized), limit, (page - 1) * PAGE, **values
         ),
+        gone=listed(db, _GONE, 1_000, stack_1=name),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.removals import gone_of_tag
 from etl.browse.shares import Shares, shares_of_tag
 from etl.catalog.asking import Listed, Row, ask_one, known, like, listed
 from etl.catalog.ordering import Ordering
@@ -15,12 +16,12 @@ PAGE = 200
 
 _TAG = """
     SELECT tags.name AS tag, tags.kind, date, packages, tags.binaries, described, sized, size,
-        caches.name AS cache, caches.address, caches.signed
+        caches.name AS cache, caches.address, caches.signed, tags.gone, tags.gone_since
     FROM tags LEFT JOIN caches ON caches.id = tags.cache_id WHERE tags.name = :tag_1
 """
 _STACKS = """\
 SELECT stacks.name AS stack, mirrors.binaries, mirrors.url, mirrors.view, mirrors.sized,
-    mirrors.size
+    mirrors.size, mirrors.gone, mirrors.gone_since, mirrors.first_seen, mirrors.last_seen
 FROM mirrors
 CROSS JOIN stacks ON stacks.id = mirrors.stack_id
 WHERE mirrors.tag_id = (SELECT id FROM tags WHERE name = :tag_1)
@@ -50,6 +51,7 @@ ORDERING = Ordering(
 class TagFacts:
     """What a tag's page says; ``previous`` is the tag it is compared with, if there is one.
 
+    ``gone`` are the binaries that it had and has no more;
     ``incomplete`` are the binaries that cannot be installed from the cache alone, where those were
     looked for.
     """
@@ -60,6 +62,7 @@ class TagFacts:
     stacks: Listed
     shares: tuple[Shares, ...]
     packages: Listed
+    gone: Listed
     incomplete: Listed | None = None
 
 
@@ -80,7 +83,8 @@ def tag_facts(
     known(db, "tags", "tag", name)
     tag = ask_one(db, _TAG, tag_1=name)
     assert tag is not None
-    previous = previous_tag(db, name)
+    # Of what is gone nothing is compared: it would only say that all was removed.
+    previous = None if tag["gone_since"] else previous_tag(db, name)
     return TagFacts(
         tag=tag,
         previous=previous,
@@ -95,4 +99,5 @@ def tag_facts(
             tag_1=name,
             name_1=like(part),
         ),
+        gone=gone_of_tag(db, name),
     )

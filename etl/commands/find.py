@@ -20,6 +20,7 @@ from etl.query.dialects import DIALECTS, Dialect, statement_for
 from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
 from etl.query.found import Found, Row, set_apart
+from etl.query.gone import gone_matches
 from etl.query.host_misses import host_misses
 from etl.query.install import by_use, install_commands
 from etl.query.meant import what_is_meant
@@ -131,6 +132,9 @@ def find(
         if not rows:
             if not (reuse and _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)):
                 _tell_near_misses(db, queries, replace(scope, taken=None))
+            gone = gone_matches(db, queries, replace(scope, tag=None))
+            for line in gone.in_words() if gone.total else ():
+                click.echo(line, err=True)
             raise click.exceptions.Exit(1)
         if form == "table":
             _tell_caches(where(finder, queries, scope))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -60,6 +60,21 @@ class Search:
     def specs(self, queries: Sequence[SpecQuery], parameters: Parameters) -> Rows:
         """All specs that satisfy one of the queries, binaries or not."""
         return self._rows(queries, None, parameters, None)
+
+    def known(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> Rows:
+        """All specs, there or gone, that satisfy one of the queries and are as the scope says.
+
+        Of the scope only what it says of a spec itself counts: not tags, stacks, caches or hosts.
+        """
+        self._check(scope)
+        rows = self._rows(queries, None, parameters, None)
+        writer = GraphConditions(parameters, self._knowledge(None), "specs")
+        tests = [it.write(False) for it in writer.node(_machine(scope), "specs")]
+        tests += _exactly(scope, "specs", parameters)
+        if not tests:
+            return rows
+        joint = "\nAND " if "\nWHERE " in rows.sql else "\nWHERE "
+        return Rows(f"{rows.sql}{joint}{all_of(tests)}", rows.order)
 
     def binaries(
         self,
@@ -237,6 +252,21 @@ def _tags_of(cache: str, add: Callable[[str, str], str]) -> str:
     )
 
 
+def _exactly(scope: Scope, table: str, parameters: Parameters) -> Iterator[str]:
+    """The conditions that binaries are listed with exactly what the scope says."""
+    for kind, name in (
+        ("package", scope.package),
+        ("compiler", scope.compiler),
+        ("target", scope.target),
+    ):
+        if name:
+            value = parameters.add(kind, name)
+            yield f"{table}.{kind}_id = (SELECT id FROM {kind}s WHERE name = {value})"
+    if scope.version:
+        version = parameters.add("version", scope.version)
+        yield f"{table}.version_id IN (SELECT id FROM versions WHERE version = {version})"
+
+
 def _joined(
     start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
 ) -> Rows:
@@ -261,18 +291,8 @@ def _joined(
         )
     if scope and scope.taken:
         conditions.append(scope.taken)
-    if scope and scope.package:
-        package = f"(SELECT id FROM packages WHERE name = {add('package', scope.package)})"
-        conditions.append(f"binaries.package_id = {package}")
-    if scope and scope.compiler:
-        compiler = f"(SELECT id FROM compilers WHERE name = {add('compiler', scope.compiler)})"
-        conditions.append(f"binaries.compiler_id = {compiler}")
-    if scope and scope.target:
-        target = f"(SELECT id FROM targets WHERE name = {add('target', scope.target)})"
-        conditions.append(f"binaries.target_id = {target}")
-    if scope and scope.version:
-        versions = f"SELECT id FROM versions WHERE version = {add('version', scope.version)}"
-        conditions.append(f"binaries.version_id IN ({versions})")
+    if scope:
+        conditions += _exactly(scope, "binaries", parameters)
     if scope and not scope.tag:
         newest = "specs.last_tag_id"
         if sets or scope.cache:

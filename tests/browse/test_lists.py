@@ -100,7 +100,14 @@ STACKS = [
 
 def test_all_that_the_home_page_says(db: sqlite3.Connection) -> None:
     facts = overview(db)
-    assert facts.counts == {"tags": 4, "packages": 4, "specs": 13, "binaries": 15}
+    assert facts.counts == {
+        "tags": 4,
+        "packages": 4,
+        "specs": 13,
+        "binaries": 15,
+        "gone": 0,
+        "gone_tags": 0,
+    }
     assert facts.newest == newest_tag_name(db) == SECOND  # which has a date, as develop has not
     assert facts.history == tuple(TAGS[::-1])
     assert [(it.tag, it.previous, it.changes) for it in facts.recent] == [
@@ -124,11 +131,21 @@ def test_all_that_the_home_page_says(db: sqlite3.Connection) -> None:
     ]
 
 
+NOTHING_GONE: dict[str, Any] = {"gone": 0, "gone_since": None}
+
+
 def test_the_home_page_of_a_catalog_without_a_binary(tmp_path: Path) -> None:
     indexes = write_indexes(tmp_path / "indexes", {(SECOND, "e4s"): {}})
     with open_catalog(build(tmp_path / "catalog.db", read_build_caches(indexes))) as db:
         facts = overview(db)
-        assert facts.counts == {"tags": 0, "packages": 0, "specs": 0, "binaries": 0}
+        assert facts.counts == {
+            "tags": 0,
+            "packages": 0,
+            "specs": 0,
+            "binaries": 0,
+            "gone": 0,
+            "gone_tags": 0,
+        }
         assert (facts.newest, facts.recent, facts.stacks, facts.shares) == (None, (), (), ())
         tag = tag_facts(db, SECOND)
         assert (tag.tag["binaries"], tag.stacks.rows, tag.packages.total) == (
@@ -141,6 +158,9 @@ def test_the_home_page_of_a_catalog_without_a_binary(tmp_path: Path) -> None:
                     "view": None,
                     "sized": 0,
                     "size": None,
+                    **NOTHING_GONE,
+                    "first_seen": None,
+                    "last_seen": None,
                 },
             ),
             0,
@@ -173,16 +193,17 @@ def test_what_a_tag_is_built_for(db: sqlite3.Connection, catalog: Path) -> None:
 def test_a_tag(db: sqlite3.Connection, catalog: Path) -> None:
     facts = tag_facts(db, SECOND)
     no_cache = {"cache": None, "address": None, "signed": None}
-    assert facts.tag == {**TAGS[1], "described": 0, "sized": 1, "size": 2_500_000, **no_cache}
+    sizes = {"described": 0, "sized": 1, "size": 2_500_000}
+    assert facts.tag == {**TAGS[1], **sizes, **no_cache, **NOTHING_GONE}
     assert (facts.previous, facts.changes) == (
         FIRST,
         PackageChanges(1, 1, 1, 0, ("tool", "new-lib", "old-lib")),
     )
     where = f"https://binaries.spack.io/{SECOND}"
     assert values(facts.stacks.rows) == [
-        ("root", 8, where, None, 1, 2_500_000),
-        ("e4s", 7, f"{where}/e4s", None, 1, 2_500_000),
-        ("hep", 2, f"{where}/hep", None, 1, 2_500_000),
+        ("root", 8, where, None, 1, 2_500_000, 0, None, None, None),
+        ("e4s", 7, f"{where}/e4s", None, 1, 2_500_000, 0, None, None, None),
+        ("hep", 2, f"{where}/hep", None, 1, 2_500_000, 0, None, None, None),
     ]
     assert values(facts.packages.rows) == [
         ("lib", "2.0", 2, 2, None),

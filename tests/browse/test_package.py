@@ -66,6 +66,7 @@ def test_a_package(db: sqlite3.Connection) -> None:
         "tags": 3,
         "sized": 1,
         "size": 2_500_000,
+        "gone": 0,
         "newest_version": "develop",
         "first_tag": RELEASE,
         "last_tag": SECOND,

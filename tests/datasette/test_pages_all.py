@@ -176,7 +176,19 @@ async def test_every_page_has_json_beside_it(history: Any, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "facts"),
     [
-        ("/home.json", {"counts": {"tags": 4, "packages": 4, "specs": 13, "binaries": 15}}),
+        (
+            "/home.json",
+            {
+                "counts": {
+                    "tags": 4,
+                    "packages": 4,
+                    "specs": 13,
+                    "binaries": 15,
+                    "gone": 0,
+                    "gone_tags": 0,
+                }
+            },
+        ),
         ("/package/tool.json?os=rhel8", {"tag": SECOND, "spec": "tool os=rhel8"}),
         (f"/spec/{hash_of(3)}.json", {"described": False}),
         ("/spec/hhh.json", {"prefix": "hhh", "total": 13}),

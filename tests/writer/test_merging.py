@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import sqlite3
 from contextlib import closing
 from itertools import permutations
@@ -16,65 +15,15 @@ from etl.catalog.check import check_catalog
 from etl.catalog.kept import read_catalog
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
-from etl.commands.build import sort_out_catalogs
 from etl.errors import ReadError
-from etl.records import Build, Dependency, Listing, Mirror, Record, Source, Spec
+from etl.records import Record, Source
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.sites import SEED, hash_of
 from tests.small_catalogs import history_catalog, hostile_catalog
-
-BUCKET = "https://cache.example.org"
-MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def merged(target: Path, *catalogs: Path) -> Path:
-    names, _ = sort_out_catalogs(map(str, catalogs))
-    build_catalog([Reading(str(it), read_catalog(it), is_catalog=True) for it in names], target)
-    return target
-
-
-def spec(number: int, *, dependencies: tuple[Dependency, ...] = ()) -> Spec:
-    built = Build(4, "builtin", dependencies=dependencies)
-    variants = ("build_system=cmake",)
-    return Spec(
-        hash_of(number), f"tool-{number}", "1.0", "gcc@12.2.0", "ubuntu22.04", "linux",
-        "x86_64_v3", variants, 10, built,
-    )  # fmt: skip
-
-
-def mirror(tag: str, stack: str, *numbers: int) -> Mirror:
-    url = f"{BUCKET}/{tag}/{stack}"
-    return Mirror("index.json", tag, stack, url, tuple(map(spec, numbers)), (True,) * len(numbers))
-
-
-def week(
-    target: Path, at: str, *mirrors: Mirror, old: Path | None = None, whole: bool = True
-) -> Path:
-    """The catalog after a reading of the bucket, from an older one if there is one."""
-    records: list[Record] = [Source("build cache", BUCKET)]
-    if whole:
-        records.append(Listing(BUCKET, frozenset((it.tag, it.stack) for it in mirrors)))
-    readings = [Reading("bucket", [*records, *mirrors])]
-    if old is not None:
-        readings.insert(0, Reading(str(old), read_catalog(old), is_catalog=True))
-    build_catalog(readings, target, at=at)
-    with open_catalog(target) as db:
-        assert list(check_catalog(db)) == []
-    assert digest(merged(target.with_suffix(".again"), target)) == digest(target)
-    return target
-
-
-def rows(path: Path, query: str) -> list[tuple[object, ...]]:
-    with open_catalog(path) as db:
-        return db.execute(query).fetchall()
-
+from tests.weekly import BUCKET, FRIDAY, MONDAY, SUNDAY, digest, merged, mirror, rows, week
 
 BINARIES = """
     SELECT tags.name, packages.name, stack_sets.stacks, first_seen, last_seen, seen.gone_since

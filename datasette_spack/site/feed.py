@@ -1,0 +1,188 @@
+"""An Atom feed (RFC 4287) as it is written: what it is, and entries for what happened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
+from uuid import UUID, uuid5
+from xml.etree.ElementTree import Element
+
+from markupsafe import Markup
+
+from datasette_spack.site.addresses import Addresses, origin
+from datasette_spack.site.xml_page import add
+from etl.browse.news import Names, PackageEvent, TagNews
+from etl.browse.removals import Change
+
+CONTENT_TYPE = "application/atom+xml; charset=utf-8"
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_IDS = UUID("6f1b5a0e-3c0b-5d0f-9a57-2f6b7d1f0c42")
+"""What all ids are made with; never to be changed, or every reader sees every entry again."""
+
+NO_DATE = "1970-01-01"
+"""A feed must say when it changed; one that never had an entry says this."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(rf"{_DAY.pattern}T\d\d:\d\d:\d\dZ")
+
+_PARAGRAPH = Markup("<p>{}</p>")
+_LIST = Markup("<p>{} ({:,}): {}</p>")
+_LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}</a></p>')
+
+
+class Feed:
+    """A feed as it is written: what it is, then its entries, the newest first."""
+
+    def __init__(self, datasette: Any, request: Any, path: str, about: str) -> None:
+        self._origin = origin(datasette, request)
+        self._site = Addresses(datasette)
+        self._path = path
+        self._about = about
+        self._root = Element("feed", {"xmlns": _ATOM, "xml:lang": "en"})
+        self._entries: list[tuple[str, Element]] = []
+        self._no_entry = NO_DATE
+
+    def begin(self, key: tuple[str, ...], title: str, date: str = NO_DATE) -> None:
+        """Say what the feed is; one without entries changed at this date last."""
+        self._no_entry = date
+        add(self._root, "id", _id(*key))
+        add(self._root, "title", title)
+        add(self._root, "subtitle", "What is new in the build caches of Spack, and what is gone")
+
+    def finished(self) -> Element:
+        """The feed with its entries, the newest first, and when the newest of them changed."""
+        # Stable: what changed at the same time stays in the order in which it was added.
+        entries = sorted(self._entries, key=itemgetter(0), reverse=True)
+        times = [time for time, _ in entries]
+        add(self._root, "updated", max(times, default=_time(self._no_entry)))
+        add(add(self._root, "author"), "name", "spack-catalog")
+        self._link(self._root, "self", self._path, CONTENT_TYPE.partition(";")[0])
+        self._link(self._root, "alternate", self._about, "text/html")
+        self._root.extend(entry for _, entry in entries)
+        return self._root
+
+    def tags(
+        self, news: Iterable[TagNews], changes: Iterable[Change], stack: str | None = None
+    ) -> None:
+        """Add the entries for tags, and for what was removed from them and returned."""
+        for it in news:
+            self.tag(it, stack)
+        for change in changes:
+            self.change(
+                change, ("stack", stack) if stack else (), f"stack {stack}" if stack else ""
+            )
+
+    def change(self, it: Change, about: tuple[str, ...], what: str) -> None:
+        """Add an entry for what was removed from a tag, or returned to it; ``what`` is of what."""
+        count = f"{it.binaries:,} {_plural('binary', 'binaries', it.binaries)}"
+        packages = it.package if it.packages == 1 else f"{it.packages:,} packages"
+        whose = f" of {what}" if what else ""
+        if it.event == "removed":
+            title = f"{it.tag}: {count}{whose} removed"
+            text = f"{count} of {packages} removed from {it.tag}: gone since {it.at}."
+            if it.whole:
+                text += f" Nothing of {it.tag} is left."
+            if it.still_in and it.elsewhere == it.binaries == 1:
+                text += f" The same spec is in {it.still_in}."
+            elif it.still_in:
+                text += f" Of {it.elsewhere:,} the same spec is in {it.still_in} or another tag."
+        else:
+            title = f"{it.tag}: {count}{whose} returned"
+            text = f"{count} of {packages} returned to {it.tag}."
+        key = (it.event, it.tag, it.at, *about)
+        entry = self._entry(key, title, it.at, self._site.tag(it.tag))
+        add(entry, "summary", text)
+
+    def tag(self, news: TagNews, stack: str | None = None) -> None:
+        """Add an entry for a tag, or for what a stack has in it."""
+        size = (
+            f"{news.binaries:,} {_plural('binary', 'binaries', news.binaries)} of "
+            f"{news.packages:,} {_plural('package', 'packages', news.packages)}"
+        )
+        lists = (
+            ("Packages added", news.added),
+            ("Packages removed", news.removed),
+            ("Newer versions", news.newer),
+        )
+        summary, content = f"{size}.", [_PARAGRAPH.format(f"{size}.")]
+        tag_path = self._site.stack(stack, tag=news.tag) if stack else self._site.tag(news.tag)
+        compare_path = None
+        if news.previous is not None:
+            counts = ", ".join(f"{title.lower()}: {names.total:,}" for title, names in lists)
+            summary = f"{size}. Since {news.previous}: {counts}."
+            compare_path = self._site.compare(news.previous, news.tag, stack=stack)
+            content += [
+                _LIST.format(title, names.total, _listed(names))
+                for title, names in lists
+                if names.total
+            ]
+            content.append(
+                _LINKS.format(
+                    self._origin + tag_path, news.tag, self._origin + compare_path, news.previous
+                )
+            )
+        key = ("tag", news.tag, stack) if stack else ("tag", news.tag)
+        title = f"Stack {stack} in {news.tag}" if stack else f"Tag {news.tag}"
+        entry = self._entry(key, title, news.date, tag_path)
+        if compare_path is not None:
+            self._link(entry, "related", compare_path, "text/html")
+        add(entry, "summary", summary)
+        add(entry, "content", str(Markup("\n").join(content)), type="html")
+
+    def event(self, package: str, it: PackageEvent, asked: str = "") -> None:
+        """Add an entry for what happened to a package, or to what satisfies a query."""
+        count = f"{it.binaries:,} {_plural('binary', 'binaries', it.binaries)}"
+        if it.kind == "version":
+            key = ("version", package, str(it.version), *([asked] if asked else []))
+            title = f"{package} {it.version}"
+            text = f"First seen in {it.tag}, with {count}."
+            path = self._site.package(package, tag=it.tag, version=it.version)
+        else:
+            key = (it.kind, package, it.tag)
+            title = f"{package} was removed" if it.kind == "gone" else f"{package} is {it.kind}"
+            path = self._site.tag(it.tag)
+            text = (
+                f"{it.tag} no longer has binaries of {package}."
+                if it.kind == "gone"
+                else f"{it.tag} has {package} again, with {count}."
+            )
+        entry = self._entry(key, title, it.date, path)
+        add(entry, "summary", text)
+
+    def _entry(self, key: tuple[str, ...], title: str, date: str, path: str) -> Element:
+        entry = Element("entry")
+        self._entries.append((_time(date), entry))
+        add(entry, "id", _id(*key))
+        add(entry, "title", title)
+        add(entry, "updated", _time(date))
+        self._link(entry, "alternate", path, "text/html")
+        return entry
+
+    def _link(self, parent: Element, rel: str, path: str, kind: str) -> None:
+        add(parent, "link", rel=rel, href=self._origin + path, type=kind)
+
+
+def _id(*key: str) -> str:
+    """The id of what these names are the whole of; as JSON, so that they do not run together."""
+    return uuid5(_IDS, json.dumps(key)).urn
+
+
+def _time(date: str) -> str:
+    """A day, or a time as catalogs record it, as RFC 3339 has it; what is neither is no date."""
+    if _DAY.fullmatch(date):
+        return f"{date}T00:00:00Z"
+    return date if _TIME.fullmatch(date) else _time(NO_DATE)
+
+
+def _plural(one: str, many: str, number: int) -> str:
+    return one if number == 1 else many
+
+
+def _listed(names: Names) -> str:
+    more = names.total - len(names.first)
+    text = ", ".join(names.first)
+    return f"{text} and {more:,} more" if more else text

@@ -1,0 +1,214 @@
+"""What was removed from tags and what returned to them, by the reading that observed it.
+
+Builds from an earlier catalog observe it (the table ``events``); a catalog that was built from
+nothing but its sources tells none.  Of what was removed it is told whether the same spec can still
+be had: another tag may have the very same binary.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from etl.catalog.asking import Listed, Row, ask, ask_one, listed
+from etl.catalog.sql_text import Value, inline
+
+MAX_CHANGES = 40
+"""Changes of tags that are told, the newest, at most so many."""
+
+MAX_GONE = 200
+"""Binaries that are gone are listed, at most so many."""
+
+# The newest readings are found one by one, each in the index; events may be millions.
+_READINGS = """
+    WITH RECURSIVE readings(at) AS (
+        SELECT max(at) FROM events
+        UNION ALL
+        SELECT (SELECT max(at) FROM events WHERE events.at < readings.at)
+        FROM readings WHERE readings.at IS NOT NULL
+        LIMIT :number_1
+    )
+    SELECT at FROM readings WHERE at IS NOT NULL
+"""
+_CHANGES = """
+    SELECT events.at, events.event, events.tag_id, count(*) AS binaries,
+        count(DISTINCT specs.package_id) AS packages, min(specs.package_id) AS package_id,
+        sum(specs.tags > 0) AS elsewhere, max(CASE WHEN specs.tags > 0 THEN specs.last_tag_id END)
+            AS elsewhere_id
+    FROM {source}
+    WHERE {where}
+    GROUP BY events.at, events.event, events.tag_id
+    ORDER BY events.at DESC, events.tag_id DESC, events.event LIMIT :number_1
+"""
+_NAMED = """
+    SELECT changes.at, changes.event, tags.name AS tag, tags.kind, changes.binaries,
+        changes.packages, packages.name AS package, changes.elsewhere, others.name AS still_in,
+        tags.gone_since IS changes.at AS whole
+    FROM ({changes}) AS changes
+    CROSS JOIN tags ON tags.id = changes.tag_id
+    CROSS JOIN packages ON packages.id = changes.package_id
+    LEFT JOIN tags AS others ON others.id = changes.elsewhere_id
+"""
+_BY_TIME = "events CROSS JOIN specs ON specs.id = events.spec_id"
+_BY_SPEC = "specs CROSS JOIN events ON events.spec_id = specs.id"
+_OF_READINGS = "events.at IN (SELECT value FROM json_each(:readings_1))"
+_OF_KIND = " AND :kind_1 IN ('', (SELECT kind FROM tags WHERE tags.id = events.tag_id))"
+_OF_PACKAGE = "specs.package_id = (SELECT id FROM packages WHERE name = :package_1)"
+_PLACE = """EXISTS (
+        SELECT 1 FROM {table}
+        WHERE {table}.spec_id = events.spec_id AND {table}.tag_id = events.tag_id
+            AND {table}.stack_set_id IN (
+                SELECT stack_set_id FROM stack_set_members
+                WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
+            )
+    )"""
+IN_STACK = f"({_PLACE.format(table='binaries')} OR {_PLACE.format(table='gone_binaries')})"
+"""The condition that an event is of what is, or was last, in the stack ``:stack_1``."""
+_LIST = """\
+SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
+    gone_binaries.last_seen, gone_binaries.gone_since,
+    CASE WHEN specs.tags > 0 THEN others.name END AS still_in
+FROM gone_binaries
+CROSS JOIN tags ON tags.id = gone_binaries.tag_id
+CROSS JOIN specs ON specs.id = gone_binaries.spec_id
+CROSS JOIN packages ON packages.id = gone_binaries.package_id
+CROSS JOIN versions ON versions.id = gone_binaries.version_id
+LEFT JOIN tags AS others ON others.id = specs.last_tag_id
+WHERE {where}
+ORDER BY gone_binaries.gone_since DESC, gone_binaries.package_id, gone_binaries.version_id DESC,
+    specs.hash, gone_binaries.tag_id DESC"""
+_GONE_OF_PACKAGE = "gone_binaries.package_id = (SELECT id FROM packages WHERE name = :package_1)"
+_GONE_OF_TAG = "gone_binaries.tag_id = (SELECT id FROM tags WHERE name = :tag_1)"
+_SEEN = """
+    WITH of_package AS (SELECT id FROM packages WHERE name = :package_1),
+    there AS (
+        SELECT tag_id, stack_set_id, min(first_seen) AS first_seen FROM binaries
+        WHERE package_id = (SELECT id FROM of_package) GROUP BY tag_id, stack_set_id
+    )
+    SELECT (
+        SELECT min(first_seen) FROM (
+            SELECT min(first_seen) AS first_seen FROM there
+            UNION ALL
+            SELECT min(first_seen) FROM gone_binaries
+            WHERE package_id = (SELECT id FROM of_package)
+        )
+    ) AS first_seen, ifnull((
+        SELECT max(mirrors.last_seen) FROM there JOIN stack_set_members USING (stack_set_id)
+        JOIN mirrors ON mirrors.tag_id = there.tag_id
+            AND mirrors.stack_id = stack_set_members.stack_id
+    ), (
+        SELECT max(last_seen) FROM gone_binaries WHERE package_id = (SELECT id FROM of_package)
+    )) AS last_seen
+"""
+_GONE_TAGS = """
+    SELECT name AS tag, kind, date, gone, gone_since FROM tags
+    WHERE gone_since IS NOT NULL ORDER BY position DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Binaries that were ``removed`` from a tag, or that ``returned`` to it, at one reading.
+
+    ``package`` is the first of the packages by name; ``elsewhere`` says of how many the same spec
+    is in a tag now, and ``still_in`` is the newest of those tags.  ``whole`` is whether nothing of
+    the tag is left since.
+    """
+
+    at: str
+    event: str
+    tag: str
+    kind: str
+    binaries: int
+    packages: int
+    package: str
+    elsewhere: int
+    still_in: str | None
+    whole: bool
+
+    @classmethod
+    def of(cls, row: Row) -> Change:
+        """The change that a row tells."""
+        return cls(**{**row, "whole": bool(row["whole"]) and row["event"] == "removed"})
+
+
+def recent_changes(
+    db: sqlite3.Connection, kind: str = "", most: int = MAX_CHANGES
+) -> tuple[Change, ...]:
+    """What was removed from tags, or those of a kind, and what returned, the newest first."""
+    where = _OF_READINGS + _OF_KIND
+    return _changes(db, _BY_TIME, where, most, readings_1=_readings(db, most), kind_1=kind)
+
+
+def changes_of_stack(
+    db: sqlite3.Connection, stack: str, most: int = MAX_CHANGES
+) -> tuple[Change, ...]:
+    """What was removed from a stack and its tag, and what returned, the newest first."""
+    where = f"{_OF_READINGS} AND {IN_STACK}"
+    readings = _readings(db, most)
+    return _changes(db, _BY_TIME, where, most, readings_1=readings, stack_1=stack)
+
+
+def changes_of_package(
+    db: sqlite3.Connection, package: str, most: int = MAX_CHANGES
+) -> tuple[Change, ...]:
+    """What was removed of a package and what returned, tag by tag, the newest first."""
+    return _changes(db, _BY_SPEC, _OF_PACKAGE, most, package_1=package)
+
+
+def changes_of_specs(
+    db: sqlite3.Connection, specs: str, where: str, values: dict[str, Value], most: int
+) -> tuple[Change, ...]:
+    """What was removed and what returned of the specs that a statement gives the ids of."""
+    return _changes(db, _BY_SPEC, f"specs.id IN (\n{specs}\n) AND {where}", most, **values)
+
+
+def gone_of_package(db: sqlite3.Connection, package: str, most: int = MAX_GONE) -> Listed:
+    """The binaries of a package that are gone, those that went last first."""
+    return listed(db, _LIST.format(where=_GONE_OF_PACKAGE), most, package_1=package)
+
+
+def gone_of_tag(db: sqlite3.Connection, tag: str, most: int = MAX_GONE) -> Listed:
+    """The binaries of a tag that are gone, those that went last first.
+
+    They are counted in the tag already.
+    """
+    row = ask_one(db, "SELECT gone FROM tags WHERE name = :tag_1", tag_1=tag)
+    sql = _LIST.format(where=_GONE_OF_TAG)
+    if not row or not row["gone"]:
+        return Listed((), inline(sql, {"tag_1": tag}), 0)
+    return listed(db, sql, most, count="SELECT gone FROM tags WHERE name = :tag_1", tag_1=tag)
+
+
+def seen_of_package(db: sqlite3.Connection, package: str) -> dict[str, str | None]:
+    """When binaries of a package were ``first_seen`` and ``last_seen``, where that was recorded."""
+    row = ask_one(db, _SEEN, package_1=package)
+    assert row is not None
+    return row
+
+
+def gone_tags(db: sqlite3.Connection) -> tuple[Row, ...]:
+    """The tags of which nothing is there any more, the newest first."""
+    return ask(db, _GONE_TAGS)
+
+
+def gone_counts(db: sqlite3.Connection) -> Row:
+    """How many binaries are gone, and of how many tags all are."""
+    row = ask_one(
+        db,
+        "SELECT ifnull(sum(gone), 0) AS binaries, count(gone_since) AS tags FROM tags",
+    )
+    assert row is not None
+    return row
+
+
+def _readings(db: sqlite3.Connection, most: int) -> str:
+    return json.dumps([row["at"] for row in ask(db, _READINGS, number_1=most)])
+
+
+def _changes(
+    db: sqlite3.Connection, source: str, where: str, most: int, **values: Value
+) -> tuple[Change, ...]:
+    sql = _NAMED.format(changes=_CHANGES.format(source=source, where=where))
+    return tuple(map(Change.of, ask(db, sql, number_1=most, **values)))

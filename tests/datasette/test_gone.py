@@ -1,0 +1,207 @@
+"""What is gone: told and marked where it is shown, counted apart, and never offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
+
+import pytest
+from click.testing import CliRunner
+
+from datasette_spack.serve import datasette_for
+from etl.cli import main
+from tests.html_tree import main_of
+from tests.sites import hash_of
+from tests.weekly import FRIDAY, MONDAY, SUNDAY, three_weeks
+
+OLD = "develop-2025-01-05"
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return three_weeks(tmp_path_factory.mktemp("weeks"))
+
+
+@pytest.fixture(scope="module")
+def site(catalog: Path) -> Iterator[Any]:
+    datasette = datasette_for(catalog)
+    yield datasette
+    datasette.get_database("catalog").close()
+
+
+async def said(site: Any, path: str, status: int = 200) -> str:
+    """The text of a page, in one line."""
+    answer = await site.client.get(path)
+    assert answer.status_code == status, path
+    html = answer.text.replace("</td>", " </td>").replace("</th>", " </th>")
+    return " ".join(main_of(html).raw.split())
+
+
+async def test_home_counts_what_is_there_and_tells_removals(site: Any) -> None:
+    text = await said(site, "/")
+    assert "3 packages, 3 specs and 4 binaries in 2 tags" in text
+    assert "caches, 4 more are gone" in text
+    assert "2025-01-12: 1 binary of tool-3 returned to develop" in text
+    assert (
+        "2025-01-10: 2 binaries of 2 packages removed from develop;"
+        " 1 of these specs is still in develop" in text
+    )
+    assert (
+        f"2 binaries of 2 packages removed from {OLD}, of which nothing is left;"
+        " all of these specs are still in develop" in text
+    )
+    assert "4 binaries are gone in all, and all of 2 tags" in text
+
+
+async def test_a_tag_with_something_gone_and_one_that_is_gone(site: Any) -> None:
+    text = await said(site, "/tag/develop")
+    assert "3 binaries of 3 packages, 1 more is gone" in text
+    assert f"tool-1@1.0 /{hash_of(1)[:7]} develop 2025-01-06 2025-01-10" in text
+    text = await said(site, f"/tag/{OLD}")
+    assert "gone since 2025-01-10; it had 2 binaries." in text
+    assert f"tool-2@1.0 /{hash_of(2)[:7]} {OLD} 2025-01-06 2025-01-10 develop" in text
+    assert "Packages Part of the name" not in text
+    text = await said(site, "/tags")
+    assert f"{OLD} snapshot 2025-01-05 2 2025-01-10" in text
+    assert "v1 other 1 2025-01-10" in text
+
+
+async def test_a_stack_a_package_and_a_spec_that_are_gone(site: Any) -> None:
+    text = await said(site, "/stack/hep")
+    assert "No tag in this catalog has a binary of it any more." in text
+    assert "v1 1 gone since 2025-01-10" in text
+    text = await said(site, "/package/tool-5")
+    assert "Gone: no build cache has a binary of tool-5 any more." in text
+    assert "spack install" not in text
+    text = await said(site, f"/spec/{hash_of(5)}")
+    assert "It was last in v1, seen there 2025-01-06, and is gone since 2025-01-10." in text
+    assert "spack install" not in text
+    text = await said(site, f"/spec/{hash_of(2)}")
+    assert "First seen2025-01-06 Last seen2025-01-12" in text.replace("seen ", "seen")
+    assert f"{OLD} 2025-01-05 e4s gone since 2025-01-10" in text
+    assert f"spack install --cache-only tool-2/{hash_of(2)}" in text
+
+
+async def test_what_was_there_is_told_where_nothing_is_found(site: Any, catalog: Path) -> None:
+    text = await said(site, "/find?spec=tool-1")
+    assert f"tool-1@1.0 /{hash_of(1)[:7]} gone from develop since 2025-01-10" in text
+    answer = await site.client.get("/find.json?spec=tool-1")
+    assert answer.json()["gone"] == [
+        {
+            "tag": "develop", "package": "tool-1", "version": "1.0", "hash": hash_of(1),
+            "last_seen": MONDAY, "gone_since": FRIDAY, "still_in": None,
+        }
+    ]  # fmt: skip
+    found = CliRunner().invoke(main, ["find", "tool-1", "--catalog", str(catalog)])
+    assert found.exit_code == 1
+    assert found.stderr.splitlines()[-2:] == [
+        "1 binary that did is gone:",
+        f"  tool-1@1.0 /{hash_of(1)[:7]} is gone from develop since {FRIDAY}",
+    ]
+    found = CliRunner().invoke(main, ["find", "tool-2", "--tag", OLD, "--catalog", str(catalog)])
+    assert found.exit_code == 1
+    assert f"is gone from {OLD} since {FRIDAY}; the same spec is in develop" in found.stderr
+
+
+FEEDS = {
+    "/feed.atom": {
+        ("develop: 1 binary returned", SUNDAY, "1 binary of tool-3 returned to develop."),
+        (
+            "develop: 2 binaries removed",
+            FRIDAY,
+            f"2 binaries of 2 packages removed from develop: gone since {FRIDAY}."
+            " Of 1 the same spec is in develop or another tag.",
+        ),
+        (
+            f"{OLD}: 2 binaries removed",
+            FRIDAY,
+            f"2 binaries of 2 packages removed from {OLD}: gone since {FRIDAY}."
+            f" Nothing of {OLD} is left. Of 2 the same spec is in develop or another tag.",
+        ),
+        (
+            "v1: 1 binary removed",
+            FRIDAY,
+            f"1 binary of tool-5 removed from v1: gone since {FRIDAY}. Nothing of v1 is left.",
+        ),
+    },
+    "/feed.atom?kind=snapshot": {
+        (
+            f"{OLD}: 2 binaries removed",
+            FRIDAY,
+            f"2 binaries of 2 packages removed from {OLD}: gone since {FRIDAY}."
+            f" Nothing of {OLD} is left. Of 2 the same spec is in develop or another tag.",
+        ),
+    },
+    "/stack/hep/feed.atom": {
+        (
+            "v1: 1 binary of stack hep removed",
+            FRIDAY,
+            f"1 binary of tool-5 removed from v1: gone since {FRIDAY}. Nothing of v1 is left.",
+        ),
+    },
+    "/package/tool-2/feed.atom": {
+        (
+            f"{OLD}: 1 binary of tool-2 removed",
+            FRIDAY,
+            f"1 binary of tool-2 removed from {OLD}: gone since {FRIDAY}."
+            f" Nothing of {OLD} is left. The same spec is in develop.",
+        ),
+    },
+    "/find.atom?spec=tool-1": {
+        (
+            "develop: 1 binary of tool-1 removed",
+            FRIDAY,
+            f"1 binary of tool-1 removed from develop: gone since {FRIDAY}.",
+        ),
+    },
+    "/find.atom?spec=tool-3&stack=e4s": {
+        (
+            "develop: 1 binary of tool-3 returned",
+            SUNDAY,
+            "1 binary of tool-3 returned to develop.",
+        ),
+        (
+            "develop: 1 binary of tool-3 removed",
+            FRIDAY,
+            f"1 binary of tool-3 removed from develop: gone since {FRIDAY}."
+            " The same spec is in develop.",
+        ),
+        (
+            f"{OLD}: 1 binary of tool-3 removed",
+            FRIDAY,
+            f"1 binary of tool-3 removed from {OLD}: gone since {FRIDAY}."
+            f" Nothing of {OLD} is left. The same spec is in develop.",
+        ),
+    },
+    "/find.atom?spec=tool-3&stack=hep": set(),
+}
+
+
+@pytest.mark.parametrize("path", FEEDS)
+async def test_feeds_tell_what_was_removed_and_what_returned(site: Any, path: str) -> None:
+    answer = await site.client.get(path)
+    feed: Element = fromstring(answer.content)
+    told = {
+        tuple(entry.findtext(ATOM + name, "") for name in ("title", "updated", "summary"))
+        for entry in feed.findall(f"{ATOM}entry")
+    }
+    assert {it for it in told if "removed" in it[0] or "returned" in it[0]} == FEEDS[path]
+    times = [entry.findtext(f"{ATOM}updated", "") for entry in feed.findall(f"{ATOM}entry")]
+    assert times == sorted(times, reverse=True)
+    assert feed.findtext(f"{ATOM}updated") == max(times, default="2025-01-12T00:00:00Z")
+    ids = [entry.findtext(f"{ATOM}id") for entry in feed.findall(f"{ATOM}entry")]
+    assert len(set(ids)) == len(ids)
+
+
+async def test_the_feed_of_a_version_keeps_its_date_when_its_tag_is_pruned(site: Any) -> None:
+    answer = await site.client.get("/package/tool-3/feed.atom")
+    (entry,) = [
+        it
+        for it in fromstring(answer.content).findall(f"{ATOM}entry")
+        if it.findtext(f"{ATOM}title") == "tool-3 1.0"
+    ]
+    assert entry.findtext(f"{ATOM}updated") == "2025-01-05T00:00:00Z"
+    assert entry.findtext(f"{ATOM}summary") == f"First seen in {OLD}, with 1 binary."
