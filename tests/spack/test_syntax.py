@@ -262,6 +262,14 @@ ERRORS = [
         "a file name cannot stand for a spec here; give its /hash",
         "/a-b.c.yaml",
     ),
+    (
+        "./a.json.yaml x",
+        "a file name cannot stand for a spec here; give its /hash",
+        "./a.json.yaml",
+    ),
+    ("./a.json/b", "a file name cannot stand for a spec here; give its /hash", "./a.json"),
+    ("hdf5 -", "expected the name of a variant after '-'", "-"),
+    ("hdf5 ~", "expected the name of a variant after '~'", "~"),
     ("os==x", "os is not passed on to dependencies: write os=...", "os==x"),
     ("++patches", "patches is not passed on to dependencies: write patches=...", "++patches"),
     ("+target", "target is not a variant: write target=...", "+target"),
@@ -291,6 +299,29 @@ def test_what_stands_for_the_machine(query: str, expected: str) -> None:
     machine = {"os": "rocky9", "target": "zen4"}
     assert parse_spec(query, machine.__getitem__) == parse_spec(expected)
     assert parse_specs(query, machine.__getitem__) == parse_specs(expected)
+
+
+@pytest.mark.parametrize("name", ["backend", "be", "default_os", "fe", "frontend"])
+def test_every_word_for_the_os_of_the_machine(name: str) -> None:
+    assert parse_spec(f"os={name}", {"os": "rocky9"}.__getitem__) == parse_spec("os=rocky9")
+
+
+@pytest.mark.parametrize("name", ["backend", "be", "default_target", "fe", "frontend"])
+def test_every_word_for_the_target_of_the_machine(name: str) -> None:
+    machine = {"target": "zen4"}
+    assert parse_spec(f"target={name}", machine.__getitem__) == parse_spec("target=zen4")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("arch", "architecture", "operating_system", "os", "platform", "target"),
+        *("branch", "commit", "dev_path", "namespace", "patches", "ref", "tag"),
+    ],
+)
+def test_what_is_not_passed_on(name: str) -> None:
+    with pytest.raises(SpecSyntaxError, match=f"^{name} is not passed on to dependencies"):
+        parse_spec(f"{name}==x")
 
 
 @pytest.mark.parametrize(("query", "message", "place"), ERRORS)
@@ -430,6 +461,13 @@ UNITS = [
     *("^", "^ ", "^a", "%a", "%a,", "%%", "%[", "]", "a=", "a:=", "a=b,", "x=a ", " target=zen4:,"),
     *("x=\\", "\\'", "'a", "x='\\'", " x='a b'"),
 ]
+
+
+def test_of_a_long_text_few_words_are_read() -> None:
+    """The text is refused at its 501st word: nothing is said of what is wrong after it."""
+    with pytest.raises(SpecSyntaxError, match="at most 500 words") as caught:
+        parse_specs("a " * MAX_WORDS + "b !")
+    assert caught.value.span == (0, 2 * MAX_WORDS + 3)
 
 
 @pytest.mark.parametrize("unit", UNITS)

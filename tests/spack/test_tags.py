@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.spack.tags import RELEASE_DATES, parse_tag
+from etl.spack.tags import RELEASE_DATES, TagInfo, parse_tag
 from etl.spack.versions import sort_key
 
 
@@ -94,3 +94,20 @@ def test_the_table_of_releases_is_in_order_and_complete_in_each_line() -> None:
 def test_the_order_is_total(names: list[str]) -> None:
     orders = [parse_tag(name).order for name in names]
     assert len(set(orders)) == len(sorted(orders)) == len(names)
+
+
+def test_dates_of_what_has_no_other() -> None:
+    published = "2026-03-04T05:06:07Z"
+    assert parse_tag("mine", published) == TagInfo(
+        "mine", "other", "2026-03-04", (1, "2026-03-04", "", "mine")
+    )
+    assert parse_tag("mine").order == (0, "", "", "mine")
+    assert parse_tag("develop", published).date is None
+    assert parse_tag("v0.22.1", published).date == "2024-07-04"
+    assert parse_tag("v9999.01.0", published).order[:2] == (1, "2026-03-04")
+
+
+def test_a_release_of_the_packages_comes_at_the_end_of_its_month() -> None:
+    order = parse_tag("v2031.2.0").order
+    assert order[:2] == (1, "2031-02-99")
+    assert parse_tag("develop-2031-02-28").order < order < parse_tag("develop-2031-03-01").order
