@@ -93,3 +93,23 @@ def test_a_phone_needs_no_sideways_scrolling(window: Browser, address: str, path
     wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert window.run(wide) <= 0
     assert window.complaints() == []
+
+
+@pytest.mark.parametrize("table", ["binaries", "specs", "packages", "binary_list", "spec_list"])
+def test_tables_fit_a_usual_screen(window: Browser, address: str, table: str) -> None:
+    window.resize(1280, 900)
+    window.open(f"{address}catalog/{table}")
+    wide = "const it = document.querySelector('.table-wrapper'); return it.scrollWidth - "
+    assert window.run(f"{wide} it.clientWidth") <= 0
+
+
+def test_a_number_stays_beside_its_name(window: Browser, address: str) -> None:
+    window.resize(1280, 900)
+    window.open(f"{address}catalog/binaries")
+    lower = """
+        const cells = document.querySelectorAll('td:is(.col-package_id, .col-tag_id, .col-os_id)');
+        return [...cells].filter(it =>
+            it.querySelector('em').offsetTop - it.querySelector('a').offsetTop > 12).length
+    """
+    assert window.run("return document.querySelectorAll('td.col-package_id em').length") > 10
+    assert window.run(lower) == 0

@@ -14,7 +14,9 @@ import pytest
 from datasette.app import Datasette
 
 from datasette_spack.frame import frame_facts
+from datasette_spack.packaged import packaged_json
 from etl.browse.newest import newest_tag_name
+from tests.html_tree import parse
 
 PAGES = [
     "/catalog",
@@ -173,3 +175,22 @@ async def test_there_is_a_frame_around_a_catalog_that_cannot_be_read(tmp_path: P
     path.write_bytes(b"not a database at all, and longer than a header of one" * 100)
     datasette = Datasette([str(path)])
     assert (await frame_facts(datasette))["site_newest_tag"] is None
+
+
+@pytest.mark.parametrize("table", ["binaries", "specs", "packages", "binary_list", "spec_list"])
+async def test_a_table_shows_what_people_read_first(site: Any, table: str) -> None:
+    info = packaged_json("metadata.json")["databases"]["catalog"]["tables"][table]
+    every, shown = list(info["columns"]), info["shown_columns"]
+    assert set(shown) < set(every)
+    assert len(set(shown)) == len(shown)
+    keys = {"version_key"}  # behind the head of "version"
+    page = parse((await site.client.get(f"/catalog/{table}?_size=2")).text)
+    read = [it for it in shown if it not in keys]
+    assert page.one("table").rows[0] == read
+    assert len(page.one("table").rows[1]) == len(read)
+    number = len([it for it in every if it not in keys])
+    assert f"{len(read)} of " in page.text
+    whole = parse((await site.client.get(page.links["Show all columns"])).text)
+    assert len(whole.one("table").rows[0]) == number
+    rows = (await site.client.get(f"/catalog/{table}.json?_size=2&_shape=objects")).json()["rows"]
+    assert list(rows[0]) == every
