@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
 SourceKind = Literal["pages", "build cache", "indexes", "recipes"]
-ProblemKind = Literal["refused", "contradiction"]
+ProblemKind = Literal["refused", "contradiction", "skipped"]
 ListOperator = Literal[":=", "="]
 
 BOM = b"\xef\xbb\xbf"
@@ -318,7 +318,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was refused, or that contradicts itself and was read all the same."""
+    """Something that was refused, or that contradicts itself and was read all the same.
+
+    What was ``skipped`` was left out on purpose, since it would have taken too many requests.
+    """
 
     place: str
     kind: ProblemKind

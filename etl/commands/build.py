@@ -186,7 +186,7 @@ def time_of(text: str | None) -> str | None:
 
 def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
     """What was read and written, and what was not."""
-    contradictions = len(summary.problems) - len(summary.refused)
+    contradictions = len(summary.problems) - len(summary.refused) - len(summary.skipped)
     click.echo(
         f"{printable(str(catalog))}: {counted(summary.sources, 'source')},"
         f" {counted(summary.tags, 'tag')}, {counted(summary.packages, 'package')},"
@@ -194,6 +194,8 @@ def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
         f" {counted(len(summary.problems), 'problem')}, {seconds:.1f} seconds"
     )
     print_refused(summary.refused)
+    for problem in summary.skipped[:_PROBLEMS_SHOWN]:
+        click.echo(f"skipped: {problem.place}: {problem.message}", err=True)
     if contradictions:
         are = "is" if contradictions == 1 else "are"
         told = counted(contradictions, "contradiction")

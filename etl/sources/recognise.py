@@ -50,7 +50,7 @@ def read_source(
     if name.startswith(("oci://", "oci+http://", "oci+https://")):
         yield from read_registry(name, fetcher=fetcher, selection=selection)
     elif name.startswith("s3://"):
-        yield from read_bucket(name, fetcher=fetcher, selection=selection)
+        yield from read_bucket(name, fetcher=fetcher, selection=selection, sizes=sizes)
     elif is_address(name):
         yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
     else:

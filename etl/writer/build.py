@@ -51,6 +51,11 @@ class Summary:
     problems: tuple[Problem, ...]
 
     @property
+    def skipped(self) -> tuple[Problem, ...]:
+        """What was left out on purpose."""
+        return tuple(problem for problem in self.problems if problem.kind == "skipped")
+
+    @property
     def refused(self) -> tuple[Problem, ...]:
         """The input that is not in the catalog."""
         return tuple(problem for problem in self.problems if problem.kind == "refused")

@@ -16,16 +16,23 @@ from etl.sources.build_caches.database import Database, read_database
 from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
 from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
-from etl.sources.build_caches.signing import has_keys, signed_on_web
+from etl.sources.build_caches.signing import Signing, ask_signing, has_keys
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.decode import unpack
 from etl.sources.download.client import MissingError
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import Store, WebStore, read_bytes, read_small
+from etl.spack.tags import parse_tag
 from etl.text import counted
 
 _LACKING_SHOWN = 3
+
+MAX_ASKED = 200
+"""Mirrors on the web of one source that are asked whether they are signed and publish keys.
+
+It takes two to five requests for each; what is not asked is unknown.
+"""
 
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
 """Tells the sizes of these binaries of the mirror that an index belongs to."""
@@ -63,7 +70,7 @@ class IndexReader:
         self._find_sizes = find_sizes
         self._known = known
         self._read: list[tuple[str, str]] = []
-        self._asks = True
+        self._asked: frozenset[Index] = frozenset()
 
     def read(self, found: Found, location: str) -> Iterator[Record]:
         """All records of a source with these indexes, from its ``Source`` to its ``Digest``."""
@@ -76,8 +83,7 @@ class IndexReader:
             self._known = {key: it for key, it in self._known.items() if key not in find_twice}
         if "://" in location and self._selection == EVERYTHING and _is_bucket(found, location):
             yield Listing(location, frozenset((it.tag, it.stack) for it in found.indexes))
-        # The build caches that a bucket lists are too many to be asked one by one.
-        self._asks = not (found.read and isinstance(self._store, WebStore))
+        self._asked = _to_be_asked(found.indexes)
         for index, located in zip(
             found.indexes, self._store.map(self._locate, found.indexes), strict=True
         ):
@@ -153,9 +159,12 @@ class IndexReader:
             sizes = self._find_sizes(index, _binaries(database))
             yield from sizes.problems(self._store.name(index.mirror))
             self._read += sizes.read
-        if sizes.signed is None and self._asks and isinstance(self._store, WebStore):
-            sizes.signed, lacking = signed_on_web(self._store, index, _binaries(database))
-            sizes.lacking |= lacking
+        signing = Signing(sizes.signed)
+        if not isinstance(self._store, WebStore):
+            signing = Signing(sizes.signed, has_keys(self._store, index))
+        elif index in self._asked and index.layout != "oci":
+            signing = ask_signing(self._store, index, checksum, _binaries(database))
+            sizes.lacking |= signing.lacking
         specs, available = database.specs, database.available
         if sizes.lacking:
             yield _lacking(self._store.name(index.place), _binaries(database), sizes.lacking)
@@ -175,10 +184,16 @@ class IndexReader:
             layout=index.layout,
             published=located.published,
             put=tuple(sorted(sizes.put.items())),
-            signed=False if index.layout == "oci" else sizes.signed,
-            keys=has_keys(self._store, index) if self._asks else None,
+            signed=False if index.layout == "oci" else signing.signed,
+            keys=False if index.layout == "oci" else signing.keys,
             sha256=checksum,
         )
+
+
+def _to_be_asked(indexes: Sequence[Index]) -> frozenset[Index]:
+    """The indexes of which it is asked on the web whether they are signed: the newest."""
+    newest = sorted(indexes, key=lambda it: (parse_tag(it.tag).order, it.stack), reverse=True)
+    return frozenset(newest[:MAX_ASKED])
 
 
 def _is_bucket(found: Found, location: str) -> bool:

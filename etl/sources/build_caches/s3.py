@@ -2,35 +2,46 @@
 
 The places of indexes are laid out as empty files in a folder of its own, so that the rules by which
 a folder's are found and named (:mod:`etl.sources.build_caches.layouts`) hold for buckets, too.
+
+What is asked: one listing for each folder that may be a mirror, and one for the views of each that
+is, or its index of layout 2; never all files of the bucket.  A bucket that has a list of its build
+caches is not searched for those again.  When each binary was put there takes a listing of the files
+of its mirror (:mod:`etl.sources.build_caches.s3_binaries`).
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from etl.errors import SourceError
-from etl.page_format.names import is_hash, is_name
-from etl.records import Mirror, Problem, Record
+from etl.page_format.names import is_name
+from etl.records import Problem, Record
+from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
 from etl.sources.build_caches.indexes import IndexReader
 from etl.sources.build_caches.layouts import Found, find_indexes, with_view_of
+from etl.sources.build_caches.naming import ROOT, is_view
 from etl.sources.build_caches.places import (
     BARE_INDEXES,
+    BUCKET_LIST,
     MANIFEST_FOLDER,
     MANIFEST_NAME,
     V2_FOLDER,
     V2_INDEX,
+    V3_INDEX,
     Index,
     join,
 )
-from etl.sources.build_caches.sizes import MANIFEST_ENDING, SPEC_FILE_ENDINGS, SPEC_MANIFESTS
+from etl.sources.build_caches.s3_binaries import Binaries
+from etl.sources.decode import shown
 from etl.sources.download.fetch import Fetcher
-from etl.sources.download.s3 import Bucket, Key, Listing, read_address
+from etl.sources.download.s3 import Bucket, Folder, Listing, read_address
 from etl.sources.selection import EVERYTHING, Selection
-from etl.sources.stores import WebStore
+from etl.sources.stores import WebStore, read_small
 
 _OWN_FOLDERS = frozenset({"v3", "blobs", V2_FOLDER})
 _MAX_FOLDERS = 20_000
@@ -38,10 +49,22 @@ _DEPTH = 3
 """So deep lie mirrors: ``releases/v2026.10/e4s``."""
 
 
+@dataclass
+class _Places:
+    """The places of indexes in a bucket; ``read`` is what was read to find them."""
+
+    indexes: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+    read: tuple[tuple[str, str], ...] = ()
+
+
 def read_bucket(
-    address: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING
+    address: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING, sizes: bool = False
 ) -> Iterator[Record]:
     """Read the build caches in ``s3://bucket/prefix``; after a ``#`` comes the name of a view.
+
+    ``sizes`` has the size of each binary asked for, and when it was put there, however many
+    there are.
 
     Raises:
         SourceError: the bucket cannot be listed, or has no build cache in it.
@@ -50,62 +73,113 @@ def read_bucket(
     address, selection = with_view_of(address, selection)
     bucket = read_address(address)
     listing = Listing(fetcher, bucket)
-    places = list(_places(listing))
-    if not places:
+    store = WebStore(fetcher)
+    places = _find(store, listing, bucket)
+    if not places.indexes:
         raise SourceError(bucket.address, "no index of a build cache in this bucket or folder")
-    found = _found(bucket, places, selection)
-    reader = IndexReader(WebStore(fetcher), selection, None)
-    for record in reader.read(found, bucket.address):
-        if isinstance(record, Mirror) and record.url is not None:
-            try:
-                yield replace(record, put=tuple(_dates(listing, bucket, record)))
-            except SourceError as error:
-                yield record
-                yield Problem(error.place, "refused", error.message)
-        else:
-            yield record
+    found = _named(bucket, places, selection)
+    binaries = Binaries(fetcher, listing, bucket, found.indexes, sizes=sizes)
+    yield from IndexReader(store, selection, binaries.about).read(found, bucket.address)
+    yield from binaries.skipped()
 
 
-def _places(listing: Listing) -> Iterator[str]:
-    """The places of all indexes."""
-    waiting = [("", 0)]
-    for looked in range(_MAX_FOLDERS):
-        if looked == len(waiting):
-            return
-        mirror, depth = waiting[looked]
-        folders = listing.folders(mirror)
-        names = {
-            key.place.rpartition("/")[2]: key.place for key in listing.files(mirror, deep=False)
-        }
-        found: list[str] = []
-        if "v3" in folders:
-            found += [
-                key.place
-                for key in listing.files(join(mirror, MANIFEST_FOLDER))
-                if key.place.endswith(f"/{MANIFEST_NAME}")
-            ]
-        if V2_FOLDER in folders:
-            index = join(mirror, V2_INDEX)
-            files = listing.files(join(mirror, V2_FOLDER), deep=False)
-            found += [key.place for key in files if key.place == index]
-        if not found and not folders:
-            found += [names[name] for name in BARE_INDEXES if name in names][:1]
-        yield from (place for place in found if all(map(is_name, place.split("/"))))
-        if depth < _DEPTH:
-            inner = [name for name in folders if name not in _OWN_FOLDERS and is_name(name)]
-            waiting += [(join(mirror, name), depth + 1) for name in inner]
+def _find(store: WebStore, listing: Listing, bucket: Bucket) -> _Places:
+    """The places of all indexes, one level of folders after the other."""
+    places = _Places()
+    level, looked = [""], 0
+    top: Folder | None = None
+    listed: set[str] = set()
+    for depth in range(_DEPTH + 1):
+        if looked + len(level) > _MAX_FOLDERS:
+            message = f"has more than {_MAX_FOLDERS:,} folders; the rest was not looked into"
+            places.problems.append(Problem(bucket.address, "refused", message))
+            level = level[: _MAX_FOLDERS - looked]
+        looked += len(level)
+        folders = dict(zip(level, store.map(listing.folder, level), strict=True))
+        if top is None:
+            top = folders[""]
+            if any(key.place == BUCKET_LIST for key in top.files):
+                listed = _read_list(store, bucket, places)
+        mirrors = [(it, folders[it]) for it in level if _may_be_mirror(folders[it])]
+        for found in store.map(partial(_of_mirror, listing), mirrors):
+            places.indexes |= found.indexes
+            places.problems += found.problems
+        level = [
+            join(folder, name)
+            for folder in level
+            for name in folders[folder].folders
+            if name not in _OWN_FOLDERS and is_name(name) and join(folder, name) not in listed
+        ]
+        if depth == _DEPTH or not level:
+            break
+    return places
 
 
-def _found(bucket: Bucket, places: list[str], selection: Selection) -> Found:
+def _read_list(store: WebStore, bucket: Bucket, places: _Places) -> set[str]:
+    """Add what the bucket's own list names; the stacks in it, which need not be looked for.
+
+    The top-level mirrors of tags are looked into all the same, since a list knows no views.
+    """
+    data = read_small(store, f"{bucket.url}/{BUCKET_LIST}", MAX_LIST_BYTES)
+    found = read_bucket_list(data, BUCKET_LIST, EVERYTHING, None)
+    places.read = found.read
+    places.problems += found.problems
+    for index in found.indexes:
+        by_layout = {"v2": V2_INDEX, "v3": V3_INDEX}
+        # A list may name the blob itself; its manifest says which is the newest.
+        place = by_layout.get(index.layout)
+        places.indexes.add(join(index.mirror, place) if place else index.place)
+    return {index.mirror for index in found.indexes if index.stack != ROOT}
+
+
+def _may_be_mirror(folder: Folder) -> bool:
+    return bool({"v3", V2_FOLDER} & {*folder.folders}) or any(
+        key.place.rpartition("/")[2] in BARE_INDEXES for key in folder.files
+    )
+
+
+def _of_mirror(listing: Listing, named: tuple[str, Folder]) -> _Places:
+    """The indexes of a mirror, by its place and its folder: its own, and those of its views."""
+    mirror, folder = named
+    found = _Places()
+    if "v3" in folder.folders:
+        inside = join(mirror, MANIFEST_FOLDER)
+        for key in listing.below(inside):
+            view, slash, name = key.place.removeprefix(f"{inside}/").rpartition("/")
+            if name != MANIFEST_NAME:
+                continue
+            if slash and not is_view(view):
+                place = shown(key.place)
+                found.problems.append(Problem(place, "refused", "no view can be called so"))
+            else:
+                found.indexes.add(key.place)
+    if V2_FOLDER in folder.folders and listing.has(join(mirror, V2_INDEX)):
+        found.indexes.add(join(mirror, V2_INDEX))
+    if not found.indexes and not folder.folders:
+        names = {key.place.rpartition("/")[2]: key.place for key in folder.files}
+        found.indexes |= {names[name] for name in [it for it in BARE_INDEXES if it in names][:1]}
+    return found
+
+
+def _named(bucket: Bucket, places: _Places, selection: Selection) -> Found:
     """The indexes at these places, named as those of a folder are."""
+    problems = list(places.problems)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, *(part for part in bucket.address[5:].split("/") if is_name(part)))
-        for place in places:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in sorted(places.indexes):
             file = folder / place
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.touch()
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.touch()
+            except OSError as error:
+                problems.append(Problem(shown(place), "refused", f"{error.strerror}"))
         found = find_indexes(folder, selection)
-    return replace(found, indexes=tuple(_on_web(bucket, index) for index in found.indexes))
+    return Found(
+        tuple(_on_web(bucket, index) for index in found.indexes),
+        (*problems, *found.problems),
+        places.read,
+    )
 
 
 def _on_web(bucket: Bucket, index: Index) -> Index:
@@ -116,19 +190,3 @@ def _on_web(bucket: Bucket, index: Index) -> Index:
         mirror=mirror,
         url=join(bucket.address, index.mirror) if index.mirror else bucket.address,
     )
-
-
-def _dates(listing: Listing, bucket: Bucket, mirror: Mirror) -> Iterator[tuple[str, str]]:
-    """When each binary of a mirror was put there, by hash."""
-    place = str(mirror.url).removeprefix(bucket.address).strip("/")
-    keys: list[Key] = []
-    endings: tuple[str, ...] = (MANIFEST_ENDING,)
-    if mirror.layout == "v3":
-        keys = listing.files(join(place, SPEC_MANIFESTS))
-    elif mirror.layout == "v2":
-        keys, endings = listing.files(join(place, V2_FOLDER), deep=False), SPEC_FILE_ENDINGS
-    for key in keys:
-        ending = next((it for it in endings if key.place.endswith(it)), None)
-        hash_ = key.place.removesuffix(ending or "")[-32:]
-        if ending and key.published and is_hash(hash_):
-            yield hash_, key.published

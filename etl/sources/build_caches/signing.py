@@ -9,6 +9,7 @@ Of a mirror on the web the first binaries are asked for, of one in a folder all 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,7 +19,7 @@ from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES, is_signed
 from etl.sources.build_caches.places import V2_FOLDER, Index, join
 from etl.sources.build_caches.web_sizes import manifest_address, spec_file_address
 from etl.sources.download.client import MissingError
-from etl.sources.stores import Store, read_small
+from etl.sources.stores import Store, WebStore, read_small
 
 KEY_INDEXES = {"v3": "v3/manifests/key/keys.manifest.json", "v2": f"{V2_FOLDER}/_pgp/index.json"}
 """Where Spack has the list of a mirror's keys; ``url_buildcache.py`` of Spack 1.1.0."""
@@ -31,10 +32,36 @@ _MAX_SPEC_BYTES = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Whether binaries are signed, and keys published; None where that cannot be seen."""
+    """Whether binaries are signed, and keys published; None where that cannot be seen.
+
+    ``lacking`` are those that were asked for and are not there, though the index lists them.
+    """
 
     signed: bool | None = None
     keys: bool | None = None
+    lacking: frozenset[str] = frozenset()
+
+
+def ask_signing(store: WebStore, index: Index, sha256: str, specs: Iterable[Spec]) -> Signing:
+    """What a mirror on the web says; kept for as long as its index stays the same (``sha256``)."""
+    fetcher = store.fetcher
+    name = f"{index.mirror} {sha256}"
+    try:
+        kept = fetcher.cache.recall_fact(name)
+    except OSError:
+        kept = None
+    if isinstance(kept, dict):
+        signed, keys, lacking = (kept.get(it) for it in ("signed", "keys", "lacking"))
+        if signed in (True, False, None) and keys in (True, False, None):
+            return Signing(signed, keys, frozenset(map(str, lacking or ())))
+    if fetcher.offline:
+        return Signing()
+    signed, lacking = signed_on_web(store, index, specs)
+    found = Signing(signed, has_keys(store, index), lacking)
+    with suppress(OSError):  # then it is asked again the next time
+        told = {"signed": found.signed, "keys": found.keys, "lacking": sorted(found.lacking)}
+        fetcher.cache.remember_fact(name, told)
+    return found
 
 
 def has_keys(store: Store, index: Index) -> bool | None:

@@ -2,9 +2,9 @@
 
 ``blobs/<first two>/<SHA-256>`` is content by its checksum; ``addresses/`` tells the checksum of
 what was last found at an address, and by what its server knows it again; ``sizes/`` has a file for
-each mirror with the sizes of its binaries, one ``<hash> <size> [<when put there>]`` a line.  Files
-appear under their names when they are whole, so that a build that is killed leaves nothing half
-behind.
+each mirror with the sizes of its binaries, one ``<hash> <size> [<when put there>]`` a line;
+``facts/`` is what else was found out about a mirror.  Files appear under their names when they are
+whole, so that a build that is killed leaves nothing half behind.
 """
 
 from __future__ import annotations
@@ -104,15 +104,18 @@ class DownloadCache:
 
     def remember(self, url: str, found: Remembered) -> None:
         """Keep what was found at an address."""
-        path = self._address(url)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
+        self._write(self._address(url), {"url": public_address(url), **asdict(found)})
+
+    def recall_fact(self, name: str) -> object:
+        """What was kept under a name; None if nothing was."""
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump({"url": public_address(url), **asdict(found)}, stream)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            return json.loads(self._fact(name).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def remember_fact(self, name: str, value: object) -> None:
+        """Keep a small value, as JSON, under a name."""
+        self._write(self._fact(name), value)
 
     def sizes(self, mirror: str) -> dict[str, tuple[int, str | None]]:
         """The sizes of a mirror's binaries that are known, and when each was put there, by hash."""
@@ -139,6 +142,19 @@ class DownloadCache:
         if not is_checksum(sha256):
             raise ValueError(f"not a SHA-256: {sha256!r:.80}")
         return self._folder / "blobs" / sha256[:2] / sha256
+
+    def _write(self, path: Path, value: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(value, stream)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _fact(self, name: str) -> Path:
+        return self._folder / "facts" / f"{hashlib.sha256(name.encode()).hexdigest()}.json"
 
     def _address(self, url: str) -> Path:
         name = hashlib.sha256(url.encode()).hexdigest()

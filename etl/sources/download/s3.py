@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,62})(?:/(.*))?", re.DOTALL)
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
-_MAX_ANSWERS = 2_000
+MOST_ANSWERS = 2_000
 """So many answers of at most 1,000 keys are read of one listing; more are refused."""
 _MAX_ANSWER_BYTES = 1 << 24
 
@@ -32,6 +32,18 @@ class Key:
 
     place: str
     published: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What is right in a folder: the names of its folders, and its files by place."""
+
+    folders: tuple[str, ...]
+    files: tuple[Key, ...]
+
+
+class TooManyFilesError(SourceError):
+    """A folder has more files than are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,45 +91,51 @@ def read_address(address: str) -> Bucket:
 
 
 class Listing:
-    """Lists a folder of a bucket; what was listed once is not asked for again."""
+    """Lists folders of a bucket, from several threads at once."""
 
     def __init__(self, fetcher: Fetcher, bucket: Bucket) -> None:
         self._fetcher = fetcher
         self._bucket = bucket
-        self._known: dict[tuple[str, bool], tuple[list[str], list[Key]]] = {}
 
-    def folders(self, place: str) -> list[str]:
-        """The names of the folders right below a place.
-
-        Raises:
-            SourceError: the bucket cannot be listed.
-        """
-        return self._list(place, deep=False)[0]
-
-    def files(self, place: str, *, deep: bool = True) -> list[Key]:
-        """The files below a place, or right there, by place.
+    def folder(self, place: str) -> Folder:
+        """What is right in a folder.
 
         Raises:
             SourceError: the bucket cannot be listed.
         """
-        return self._list(place, deep=deep)[1]
+        folders: list[str] = []
+        keys: list[Key] = []
+        for inner, found in self._answers(place, deep=False, most=MOST_ANSWERS):
+            folders += inner
+            keys += found
+        files = tuple(sorted(keys, key=lambda key: key.place))
+        return Folder(tuple(sorted(folders)), files)
 
-    def _list(self, place: str, *, deep: bool) -> tuple[list[str], list[Key]]:
-        if (place, deep) not in self._known:
-            folders: list[str] = []
-            keys: list[Key] = []
-            for answer in self._answers(place, deep=deep):
-                folders += answer[0]
-                keys += answer[1]
-            self._known[place, deep] = sorted(folders), sorted(keys, key=lambda key: key.place)
-        return self._known[place, deep]
+    def below(self, place: str, most: int = MOST_ANSWERS) -> Iterator[Key]:
+        """The files at any depth of a folder, in the order in which the server has them.
 
-    def _answers(self, place: str, *, deep: bool) -> Iterator[tuple[list[str], list[Key]]]:
+        Raises:
+            SourceError: the bucket cannot be listed, or takes more than ``most`` answers of 1,000.
+        """
+        for _, keys in self._answers(place, deep=True, most=most):
+            yield from keys
+
+    def has(self, place: str) -> bool:
+        """Whether there is a file at a place.
+
+        Raises:
+            SourceError: the server cannot be asked.
+        """
+        return self._fetcher.exists(f"{self._bucket.url}/{quote(place)}")
+
+    def _answers(
+        self, place: str, *, deep: bool, most: int
+    ) -> Iterator[tuple[list[str], list[Key]]]:
         parts = [part for part in (self._bucket.prefix, place) if part]
         prefix = "/".join(parts) + "/" if parts else ""
         own = f"{self._bucket.prefix}/" if self._bucket.prefix else ""
         query = {"list-type": "2", "prefix": prefix} | ({} if deep else {"delimiter": "/"})
-        for _ in range(_MAX_ANSWERS):
+        for _ in range(most):
             address = f"{self._bucket.root}/?{urlencode(query)}"
             path = self._fetcher.download(address, limit=_MAX_ANSWER_BYTES)
             tree = _parse(path.read_bytes(), self._bucket.address)
@@ -132,8 +150,9 @@ class Listing:
             if tree.findtext("{*}IsTruncated") != "true" or not token:
                 return
             query["continuation-token"] = token
-        raise SourceError(
-            f"{self._bucket.address}/{place}", f"has more than {_MAX_ANSWERS * 1000:,} files"
+        raise TooManyFilesError(
+            "/".join(part for part in (self._bucket.address, place) if part),
+            f"has more than {most * 1000:,} files",
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -159,3 +160,139 @@ def test_where_a_bucket_is(
 def test_what_names_no_bucket(address: str) -> None:
     with pytest.raises(SourceError, match="not as in s3://bucket/prefix"):
         read_address(address)
+
+
+def requests_for(fetcher: Fetcher, source: str, **options: Any) -> tuple[list[Any], list[str]]:
+    """The records of a source, and the listings that were asked for."""
+    asked: list[str] = []
+    download = fetcher.download
+
+    def noted(url: str, **more: Any) -> Path:
+        if "list-type" in url:
+            asked.append(unquote(url.partition("prefix=")[2].replace("+", " ")))
+        return download(url, **more)
+
+    fetcher.download = noted  # type: ignore[method-assign]
+    records = list(read_source(source, Selection(), fetcher, **options))
+    return records, sorted(asked)
+
+
+def test_only_indexes_are_listed_and_the_files_of_few_mirrors(
+    server: str, real_data: Path, fetcher: Fetcher
+) -> None:
+    upload(server, real_data / "views" / "bucket")
+    records, asked = requests_for(fetcher, "s3://spack-binaries")
+    assert asked == [
+        "&delimiter=/",
+        "develop/&delimiter=/",
+        "develop/v3/manifests/index/",
+        "develop/v3/manifests/spec/",
+        "releases/&delimiter=/",
+        "releases/v2026.10/&delimiter=/",
+        "releases/v2026.10/v3/manifests/index/",
+        "releases/v2026.10/v3/manifests/spec/",
+    ]
+    assert len([it for it in records if isinstance(it, Mirror)]) == 4
+
+
+def test_a_bucket_that_lists_its_caches_is_not_searched_for_their_stacks(
+    server: str, real_data: Path, fetcher: Fetcher
+) -> None:
+    upload(server, real_data / "mirrors")
+    upload(server, real_data / "views" / "bucket")
+    records, asked = requests_for(fetcher, "s3://spack-binaries")
+    listed = json.loads((real_data / "mirrors" / "cache_spack_io_index.json").read_text())
+    stacks = {f"{tag}/{it['label']}" for tag, entries in listed.items() for it in entries}
+    found = {f"{it.tag}/{it.stack}" for it in records if isinstance(it, Mirror)}
+    assert stacks < found
+    assert found - stacks == {
+        "develop-2026-10-01/root", "develop-2026-10-04/root", "v2026.10.0/e4s", "v2026.10.0/root",
+    }  # fmt: skip
+    looked_into = [it.removesuffix("/&delimiter=/") for it in asked if "delimiter" in it]
+    assert not {it for it in stacks if not it.endswith("/root")} & {*looked_into}
+
+
+def test_too_many_files_are_not_listed_without_being_asked(
+    server: str, real_data: Path, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(server, real_data / "views" / "bucket")
+    monkeypatch.setattr("etl.sources.build_caches.s3_binaries.MAX_MIRRORS", 1)
+    records, asked = requests_for(fetcher, "s3://spack-binaries")
+    assert not [it for it in asked if it.endswith("/spec/")]
+    assert {it.put for it in records if isinstance(it, Mirror)} == {()}
+    assert [it for it in records if isinstance(it, Problem)] == [
+        Problem(
+            "s3://spack-binaries",
+            "skipped",
+            "when the binaries of 2 mirrors were put there was not asked, since they have too many"
+            " files; --sizes asks",
+        )
+    ]
+
+
+def test_sizes_and_dates_are_asked_for_however_many_there_are(
+    server: str, real_data: Path, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(server, real_data / "views" / "views-only")
+    monkeypatch.setattr("etl.sources.build_caches.s3_binaries.MAX_ANSWERS", 0)
+    selection = Selection(owner="v1")
+    records = list(read_source("s3://spack-binaries", selection, fetcher))
+    assert [it.kind for it in records if isinstance(it, Problem)] == ["skipped"]
+    records = list(read_source("s3://spack-binaries", selection, fetcher, sizes=True))
+    assert not [it for it in records if isinstance(it, Problem)]
+    for mirror in (it for it in records if isinstance(it, Mirror)):
+        there = zip(mirror.specs, mirror.available, strict=True)
+        hashes = {spec.hash: spec.size for spec, available in there if available}
+        assert dict(mirror.put).keys() == hashes.keys()
+        assert None not in hashes.values()
+
+
+def test_binaries_that_a_bucket_lacks(
+    server: str, real_data: Path, fetcher: Fetcher, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mirror"
+    shutil.copytree(real_data / "views" / "views-only", folder)
+    shutil.rmtree(folder / "v3" / "manifests" / "spec" / "gmake")
+    upload(server, folder)
+    records = list(read_source("s3://spack-binaries", Selection(owner="v1"), fetcher))
+    assert [it.message for it in records if isinstance(it, Problem)] == [
+        "lists 1 binary that the cache does not have, left out: gmake/3fndy4l"
+    ] * 2
+
+
+def test_views_of_a_bucket_of_any_name(
+    server: str, real_data: Path, fetcher: Fetcher, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mirror"
+    shutil.copytree(real_data / "views" / "views-only", folder)
+    indexes = folder / "v3" / "manifests" / "index"
+    (indexes / "stacks").mkdir()
+    (indexes / "small").rename(indexes / "stacks" / "my view")
+    upload(server, folder)
+    records = list(read_source("s3://spack-binaries", Selection(owner="v1"), fetcher))
+    told = json.loads((real_data / "views" / "expected.json").read_text())["views-only"]
+    mirror = told["mirrors"]["."]
+    assert binaries(records) == {
+        ("v1", "my-view"): set(mirror["small"]["in_buildcache"]),
+        ("v1", "py"): set(mirror["py"]["in_buildcache"]),
+    }
+    assert {it.view for it in records if isinstance(it, Mirror)} == {"stacks/my view", "py"}
+
+
+def test_an_index_of_a_bucket_that_is_not_there(
+    server: str, real_data: Path, fetcher: Fetcher, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mirror"
+    shutil.copytree(real_data / "views" / "views-only", folder)
+    for view, change in (("py", None), ("small", b"?")):
+        manifest = folder / "v3" / "manifests" / "index" / view / "index.manifest.json"
+        checksum = json.loads(manifest.read_text())["data"][0]["checksum"]
+        blob = folder / "blobs" / "sha256" / checksum[:2] / checksum
+        blob.chmod(0o644)
+        blob.unlink() if change is None else blob.write_bytes(change)
+    upload(server, folder)
+    records = list(read_source("s3://spack-binaries", Selection(owner="v1"), fetcher))
+    messages = [it.message for it in records if isinstance(it, Problem)]
+    assert messages[0] == "the view py: the index that index.manifest.json names is not there"
+    assert messages[1].startswith("the view small: its SHA-256 is ")
+    assert not [it for it in records if isinstance(it, Mirror)]

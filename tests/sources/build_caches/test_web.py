@@ -84,6 +84,10 @@ def test_what_is_not_asked_for_is_not_fetched(
     assert server.requests == [
         "GET /cache_spack_io_index.json 200",
         f"GET /{NEW}/tutorial/{V3_BLOB} 200",
+        # Whether it is signed, and publishes keys.
+        f"GET /{NEW}/tutorial/v3/manifests/spec/hdf5/hdf5-1.14.6-t2sz3yph3s6padinnxx3s5oatvqteu3x"
+        ".spec.manifest.json 200",
+        f"GET /{NEW}/tutorial/v3/manifests/key/keys.manifest.json 404",
     ]
 
 
@@ -339,7 +343,7 @@ def test_sizes_are_asked_for_once(
     assert sum("spec.manifest.json" in request for request in server.requests) == 36
     server.requests.clear()
     assert sizes(fetcher) == expected
-    assert sum("spec.manifest.json" in request for request in server.requests) == 1
+    assert sum("spec.manifest.json" in request for request in server.requests) == 0
     with Fetcher(DownloadCache(tmp_path / "cache"), offline=True) as offline:
         assert sizes(offline) == expected
 
