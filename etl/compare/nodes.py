@@ -11,7 +11,7 @@ from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
 
 _AT_ONCE = 500
-_LANGUAGES = frozenset({"c", "cxx", "fortran"})
+LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
 _SPECS = """
     SELECT specs.id, specs.hash, packages.name, specs.namespace, versions.version,
@@ -116,7 +116,7 @@ class Nodes:
             compilers: set[int] = set()
             for parent, child, deptypes, virtuals in self._db.execute(_EDGES.format(part)):
                 edges[parent].append(Edge(child, deptypes, virtuals))
-                if not _LANGUAGES.isdisjoint(virtuals.split()):
+                if virtuals and not LANGUAGES.isdisjoint(virtuals.split()):
                     compilers.add(child)
             titles = self._titles(sorted(compilers))
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -168,7 +168,7 @@ def _compilers(
     found = (
         titles[edge.child]
         for edge in edges
-        if edge.child in titles and not _LANGUAGES.isdisjoint(edge.virtuals.split())
+        if edge.child in titles and not LANGUAGES.isdisjoint(edge.virtuals.split())
     )
     return (old_compiler,) if old_compiler else tuple(sorted(found))
 

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from itertools import islice
 
 from etl.compare.graph import Edge, Node
-from etl.compare.nodes import Nodes
+from etl.compare.nodes import LANGUAGES, Nodes
 from etl.locks.read import Lock
 from etl.records import Spec
 
-_AT_ONCE = 500
-_KNOWN = "SELECT hash, id FROM specs WHERE hash IN ({}) AND format IS NOT NULL"
-
-
-def ids_of(db: sqlite3.Connection, hashes: Iterable[str]) -> dict[str, int]:
-    """The ids of those specs that the catalog has, and knows more of than their names."""
-    found: dict[str, int] = {}
-    rest = iter(hashes)
-    while part := list(islice(rest, _AT_ONCE)):
-        sql = _KNOWN.format(", ".join("?" * len(part)))
-        found.update(db.execute(sql, part).fetchall())
-    return found
-
 
 class LockNodes:
-    """The specs of a lock as nodes beside those of the catalog; what both have is one node."""
+    """The specs of a lock as nodes, by keys below 0, beside those of the catalog."""
 
     def __init__(self, db: sqlite3.Connection, lock: Lock) -> None:
         self.nodes = Nodes(db)
         self._lock = lock
-        self._keys: dict[str, int] = {}
+        self._keys = {hash_: -number for number, hash_ in enumerate(lock.specs, start=1)}
+        self._specs = list(lock.specs.values())
         self._own: dict[int, Node] = {}
-        known = ids_of(db, lock.specs)
-        for number, hash_ in enumerate(lock.specs, start=1):
-            self._keys[hash_] = known.get(hash_, -number)
-        for hash_, key in self._keys.items():
-            if key < 0:
-                self._own[key] = self._as_node(key, lock.specs[hash_])
 
     def node(self, spec: Spec) -> Node:
         """The node of a spec of the lock."""
         key = self._keys[spec.hash]
-        return self._own.get(key) or self._as_node(key, spec)
+        if key not in self._own:
+            self._own[key] = self._as_node(key, spec)
+        return self._own[key]
 
     def get(self, key: int) -> Node | None:
         """A node by its key."""
-        return self._own.get(key) if key < 0 else self.nodes.get(key)
+        return self.node(self._specs[-key - 1]) if key < 0 else self.nodes.get(key)
 
     def _as_node(self, key: int, spec: Spec) -> Node:
         build = spec.build
@@ -58,7 +40,7 @@ class LockNodes:
             if child is None:
                 continue
             edges.append(Edge(child, " ".join(it.deptypes), " ".join(it.virtuals)))
-            if {"c", "cxx", "fortran"} & set(it.virtuals):
+            if it.virtuals and not LANGUAGES.isdisjoint(it.virtuals):
                 compilers.append(f"{it.package}@{self._lock.specs[it.hash].version}")
         if not compilers and spec.compiler:  # before Spack 1.0 it is no dependency
             compilers.append(spec.compiler)

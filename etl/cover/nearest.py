@@ -27,8 +27,8 @@ _OF_VERSION = """
     SELECT id, format, version_id, os_id, target_id, compiler_id, variant_set_id, package_hash
     FROM specs
     WHERE package_id = ? AND version_id = ? AND tags > 0 AND format IS NOT NULL
-    ORDER BY last_tag_id DESC, id DESC
-    LIMIT 50
+    ORDER BY (os_id = ?) + 2 * (target_id = ?) DESC, last_tag_id DESC, id DESC
+    LIMIT 20
 """
 _OF_PACKAGE = _OF_VERSION.replace("AND version_id = ? ", "")
 
@@ -74,17 +74,17 @@ class Nearest:
         if package is None:
             return None
         version = self._id(_VERSION, package, spec.version)
+        machine = self._systems.get(spec.os, 0), self._targets.get(spec.target, 0)
         wanted = (
             family(spec.target),
             version,
-            self._systems.get(spec.os),
-            self._targets.get(spec.target),
+            *machine,
             self._compilers.get(spec.compiler),
             frozenset(it.replace(":=", "=", 1) for it in spec.variants),
             spec.build.package_hash if spec.build else None,
         )
         nearest: tuple[int, _Row] | None = None
-        for rows in self._candidates(package, version):
+        for rows in self._candidates(package, version, machine):
             for row in rows:
                 distance = self._distance(row, *wanted)
                 if nearest is None or distance < nearest[0]:
@@ -93,13 +93,19 @@ class Nearest:
                 break
         return Near(nearest[1][0], nearest[1][1]) if nearest else None
 
-    def _candidates(self, package: int, version: int | None) -> Iterable[list[_Row]]:
-        """Builds of a package: those of the tag, then of the version in all tags, then of any."""
+    def _candidates(
+        self, package: int, version: int | None, machine: tuple[int, int]
+    ) -> Iterable[list[_Row]]:
+        """Builds of a package: those of the tag, then of the version in all tags, then of any.
+
+        In all tags there may be thousands: what is for the same machine comes first, then the
+        newest.
+        """
         if self._tag is not None:
             yield self._kept(_IN_TAG, self._tag, package)
         if version is not None:
-            yield self._kept(_OF_VERSION, package, version)
-        yield self._kept(_OF_PACKAGE, package)
+            yield self._kept(_OF_VERSION, package, version, *machine)
+        yield self._kept(_OF_PACKAGE, package, *machine)
 
     def _kept(self, sql: str, *values: int) -> list[_Row]:
         key = (len(sql), *values)
@@ -116,8 +122,8 @@ class Nearest:
         row: _Row,
         family_: str,
         version: int | None,
-        os: int | None,
-        target: int | None,
+        os: int,
+        target: int,
         compiler: int | None,
         variants: frozenset[str],
         package_hash: str | None,
