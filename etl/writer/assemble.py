@@ -13,6 +13,7 @@ from etl.spack.versions import sort_key
 from etl.writer.case import ResolvedSpec, SourcedProblem
 from etl.writer.merging import Merging
 from etl.writer.names import Names
+from etl.writer.needs import DEV_PATH, NAMES, Needs, lacks_runtime, own_fault
 from etl.writer.numbering import FirstUse, StackSets, VariantSets
 from etl.writer.resolve import ResolvedPackage, Resolver
 from etl.writer.rows import insert
@@ -26,7 +27,7 @@ _BUFFERS = {
         "id, hash, package_id, version_id, compiler_id, os_id, platform_id, target_id,"
         " variant_set_id, size, tags, first_tag_id, last_tag_id,"
         " format, namespace, package_hash, external, build_spec,"
-        " external_details, patch_order"
+        " external_details, patch_order, need_id, libc_id, fault"
     ),
     "binaries": (
         "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
@@ -65,6 +66,8 @@ class Assembly:
         self._resolver = Resolver(words, self.names.tags.ids, self.disputed, self.merging)
         self._variant_sets = VariantSets(words)
         self._stack_sets = StackSets(words)
+        self.needs = Needs()
+        self._plain_needs: dict[tuple[int, int, int], tuple[int, int | None]] = {}
         self._styles: FirstUse[int] = FirstUse()
         self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
         self._stack_combinations: Counter[tuple[int, ...]] = Counter()
@@ -160,6 +163,7 @@ class Assembly:
                 len(present),
                 *ends,
                 *(build[:7] if build else (None,) * 7),
+                *((None,) * 3 if build else self._need(package, spec)),
             )
         )
         if build:
@@ -179,6 +183,25 @@ class Assembly:
             names.platforms.ids[platform],
             names.targets[target],
         )
+
+    def _need(self, package: int, spec: ResolvedSpec) -> tuple[int, int | None, str | None]:
+        """What a spec needs of which only pages tell: the ids of need and libc, and its fault."""
+        _, _, system, platform, target, variants, _ = spec.facts
+        key = platform, system, target
+        if key not in self._plain_needs:
+            names, needs = self.names, self.needs
+            need = needs.of_system(
+                names.platforms.ids[platform],
+                names.systems.ids[system],
+                names.targets[target],
+                self.shelf.words.systems.listed[system],
+            )
+            self._plain_needs[key] = need, needs.libc(needs.strictest(need, 0))
+        name = self.names.packages.values[package - 1]
+        fault = own_fault(name, None, self._variant_sets.has(variants, DEV_PATH))
+        if fault is None and lacks_runtime(NAMES.get(name, 0)):
+            fault = "runtime"
+        return *self._plain_needs[key], fault
 
     def _add_pages(self, package: int, resolved: ResolvedPackage) -> None:
         self._rows["pages"] += [

@@ -132,7 +132,7 @@ def _write(
     assembly = _assemble(db, shelf, names, follow, intake)
     assembly.write_shared()
     finish.add_edges(db)
-    add_host_needs(db)
+    add_host_needs(db, assembly.needs)
     _describe_packages(db, intake.recipes.values())
     _insert_events(db, intake, assembly)
     problems = sorted(

@@ -12,31 +12,29 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
-from etl.hosts.distributions import libc_of
 from etl.hosts.host import Libc
 from etl.spack.versions import sort_key
 from etl.writer.completeness import Mirrors
-from etl.writer.needs import Needs, both
+from etl.writer.needs import DEV_PATH, NAMES, Needs, both, lacks_runtime, own_fault
 from etl.writer.rows import insert
 
 _LIBC = "libc"
-_RUNTIMES = (("gcc", "gcc-runtime"), ("intel-oneapi-compilers", "intel-oneapi-runtime"))
-"""Compilers, and what must be in a graph that has one."""
-
-_NAMES = {name: 1 << place for place, name in enumerate(it for pair in _RUNTIMES for it in pair)}
-_WITHOUT_RUNTIME = tuple((_NAMES[compiler], _NAMES[runtime]) for compiler, runtime in _RUNTIMES)
-
 _SPECS = """
     SELECT specs.id, packages.name, specs.platform_id, specs.os_id,
         specs.target_id, specs.format, specs.external,
         specs.variant_set_id IN (
             SELECT variant_set_id FROM variant_set_members
-            WHERE variant_id IN (SELECT id FROM variants WHERE name = 'dev_path')
+            WHERE variant_id IN (SELECT id FROM variants WHERE name = ?)
         )
     FROM specs
     JOIN packages ON packages.id = specs.package_id
+    WHERE format IS NOT NULL OR version_id IS NULL
+        OR specs.id IN (SELECT child_id FROM dependencies)
     ORDER BY specs.id
 """
+"""The specs of all graphs; what others need is known when they are written."""
+
+
 _EDGES = "SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies ORDER BY id"
 _LINKED_TO = """
     SELECT parent_id FROM dependencies
@@ -51,19 +49,20 @@ _LIBC_SPEC = """
 """
 
 
-def add_host_needs(db: sqlite3.Connection) -> None:
-    """Fill in what specs need of a host, and which binaries a mirror has with all below them."""
+def add_host_needs(db: sqlite3.Connection, needs: Needs) -> None:
+    """Fill in what the specs of graphs need, and which binaries a mirror has with all below them.
+
+    ``needs`` are those of the specs that are in no graph, which are written with them.
+    """
     graph = _Graph(db)
-    needs = Needs()
     systems = dict(db.execute("SELECT id, name FROM operating_systems").fetchall())
     own: dict[int, int] = {}
     for spec, (platform, os, target, is_described) in graph.machines.items():
-        libc = graph.libcs.get(spec)
-        by = "edge" if libc else None
-        if not is_described and os is not None:
-            libc = libc_of(systems[os])
-            by = "os" if libc else None
-        own[spec] = needs.need(platform, os, target, libc, by)
+        if is_described:
+            libc = graph.libcs.get(spec)
+            own[spec] = needs.need(platform, os, target, libc, "edge" if libc else None)
+        else:
+            own[spec] = needs.of_system(platform, os, target, systems.get(os))
     sets: dict[int, int] = {}
     mirrors = Mirrors(db) if any(it[-1] for it in graph.machines.values()) else None
     masks: dict[int, int] = {}
@@ -82,9 +81,7 @@ def add_host_needs(db: sqlite3.Connection) -> None:
             mirrors.add(spec, graph.fetched(spec))
         # Spack looks for a name among direct build dependencies, too, but not among theirs.
         mask |= graph.named_directly.get(spec, 0)
-        if spec not in faults and any(
-            mask & compiler and not mask & runtime for compiler, runtime in _WITHOUT_RUNTIME
-        ):
+        if spec not in faults and lacks_runtime(mask):
             faults[spec] = "runtime"
     _write(db, needs, own, sets, faults)
     if mirrors:
@@ -103,14 +100,16 @@ class _Graph:
         self.named_directly: dict[int, int] = defaultdict(int)
         self.libcs_with_more: dict[int, list[int]] = {}
         self.externals: set[int] = set()
-        for id_, name, platform, os, target, format_, external, dev in db.execute(_SPECS):
+        for id_, name, platform, os, target, format_, external, dev in db.execute(
+            _SPECS, (DEV_PATH,)
+        ):
             self.machines[id_] = (platform, os, target, format_ is not None)
             if external is not None:
                 self.externals.add(id_)
-            if fault := _own_fault(name, external, bool(dev)):
+            if fault := own_fault(name, external, bool(dev)):
                 self.faults[id_] = fault
-            if name in _NAMES:
-                self.named[id_] = _NAMES[name]
+            if name in NAMES:
+                self.named[id_] = NAMES[name]
         self._read_edges(db)
 
     def _read_edges(self, db: sqlite3.Connection) -> None:
@@ -127,7 +126,7 @@ class _Graph:
                 self.children.setdefault(parent, []).append(child)
             mask = self.named.get(child, 0)
             for word in words:
-                mask |= _NAMES.get(word, 0)
+                mask |= NAMES.get(word, 0)
             if mask and ("build" in deptypes or "test" in deptypes):
                 self.named_directly[parent] |= mask
         self._keep_libcs_with_more(db, [child for child, libc in libcs.items() if libc])
@@ -166,15 +165,6 @@ class _Graph:
                     yield spec
 
 
-def _own_fault(name: str, external: str | None, is_developed: bool) -> str | None:
-    """Why a spec is no candidate on any host, in the order in which Spack asks."""
-    if is_developed:
-        return "dev_path"
-    if name == "compiler-wrapper":
-        return "compiler-wrapper"
-    return "external" if external is not None else None
-
-
 def _libc_at(db: sqlite3.Connection, spec: int) -> Libc | None:
     """The libc that a spec is; None if nothing but its name is known."""
     name, version, path, is_described = db.execute(_LIBC_SPEC, (spec,)).fetchone()
@@ -196,9 +186,12 @@ def _write(
             strictest[key] = needs.libc(needs.strictest(*key))
         return strictest[key]
 
-    rows = [
+    rows = (
         (own[spec], sets.get(spec) or None, libc_id(spec), faults.get(spec), spec) for spec in own
-    ]
+    )
+    db.executemany(
+        "UPDATE specs SET need_id = ?, need_set = ?, libc_id = ?, fault = ? WHERE id = ?", rows
+    )
     insert(
         db,
         "libcs",
@@ -219,7 +212,4 @@ def _write(
         "need_set_members",
         "need_set, need_id",
         ((id_, need) for members, id_ in needs.sets.items() for need in sorted(members)),
-    )
-    db.executemany(
-        "UPDATE specs SET need_id = ?, need_set = ?, libc_id = ?, fault = ? WHERE id = ?", rows
     )

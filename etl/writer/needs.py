@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from etl.hosts.distributions import libc_of
 from etl.hosts.host import Libc
 from etl.spack.versions import sort_key
+
+_RUNTIMES = (("gcc", "gcc-runtime"), ("intel-oneapi-compilers", "intel-oneapi-runtime"))
+"""Compilers, and what must be in a graph that has one."""
+
+NAMES = {name: 1 << place for place, name in enumerate(it for pair in _RUNTIMES for it in pair)}
+"""A bit for each of these names, so that those in a graph are one number."""
+
+_WITHOUT_RUNTIME = tuple((NAMES[compiler], NAMES[runtime]) for compiler, runtime in _RUNTIMES)
+
+DEV_PATH = "dev_path"
+"""The variant of a spec that was built from somebody's working copy."""
 
 
 class Needs:
@@ -31,6 +43,11 @@ class Needs:
             self.libc_of_need.append(libc)
         return self.needs[key]
 
+    def of_system(self, platform: object, os: object, target: object, name: str | None) -> int:
+        """The number of the need of a spec of which no graph is known, by its system's name."""
+        libc = None if name is None else libc_of(name)
+        return self.need(platform, os, target, libc, "os" if libc else None)
+
     def never(self) -> int:
         """The number of the need that no host meets."""
         return self.need(None, None, None, None, None)
@@ -54,6 +71,20 @@ class Needs:
         """The newest libc that any of the needs asks for; that of glibc before any other."""
         libcs = [self.libc_of_need[it - 1] for it in {need, *self.members(set_)}]
         return max(filter(None, libcs), key=_strictness, default=None)
+
+
+def own_fault(package: str, external: str | None, is_developed: bool) -> str | None:
+    """Why a spec is no candidate on any host, in the order in which Spack asks."""
+    if is_developed:
+        return DEV_PATH
+    if package == "compiler-wrapper":
+        return "compiler-wrapper"
+    return "external" if external is not None else None
+
+
+def lacks_runtime(names: int) -> bool:
+    """Whether a graph with these names has a compiler without what its programs run with."""
+    return any(names & compiler and not names & runtime for compiler, runtime in _WITHOUT_RUNTIME)
 
 
 def _strictness(libc: Libc) -> tuple[bool, str, str]:

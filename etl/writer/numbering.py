@@ -53,6 +53,7 @@ class VariantSets:
         self._ids: FirstUse[int] = FirstUse()
         self._first: dict[tuple[object, ...], int] = {}
         self._same: dict[int, int] = {}
+        self._with_name: dict[tuple[int, str], bool] = {}
 
     def __getitem__(self, number: int) -> int:
         first = self._same.get(number)
@@ -62,6 +63,13 @@ class VariantSets:
             key = listed.variants, listed.members
             first = self._same[number] = self._first.setdefault(key, number)
         return self._ids[first]
+
+    def has(self, number: int, name: str) -> bool:
+        """Whether a list of the vocabulary has a variant of this name."""
+        key = number, name
+        if key not in self._with_name:
+            self._with_name[key] = any(it[0] == name for it in self._lists[number].members)
+        return self._with_name[key]
 
     def rows(self) -> Iterator[tuple[int, str, str | None]]:
         """Each id with the variants as Spack prints them, and one by one where need be."""
