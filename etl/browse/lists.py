@@ -64,8 +64,10 @@ _STACKS = """\
 SELECT stacks.name AS stack, tags.name AS tag, mirrors.binaries, mirrors.sized, mirrors.size,
     newest.tags
 FROM (
-    SELECT stack_id, max(tag_id) AS tag_id, count(*) AS tags
-    FROM mirrors WHERE binaries > 0 GROUP BY stack_id
+    SELECT stack_id, count(*) AS tags,
+        ifnull(max(tag_id) FILTER (WHERE tags.date IS NOT NULL), max(tag_id)) AS tag_id
+    FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
+    WHERE mirrors.binaries > 0 GROUP BY stack_id
 ) AS newest
 CROSS JOIN mirrors ON mirrors.stack_id = newest.stack_id AND mirrors.tag_id = newest.tag_id
 CROSS JOIN stacks ON stacks.id = newest.stack_id

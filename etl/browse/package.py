@@ -10,6 +10,7 @@ from typing import Any
 from etl.browse.caches import caches_of_package
 from etl.browse.facets import FACETS, count_values, count_variants, values_of
 from etl.browse.hosts import Needed, needed_by_package
+from etl.browse.newest import newest_of
 from etl.browse.removals import gone_of_package, seen_of_package
 from etl.browse.spec_text import askable
 from etl.catalog.asking import Listed, NotHereError, Row, ask, ask_one, listed, near_names
@@ -163,7 +164,7 @@ def package_facts(
     if package is None:
         raise NotHereError("package", name, near_names(db, "packages", name))
     tags = ask(db, _TAGS, package_1=name)
-    tag = chosen.tag or (package["last_tag"] if package["binaries"] else None)
+    tag = chosen.tag or (newest_of(tags) if package["binaries"] else None)
     if tag is not None and tag not in {row["tag"] for row in tags}:
         raise NotHereError(f"{name} in the tag", tag, tuple(row["tag"] for row in tags[:5]))
     chosen = replace(chosen, tag=tag)

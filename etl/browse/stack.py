@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.newest import newest_of
 from etl.browse.shares import Shares, shares_of_stack
 from etl.catalog.asking import Listed, NotHereError, Row, ask, known, like, listed
 from etl.catalog.ordering import Ordering
@@ -121,7 +122,7 @@ def stack_facts(
         known(db, "stacks", "stack", other)
     tags = ask(db, _TAGS, stack_1=name)
     names = [row["tag"] for row in tags]
-    tag = tag or (names[0] if names else None)
+    tag = tag or newest_of(tags)
     if tag is not None and tag not in names:
         raise NotHereError(f"stack {name} in the tag", tag, tuple(names[:5]))
     here = next((row for row in tags if row["tag"] == tag), None)

@@ -146,7 +146,8 @@ class Finder:
         # Most often it is the newest of all, and looking there first costs little.
         newest = (
             "SELECT name FROM tags WHERE binaries > 0 AND (:cache IS NULL OR cache_id ="
-            " (SELECT id FROM caches WHERE name = :cache)) ORDER BY id DESC LIMIT 1"
+            " (SELECT id FROM caches WHERE name = :cache))"
+            " ORDER BY date IS NULL, id DESC LIMIT 1"  # as that of all pages
         )
         for (tag,) in self._db.execute(newest, {"cache": scope.cache}).fetchall():
             with suppress(UnanswerableError):  # about this tag; an older one may tell more

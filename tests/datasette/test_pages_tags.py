@@ -90,7 +90,7 @@ async def test_home_says_what_is_new(history: Any) -> None:
 
 async def test_home_leads_to_stacks_and_data(history: Any) -> None:
     shown = await get(history, "/")
-    assert [it.text for it in shown.section("stacks").all("li")] == ["e4s 1", "hep 2", "root 1"]
+    assert [it.text for it in shown.section("stacks").all("li")] == ["e4s 7", "hep 2", "root 8"]
     assert shown.section("stacks").links["hep"] == "/stack/hep"
     data = shown.section("data").links
     assert {"/catalog.db", "/catalog", "/home.json"} <= set(data.values())
@@ -107,9 +107,9 @@ async def test_tags(history: Any) -> None:
 async def test_stacks(history: Any) -> None:
     table = (await get(history, "/stacks")).one("table")
     assert table.rows[1:] == [
-        ["e4s", DEVELOP, "1", "", "3"],
+        ["e4s", SECOND, "7", "2.5 MB of 1", "3"],
         ["hep", SECOND, "2", "2.5 MB of 1", "1"],
-        ["root", DEVELOP, "1", "", "4"],
+        ["root", SECOND, "8", "2.5 MB of 1", "4"],
     ]
     assert (table.links["e4s"], table.links[SECOND]) == ("/stack/e4s", f"/tag/{SECOND}")
 
