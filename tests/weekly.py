@@ -37,13 +37,14 @@ def spec(number: int, *, dependencies: tuple[Dependency, ...] = ()) -> Spec:
     )  # fmt: skip
 
 
-def mirror(tag: str, stack: str, *numbers: int) -> Mirror:
-    url = f"{BUCKET}/{tag}/{stack}"
-    return Mirror("index.json", tag, stack, url, tuple(map(spec, numbers)), (True,) * len(numbers))
+def mirror(tag: str, stack: str, *numbers: int, published: str | None = None) -> Mirror:
+    url, specs = f"{BUCKET}/{tag}/{stack}", tuple(map(spec, numbers))
+    there = (True,) * len(numbers)
+    return Mirror("index.json", tag, stack, url, specs, there, published=published)
 
 
 def week(
-    target: Path, at: str, *mirrors: Mirror, old: Path | None = None, whole: bool = True
+    target: Path, at: str | None, *mirrors: Mirror, old: Path | None = None, whole: bool = True
 ) -> Path:
     """The catalog after a reading of the bucket, from an older one if there is one."""
     records: list[Record] = [Source("build cache", BUCKET)]

@@ -54,7 +54,8 @@ _PROBLEMS_SHOWN = 20
 @click.option(
     "--at",
     metavar="TIME",
-    help="When the sources are read, as 2025-03-30 or 2025-03-30T06:00:00Z; it is recorded.",
+    help="When the sources are read, as 2025-03-30 or 2025-03-30T06:00:00Z; it is recorded."
+    " [default: when each index was published, where a server tells that]",
 )
 @workers_option
 @progress_option

@@ -126,7 +126,7 @@ def _write(
     shelf.close_for_reading()
     names = Names(shelf.words, intake.stacks, intake.caches, intake.tag_caches, intake.published)
     names.write(db)
-    intake.merging.now = at or max((tag.date or "" for tag in names.tags.values), default="")
+    intake.merging.settle(tag.date for tag in names.tags.values)
     sources = intake.number_sources()
     insert(db, "sources", "kind, location, sha256, read_at", sources)
     assembly = _assemble(db, shelf, names, follow, intake)

@@ -119,11 +119,12 @@ class Intake:
     of_reading: list[int] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
     _of_pages: set[tuple[str, str]] = field(default_factory=set)
+    _newest: str | None = None
 
     def read(self, reading: Reading) -> None:
         """Read one source to its end, or to where it can be read no further."""
         first = len(self.sources)
-        self._reading = reading
+        self._reading, self._newest = reading, None
         if reading.is_catalog:
             self.merging.catalogs.append(first)
             self.merging.kept.append({})
@@ -138,7 +139,8 @@ class Intake:
                 self.names.append(reading.name)
             self._note(Problem(error.place, "refused", error.message))
         more = len(self.sources) - len(self.read_at)
-        self.read_at += [None if reading.is_catalog else self.merging.at] * more
+        published = None if reading.is_catalog else self.merging.at or self._newest
+        self.read_at += [published] * more
         self.of_reading += [first] * (len(self.sources) - first)
         if reading.is_catalog:
             self.kept_sources.update(range(first + 1, len(self.sources) + 1))
@@ -172,7 +174,9 @@ class Intake:
             self._own(record.tag, record.cache)
             self.stacks.add(record.stack)
             self.statements += 1
-            self.merging.read_mirror(record.tag, record.stack, self._reading.packages)
+            told = record.published
+            self.merging.read_mirror(record.tag, record.stack, self._reading.packages, told)
+            self._newest = max(filter(None, (self._newest, told)), default=None)
             if not self._reading.packages:
                 self.indexes[key] = record.sha256
         elif isinstance(record, Unchanged):
@@ -264,14 +268,17 @@ class Intake:
         before, merging = kept.get(key), self.merging
         read = key in merging.mirrors or key in self._of_pages
         if before is None:
-            times = (merging.at, merging.at) if read else (None, None)
+            seen = merging.seen_in(tag, (stack,)) if read else None
+            times = (seen, seen)
             sha256 = self.indexes.get(key)
             return self.address(tag, stack), self.views.get(key), *times, None, sha256
         if read:
             told = self.mirrors.get(key) or before.url or self.address(tag, stack)
             view = self.views.get(key, before.view)
             sha256 = self.indexes.get(key)
-            return told, view, before.first_seen, merging.at or before.last_seen, None, sha256
+            seen = merging.seen_in(tag, (stack,))
+            last = max(filter(None, (seen, before.last_seen)), default=None)
+            return told, view, before.first_seen, last, None, sha256
         url = before.url or self.address(tag, stack)
         gone = before.gone_since or (merging.now if merging.gone(before) else None)
         last = merging.at if key in self.unchanged and merging.at else before.last_seen

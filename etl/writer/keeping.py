@@ -58,15 +58,21 @@ class Keeper:
                     states[key] = states[key] | seen if key in states else seen
                 if it.style is not None and it.tag not in read_now:
                     found[it.tag] = self._kept_page(statement, it, tag, package)
-        if self._merging.at is not None:
-            for spec in case.specs.values():
-                for number, now in spec.presence.items():
-                    if (spec.hash, number) not in states:
-                        spec.presence[number] = now._replace(first_seen=self._merging.at)
+        if self._merging.at is not None or self._merging.times:
+            self._date_new(case, states)
         for (hash_, number), state in states.items():
             if hash_ in case.specs:
                 self._keep_one(case, hash_, number, state)
         return [found[tag] for tag in sorted(found, key=self._ranks.__getitem__)]
+
+    def _date_new(self, case: Case, states: dict[tuple[str, int], State]) -> None:
+        """Say when what no earlier catalog has was first seen."""
+        listed, tags = self._words.stack_lists.listed, self._words.tags.listed
+        for spec in case.specs.values():
+            for number, now in spec.presence.items():
+                if (spec.hash, number) not in states:
+                    seen = self._merging.seen_in(tags[number], listed[now.stacks])
+                    spec.presence[number] = now._replace(first_seen=seen)
 
     def _kept_page(
         self,
@@ -94,7 +100,7 @@ class Keeper:
         merging = self._merging
         if now is None and not state.stacks:
             stacks = self._words.stack_lists[state.gone_from]
-            since = state.gone_since or merging.now
+            since = state.gone_since or state.missed or merging.now
             if state.gone_since is None:
                 case.events.append((since, "removed", name, hash_))
                 case.touched.add(hash_)
@@ -103,7 +109,8 @@ class Keeper:
             )
             return
         if now is not None and state.gone_since is not None:
-            case.events.append((merging.now, "returned", name, hash_))
+            seen = merging.seen_in(name, listed) or merging.now
+            case.events.append((seen, "returned", name, hash_))
         if missing := set(state.stacks).difference(listed):
             if now is not None:
                 case.touched.add(hash_)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from etl.records import KeptMirror, Listing
 from etl.writer.shelf import KeptItem
 
+UNKNOWN = "unknown"
+"""The time of what was observed when nobody told one."""
+
 Event = tuple[str, str, str, str]
 """When, ``removed`` or ``returned``, the tag, and the hash."""
 
@@ -31,6 +34,8 @@ class State:
     first_seen: str | None
     last_seen: str | None
     gone_since: str | None
+    missed: str | None = None
+    """When it was first seen to be missing, of what is not gone already."""
 
     @property
     def was_in(self) -> set[str]:
@@ -50,7 +55,12 @@ class State:
             min(filter(None, (self.first_seen, other.first_seen)), default=None),
             None if stacks else max(filter(None, (self.last_seen, other.last_seen)), default=None),
             None if stacks else other.gone_since or self.gone_since,
+            None if stacks else _latest((self.missed, other.missed)),
         )
+
+
+def _latest(times: Iterable[str | None]) -> str | None:
+    return max(filter(None, times), default=None)
 
 
 def lacks(listing: Listing, mirror: KeptMirror) -> bool:
@@ -63,12 +73,14 @@ def lacks(listing: Listing, mirror: KeptMirror) -> bool:
 class Merging:
     """What was read now, and what earlier catalogs have read.
 
-    ``at`` is when the build reads, if that is told; ``now`` what stands for it if not.
+    ``at`` is when the build reads, if that is told; ``times`` are when each build cache was
+    published, which stand for it if not, and ``now`` what stands for it where none is told.
     ``place`` is where problems are said to be that come of an earlier catalog.
     """
 
     at: str | None = None
-    now: str = "unknown"
+    now: str = UNKNOWN
+    times: dict[tuple[str, str], str] = field(default_factory=dict)
     place: str = "catalog"
     catalogs: list[int] = field(default_factory=list)
     kept: list[dict[tuple[str, str], KeptMirror]] = field(default_factory=list)
@@ -76,13 +88,18 @@ class Merging:
     pages: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     listings: list[Listing] = field(default_factory=list)
     _holds: dict[tuple[int, str, str], frozenset[str] | None] = field(default_factory=dict)
+    _misses: dict[tuple[int, str, str], str | None] = field(default_factory=dict)
 
     def source_of(self, catalog: int) -> int:
         """The number of the first source of an earlier catalog."""
         return self.catalogs[catalog] + 1
 
-    def read_mirror(self, tag: str, stack: str, packages: frozenset[str]) -> None:
+    def read_mirror(
+        self, tag: str, stack: str, packages: frozenset[str], published: str | None = None
+    ) -> None:
         """Note that a build cache was read; of these packages alone if there are any."""
+        if published:
+            self.times[tag, stack] = max(self.times.get((tag, stack), ""), published)
         known = self.mirrors.get((tag, stack))
         self.mirrors[tag, stack] = (
             packages if known is None else packages | known if packages and known else frozenset()
@@ -91,6 +108,17 @@ class Merging:
     def read_page(self, tag: str, package: str, stacks: frozenset[str]) -> None:
         """Note that a page was read; of these stacks alone if there are any."""
         self.pages[tag, package] = stacks
+
+    def seen_in(self, tag: str, stacks: Iterable[str]) -> str | None:
+        """When what was read now of a tag was seen there: when it is read, or was published."""
+        if self.at is not None:
+            return self.at
+        return min((self.times[tag, it] for it in stacks if (tag, it) in self.times), default=None)
+
+    def settle(self, otherwise: Iterable[str | None]) -> None:
+        """Say what stands for the time of this build where none was told."""
+        told = self.at or _latest(self.times.values()) or _latest(otherwise)
+        self.now = told or UNKNOWN
 
     def gone(self, mirror: KeptMirror) -> bool:
         """Whether a source that was read whole does not list a build cache any more."""
@@ -128,12 +156,30 @@ class Merging:
             if not (of_page is not None and (not of_page or stack in of_page))
             and self._stack_holds(catalog, tag, stack, package)
         )
-        last = None
+        last = missed = None
         if not holds:
             kept = self.kept[catalog]
-            seen = (kept[tag, it].last_seen for it in stacks if (tag, it) in kept)
-            last = max(filter(None, seen), default=None)
-        return State(holds, stacks, item.position, item.first_seen, last, None)
+            last = _latest(kept[tag, it].last_seen for it in stacks if (tag, it) in kept)
+            missed = _latest(self._first_missed(catalog, tag, it) for it in stacks)
+        return State(holds, stacks, item.position, item.first_seen, last, None, missed)
+
+    def _first_missed(self, catalog: int, tag: str, stack: str) -> str | None:
+        """When something of a build cache in an earlier catalog was first seen to be missing."""
+        key = catalog, tag, stack
+        if key not in self._misses:
+            mine = self.kept[catalog].get((tag, stack))
+            seen = (mine.last_seen if mine else None) or ""
+            later = [
+                it.last_seen
+                for it in (other.get((tag, stack)) for other in self.kept)
+                if it and it.last_seen and it.last_seen > seen
+            ]
+            is_read = (tag, stack) in self.mirrors
+            self._misses[key] = min(
+                filter(None, (*later, self.seen_in(tag, (stack,)) if is_read else None)),
+                default=None,
+            )
+        return self._misses[key]
 
     def _stack_holds(self, catalog: int, tag: str, stack: str, package: str) -> bool:
         key = catalog, tag, stack

@@ -133,6 +133,50 @@ def test_what_is_gone_is_counted_apart_everywhere(tmp_path: Path) -> None:
     assert rows(second, seen) == [("tool-2", MONDAY, FRIDAY), ("tool-4", FRIDAY, FRIDAY)]
 
 
+def test_where_no_time_is_given_that_of_the_sources_is_taken(tmp_path: Path) -> None:
+    first = week(
+        tmp_path / "1.db",
+        None,
+        mirror("develop", "e4s", 1, 2, published=MONDAY),
+        mirror("develop", "hep", 2, 3, published=FRIDAY),
+        mirror("mine", "e4s", 5),
+    )
+    second = week(
+        tmp_path / "2.db",
+        None,
+        mirror("develop", "e4s", 2, published=SUNDAY),
+        mirror("mine", "e4s"),
+        old=first,
+    )
+    assert rows(second, BINARIES) == [
+        ("develop", "tool-1", "e4s", MONDAY, MONDAY, SUNDAY),
+        ("develop", "tool-2", "e4s", MONDAY, None, None),
+        ("develop", "tool-3", "hep", FRIDAY, FRIDAY, SUNDAY),
+        ("mine", "tool-5", "e4s", None, None, SUNDAY),
+    ]
+    assert rows(second, MIRRORS) == [
+        ("develop", "e4s", MONDAY, SUNDAY, None),
+        ("develop", "hep", FRIDAY, FRIDAY, SUNDAY),
+        ("mine", "e4s", None, None, None),
+    ]
+    assert rows(second, "SELECT read_at FROM sources ORDER BY id") == [(FRIDAY,), (SUNDAY,)]
+
+
+def test_what_is_missing_at_a_time_that_nobody_tells_is_gone_all_the_same(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", None, mirror("mine", "e4s", 1, 2))
+    second = week(tmp_path / "2.db", None, mirror("mine", "e4s", 2), old=first)
+    assert rows(second, "SELECT package, gone_since FROM gone_list") == [("tool-1", "unknown")]
+
+
+def test_of_two_catalogs_the_later_tells_when_something_was_missing(tmp_path: Path) -> None:
+    monday = week(tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1, 2))
+    friday = week(tmp_path / "2.db", FRIDAY, mirror("develop", "e4s", 2))
+    sunday = week(tmp_path / "3.db", SUNDAY, mirror("develop", "e4s", 2))
+    both = merged(tmp_path / "both.db", sunday, monday, friday)
+    assert rows(both, EVENTS) == [(FRIDAY, "removed", "develop", hash_of(1))]
+    assert rows(both, "SELECT last_seen, gone_since FROM gone_list") == [(MONDAY, FRIDAY)]
+
+
 def test_a_binary_that_one_of_its_stacks_lost_stays_in_the_others(tmp_path: Path) -> None:
     first = week(
         tmp_path / "1.db", MONDAY, mirror("develop", "e4s", 1), mirror("develop", "hep", 1)

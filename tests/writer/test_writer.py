@@ -107,7 +107,7 @@ def test_a_binary_of_today(seed: Path) -> None:
             hash_, "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3",
             "amdgpu_target:=auto ~asan build_system=cmake build_type=Release generator=make ~ipo"
             " +tensile",
-            "e4s root", None, None,
+            "e4s root", None, None, None, None,
         )
     ]  # fmt: skip
 
