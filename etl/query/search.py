@@ -168,7 +168,10 @@ class Search:
 
     @cached_property
     def _has_old_specs(self) -> bool:
-        old = "SELECT 1 FROM specs WHERE format < 5 LIMIT 1"
+        told = "SELECT value FROM catalog_info WHERE key = 'oldest_spec_format'"
+        if row := self._db.execute(told).fetchone():
+            return row[0] != "" and int(row[0]) < 5
+        old = "SELECT 1 FROM specs WHERE format < 5 LIMIT 1"  # no catalog of today's programs
         return self._db.execute(old).fetchone() is not None
 
     @cached_property

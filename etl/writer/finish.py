@@ -317,13 +317,18 @@ def add_views_and_search(db: sqlite3.Connection) -> None:
 
 
 def describe(db: sqlite3.Connection) -> None:
-    """Record what wrote the catalog and by whose knowledge of targets; nothing that varies."""
+    """Record what wrote the catalog and by whose knowledge of targets; nothing that varies.
+
+    The oldest format of a spec is there since it would take a look at all specs to find it.
+    """
+    (oldest,) = db.execute("SELECT min(format) FROM specs").fetchone()
     insert(
         db,
         "catalog_info",
         "key, value",
         [
             ("archspec_version", archspec_version()),
+            ("oldest_spec_format", str(oldest or "")),
             ("program_version", version("spack-catalog")),
             ("schema_version", schema.SCHEMA_VERSION),
         ],

@@ -308,7 +308,7 @@ def test_full_text_search(seed: Path) -> None:
 def test_the_file_says_what_it_is(seed: Path) -> None:
     assert rows(seed, "PRAGMA application_id") == [(0x53706B43,)]
     assert [key for key, _ in rows(seed, "SELECT * FROM catalog_info")] == [
-        "archspec_version", "program_version", "schema_version",
+        "archspec_version", "oldest_spec_format", "program_version", "schema_version",
     ]  # fmt: skip
 
 
