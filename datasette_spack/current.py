@@ -42,17 +42,27 @@ class _Failure:
 class CurrentCatalog:
     """An ASGI application that serves the catalog under a path, whichever that is by now.
 
-    ``make`` opens a catalog as a Datasette that signs its cookies with a secret.
+    ``make`` opens a catalog as a Datasette that signs its cookies with a secret, which several
+    processes share.  ``name`` is what begins each line that is said.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
     """
 
-    def __init__(self, path: Path, make: Callable[[Path, str], Any], look_every: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        make: Callable[[Path, str], Any],
+        look_every: float,
+        *,
+        secret: str | None = None,
+        name: str = "spack-catalog",
+    ) -> None:
         self._path = path
         self._make = make
         self._look_every = look_every
-        self._secret = secrets.token_hex(32)
+        self._secret = secret or secrets.token_hex(32)
+        self._name = name
         self._current = self._open()
         self._failure: _Failure | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -147,7 +157,7 @@ class CurrentCatalog:
             self._say(f"{failure.reason}; the old catalog is still being served")
 
     def _say(self, text: str) -> None:
-        print(f"spack-catalog: {printable(text)}", file=sys.stderr, flush=True)
+        print(f"{self._name}: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _on_hangup(action: Callable[[], None]) -> None:

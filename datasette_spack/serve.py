@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from datasette_spack.database import CatalogDatabase
 from datasette_spack.either import template_environment
 from datasette_spack.packaged import packaged_json
 from datasette_spack.which import USUAL
+from datasette_spack.workers import serve_with_workers, worker
 from etl.catalog.reader import open_catalog
 from etl.errors import CatalogError
 
@@ -57,10 +60,13 @@ def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
     return datasette
 
 
-def serve(catalog: Path, host: str, port: int, look_every: float = LOOK_EVERY) -> None:
+def serve(
+    catalog: Path, host: str, port: int, look_every: float = LOOK_EVERY, workers: int = 1
+) -> None:
     """Serve a catalog until the process is told to end; port 0 is any that is free.
 
     A build that puts another catalog in its place is noticed; see :mod:`datasette_spack.current`.
+    More than one worker are processes of their own; see :mod:`datasette_spack.workers`.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
@@ -68,10 +74,19 @@ def serve(catalog: Path, host: str, port: int, look_every: float = LOOK_EVERY) -
     """
     listener = _listen(host, port)
     with listener:
-        app = CurrentCatalog(catalog, datasette_for, look_every)
         shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{listener.getsockname()[1]}/", file=sys.stderr, flush=True)
-        config = uvicorn.Config(app, log_level="warning", lifespan="on")
+        address = f"http://{shown}:{listener.getsockname()[1]}/"
+        if workers > 1:
+            with open_catalog(catalog):  # which tells what is wrong with it, once
+                pass
+            print(address, file=sys.stderr, flush=True)
+            secret = secrets.token_hex(32)
+            app = partial(worker, catalog, datasette_for, look_every, secret)
+            serve_with_workers(app, listener, workers)
+            return
+        one = CurrentCatalog(catalog, datasette_for, look_every)
+        print(address, file=sys.stderr, flush=True)
+        config = uvicorn.Config(one, log_level="warning", access_log=False, lifespan="on")
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 

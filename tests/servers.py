@@ -14,7 +14,9 @@ _SERVE = """
 import sys
 from pathlib import Path
 from datasette_spack.serve import serve
-serve(Path(sys.argv[1]), "127.0.0.1", 0, look_every=float(sys.argv[2]))
+if __name__ == "__main__":
+    workers = int(sys.argv[3])
+    serve(Path(sys.argv[1]), "127.0.0.1", 0, look_every=float(sys.argv[2]), workers=workers)
 """
 
 COMMAND = [sys.executable, "-c", "from etl.cli import main; main()", "serve"]
@@ -31,15 +33,14 @@ def serving(catalog: Path, *options: str) -> Iterator[tuple[str, subprocess.Pope
 
 @contextmanager
 def serving_and_looking(
-    catalog: Path, look_every: float = 0.02, before: str = ""
+    catalog: Path, look_every: float = 0.02, before: str = "", workers: int = 1
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The same for a server that looks for another catalog more often than people need.
 
     ``before`` is code that its process runs first.
     """
-    with _started(
-        [sys.executable, "-c", before + _SERVE, str(catalog), str(look_every)]
-    ) as started:
+    options = [str(catalog), str(look_every), str(workers)]
+    with _started([sys.executable, "-c", before + _SERVE, *options]) as started:
         yield started
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from datasette_spack import serve as site
+from datasette_spack.workers import MOST_WORKERS
 from etl.commands.options import catalog_option
 
 
@@ -16,10 +17,17 @@ from etl.commands.options import catalog_option
 @click.option(
     "--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="The port."
 )
-def serve(catalog: Path, host: str, port: int) -> None:
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MOST_WORKERS),
+    help="How many processes answer.",
+)
+def serve(catalog: Path, host: str, port: int, workers: int) -> None:
     """Serve the catalog as a site, with Datasette below it.
 
     A catalog that a build puts in the place of this one is taken up by itself, and no request
     under way is disturbed.
     """
-    site.serve(catalog, host, port)
+    site.serve(catalog, host, port, workers=workers)
