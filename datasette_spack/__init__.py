@@ -56,18 +56,18 @@ def render_cell(
 
 @hookimpl
 def asgi_wrapper(datasette: Any) -> Callable[[Any], Any]:
-    """Say how long answers may be kept; take ``?stack=e4s`` for ``?_stack=e4s`` on tables.
+    """Keep answers; have SQL wait for its turn; take ``?stack=e4s`` for ``?_stack=e4s`` on tables.
 
     On pages of questions ``newest`` and ``newest-release`` are taken for the tags they stand for.
     """
     from datasette_spack.filters import short_names
     from datasette_spack.http_headers import with_headers
     from datasette_spack.site.aliases import with_tags_of_questions
+    from datasette_spack.turns import in_turn
 
     def wrapped(app: Any) -> Any:
-        return with_headers(
-            datasette, short_names(datasette, with_tags_of_questions(datasette, app))
-        )
+        meant = short_names(datasette, with_tags_of_questions(datasette, app))
+        return with_headers(datasette, in_turn(datasette, meant))
 
     return wrapped
 

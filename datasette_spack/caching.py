@@ -149,7 +149,9 @@ class _Catalog:
         content = await asyncio.to_thread(lambda: catalog.hash)
         if content is None or not await is_catalog(catalog):
             return ""
-        shown = json.dumps([shown_metadata(self._datasette), self._datasette.settings_dict()])
+        settings = self._datasette.settings_dict()
+        settings.pop("num_sql_threads", None)  # of which no answer tells
+        shown = json.dumps([shown_metadata(self._datasette), settings])
         return sha256(f"{content} {program_digest()} {shown}".encode()).hexdigest()
 
     def headers(self, tag: str) -> dict[str, str]:

@@ -6,7 +6,9 @@ limited here: the size of a value, of a result, and of all that SQLite holds in 
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import islice
@@ -21,6 +23,7 @@ from datasette.database import Database
 from datasette.utils.sqlite import sqlite3
 
 from datasette_spack.either import open_connections
+from datasette_spack.lanes import Threads, Visitors, is_visitors
 from etl.catalog.reader import APPLICATION_ID
 from etl.errors import ReadError
 
@@ -105,13 +108,14 @@ class _BoundedConnection(sqlite3.Connection):
 class CatalogDatabase(Database):
     """A catalog, opened once: as it is now it is served, even when a build puts another in place.
 
-    ``threads`` is how many connections Datasette will ask for, one for each of its threads.
+    ``threads`` has how many connections Datasette will ask for, one for each of its threads, and
+    how many threads what visitors ask has.
 
     Raises:
         ReadError: the file cannot be read.
     """
 
-    def __init__(self, datasette: Any, path: Path, threads: int) -> None:
+    def __init__(self, datasette: Any, path: Path, threads: Threads) -> None:
         # The name is all that Datasette shows of the path.
         super().__init__(datasette, path=path.name, is_mutable=False)
         try:
@@ -119,7 +123,9 @@ class CatalogDatabase(Database):
         except OSError as error:
             raise ReadError(f"{path}: cannot be read: {error.strerror}") from None
         self._uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        self._ready = [self._open() for _ in range(max(threads, 1))]
+        self.visitors = Visitors(threads.visitors)
+        self._of_thread = threading.local()
+        self._ready = [self._open() for _ in range(threads.pages + threads.visitors)]
         self._for_streams = [self._open() for _ in range(STREAMS)]
         if not samestat(fstat(self.file.fileno()), path.stat()):
             raise ReadError(f"{path}: was replaced while it was being opened; try again")
@@ -153,6 +159,19 @@ class CatalogDatabase(Database):
         """Take back a connection that was borrowed."""
         self._for_streams.append(connection)
 
+    async def execute_fn(self, fn: Callable[[Any], Any]) -> Any:
+        """Call a function with a connection, in a thread of the lane that the request is in."""
+        if not is_visitors():
+            return await super().execute_fn(fn)
+
+        def in_thread() -> Any:
+            if not hasattr(self._of_thread, "connection"):
+                self._of_thread.connection = self.connect()
+                self.ds._prepare_connection(self._of_thread.connection, self.name)
+            return fn(self._of_thread.connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self.visitors.executor, in_thread)
+
     async def execute(self, sql: str, *arguments: Any, **options: Any) -> Any:
         """Run a query, as Datasette does; its own counting of rows has a time limit of its own."""
         if sql.startswith("select count(*) from ") and not options.get("truncate"):
@@ -185,7 +204,8 @@ class CatalogDatabase(Database):
         return counts
 
     def close(self) -> None:
-        """Close all connections and the file."""
+        """End the threads of visitors; close all connections and the file."""
+        self.visitors.executor.shutdown()
         super().close()
         self.file.close()
 

@@ -17,6 +17,7 @@ from datasette_spack.completeness import NotesInterruptions
 from datasette_spack.current import CurrentCatalog
 from datasette_spack.database import CatalogDatabase
 from datasette_spack.either import template_environment
+from datasette_spack.lanes import threads_for
 from datasette_spack.packaged import packaged_json
 from datasette_spack.which import USUAL
 from datasette_spack.workers import serve_with_workers, worker
@@ -31,15 +32,17 @@ class ServedCatalog(NotesInterruptions, CatalogDatabase):
     """A catalog of which an answer that was cut short is not kept."""
 
 
-def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
+def datasette_for(catalog: Path, secret: str | None = None, workers: int = 1) -> Datasette:
     """Datasette with the catalog as its only database, ready to be served or asked.
 
-    ``secret`` signs what it hands out, so that another one with the same secret knows it again.
+    ``secret`` signs what it hands out, so that another one with the same secret knows it again;
+    ``workers`` is how many processes share the cores.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
     """
-    settings = packaged_json("settings.json")
+    threads = threads_for(workers)
+    settings = {**packaged_json("settings.json"), "num_sql_threads": threads.pages}
     datasette = Datasette(
         [], metadata=packaged_json("metadata.json"), settings=settings, cors=True, secret=secret
     )
@@ -47,7 +50,7 @@ def datasette_for(catalog: Path, secret: str | None = None) -> Datasette:
     # A program that runs does not change when its files do: an update would mix old and new.
     template_environment(datasette).auto_reload = False
     with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
-        database = ServedCatalog(datasette, catalog, settings["num_sql_threads"])
+        database = ServedCatalog(datasette, catalog, threads)
         try:
             counts = {name: {"count": count} for name, count in database.counts().items()}
         except BaseException:
@@ -81,7 +84,8 @@ def serve(
                 pass
             print(address, file=sys.stderr, flush=True)
             secret = secrets.token_hex(32)
-            app = partial(worker, catalog, datasette_for, look_every, secret)
+            make = partial(datasette_for, workers=workers)
+            app = partial(worker, catalog, make, look_every, secret)
             serve_with_workers(app, listener, workers)
             return
         one = CurrentCatalog(catalog, datasette_for, look_every)

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from datasette_spack.current import CurrentCatalog
-from datasette_spack.packaged import packaged_json
+from datasette_spack.lanes import threads_for
 from datasette_spack.serve import datasette_for
 from tests.servers import said, serving, serving_and_looking
 from tests.sites import build, item, page, place_of, write_site
@@ -285,7 +285,8 @@ def test_nothing_is_left_of_catalogs_that_were_replaced(
 ) -> None:
     catalog = tmp_path / "catalog.db"
     shutil.copy(catalogs[0], catalog)
-    of_one_catalog = 1 + packaged_json("settings.json")["num_sql_threads"]
+    threads = threads_for()
+    of_one_catalog = 1 + threads.pages + threads.visitors
     with serving_and_looking(catalog) as (address, process):
         used = []
         for number in range(1, 24):

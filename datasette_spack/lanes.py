@@ -1,0 +1,134 @@
+"""Two lanes for what is asked of the catalog, so that one visitor's heavy SQL starves no page.
+
+The pages of the site have threads of their own; their queries are known and bounded.  What people
+ask of Datasette (SQL of their own, ready-made questions, tables with any filter and facet) has
+others, which give way to the first where the system can do that.  Of these requests a few are
+answered at once and a few more wait; whoever comes then is told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+WAITING: Final = 32
+"""How many may wait in a lane."""
+
+PATIENCE: Final = 10.0
+"""Seconds that somebody waits in a lane before he is sent away."""
+
+STREAMS: Final = 4
+"""How many tables may be sent whole at the same time; each lasts as long as its reader likes."""
+
+_MOST_THREADS = 8
+_NICENESS = 5
+
+_in_lane: ContextVar[bool] = ContextVar("_in_lane", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """How many threads of a process run queries: of pages, and of what visitors ask."""
+
+    pages: int
+    visitors: int
+
+
+def threads_for(workers: int = 1, cores: int | None = None) -> Threads:
+    """Threads that suit the cores, of which so many processes share all.
+
+    A query keeps one core busy.  Pages have two threads at least, so that a page that takes longer
+    does not hold up all others.
+    """
+    share = (cores or _cores()) / workers
+    pages = min(max(round(share), 2), _MOST_THREADS)
+    return Threads(pages, max(min(round(share), _MOST_THREADS) // 2, 1))
+
+
+def _cores() -> int:
+    """The cores that this process may use, as far as the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class BusyError(Exception):
+    """So many are asking that one more is of no use."""
+
+
+class Lane:
+    """A few at once, a few more that wait, but not for long."""
+
+    def __init__(self, at_once: int, waiting: int = WAITING, patience: float = PATIENCE) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._most_waiting = waiting
+        self._patience = patience
+        self.waiting = 0
+        """How many wait now."""
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn, and have it within the block.
+
+        Raises:
+            BusyError: too many wait already, or it took too long.
+        """
+        if self._free.locked():
+            await self._wait()
+        else:
+            await self._free.acquire()
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    async def _wait(self) -> None:
+        if self.waiting >= self._most_waiting:
+            raise BusyError
+        self.waiting += 1
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._patience)
+        except asyncio.TimeoutError:
+            raise BusyError from None
+        finally:
+            self.waiting -= 1
+
+
+class Visitors:
+    """The lane of visitors: its threads, and who may use them."""
+
+    def __init__(self, threads: int) -> None:
+        self.executor = ThreadPoolExecutor(threads, "visitors", initializer=_give_way)
+        # One more than there are threads: while one page is made, the next one's query runs.
+        self.lane = Lane(threads + 1)
+        self.streams = Lane(STREAMS, waiting=0)
+
+
+def _give_way() -> None:
+    """Have this thread run after others; where it has no number of its own, it is let be."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+def is_visitors() -> bool:
+    """Whether what is being answered is in the lane of visitors."""
+    return _in_lane.get()
+
+
+@contextmanager
+def in_lane() -> Iterator[None]:
+    """What is answered within the block is in the lane of visitors."""
+    token = _in_lane.set(True)
+    try:
+        yield
+    finally:
+        _in_lane.reset(token)

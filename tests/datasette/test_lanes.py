@@ -1,0 +1,194 @@
+"""One visitor's heavy SQL: others are told to come again, and the pages go on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasette.app import Datasette
+
+from datasette_spack.lanes import STREAMS, BusyError, Lane, Threads, threads_for
+from datasette_spack.serve import datasette_for
+
+HEAVY = "/catalog.json?sql=select+wait(%s)"
+PAGES = ["/", "/package/zlib-ng", "/find?spec=zlib-ng", "/tags", "/stacks.json", "/catalog"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores", "threads"),
+    [
+        (1, 1, Threads(2, 1)),
+        (1, 2, Threads(2, 1)),
+        (2, 2, Threads(2, 1)),
+        (1, 4, Threads(4, 2)),
+        (2, 8, Threads(4, 2)),
+        (1, 128, Threads(8, 4)),
+        (64, 2, Threads(2, 1)),
+    ],
+)
+def test_threads_suit_the_cores(workers: int, cores: int, threads: Threads) -> None:
+    assert threads_for(workers, cores) == threads
+    assert threads_for().pages >= 2
+
+
+async def until(condition: Any) -> None:
+    """Let others run until it is so."""
+    while not condition():
+        await asyncio.sleep(0)
+
+
+async def test_a_lane_has_a_few_at_once_and_a_few_that_wait() -> None:
+    lane = Lane(2, waiting=1, patience=3600)
+    go_on = asyncio.Event()
+    inside: list[int] = []
+
+    async def take(number: int) -> None:
+        async with lane.turn():
+            inside.append(number)
+            await go_on.wait()
+
+    taking = [asyncio.create_task(take(number)) for number in range(3)]
+    await until(lambda: len(inside) == 2 and lane.waiting == 1)
+    with pytest.raises(BusyError):
+        await take(3)
+    go_on.set()
+    await asyncio.gather(*taking)
+    assert inside == [0, 1, 2]
+    await take(4)
+    assert (inside[-1], lane.waiting) == (4, 0)
+
+
+async def test_nobody_waits_for_ever() -> None:
+    lane = Lane(1, patience=0)
+    async with lane.turn():
+        with pytest.raises(BusyError):
+            async with lane.turn():
+                raise AssertionError("had its turn")
+    assert lane.waiting == 0
+    async with lane.turn():
+        pass
+
+
+async def test_who_fails_leaves_the_lane() -> None:
+    lane = Lane(1, waiting=0)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="mine"):
+            async with lane.turn():
+                raise ValueError("mine")
+
+
+@dataclass
+class Blocked:
+    """A site in which ``wait(n)`` of SQL does not return before it is let go."""
+
+    site: Any
+    go_on: threading.Event = field(default_factory=threading.Event)
+    entered: list[int] = field(default_factory=list)
+
+    def wait(self, number: int) -> int:
+        self.entered.append(number)
+        assert self.go_on.wait(60)
+        return number
+
+    @property
+    def visitors(self) -> Any:
+        return self.site.get_database("catalog").visitors
+
+    def ask(self, number: int) -> asyncio.Task[Any]:
+        return asyncio.create_task(self.site.client.get(HEAVY % number))
+
+
+@pytest.fixture
+async def blocked(sample_catalog: Path) -> AsyncIterator[Blocked]:
+    datasette = datasette_for(sample_catalog)
+    datasette.sql_time_limit_ms = 3_600_000  # what is measured here is not the time
+    found = Blocked(datasette)
+    prepare = datasette._prepare_connection
+
+    def with_wait(connection: Any, name: str) -> None:
+        prepare(connection, name)
+        connection.create_function("wait", 1, found.wait)
+
+    datasette._prepare_connection = with_wait
+    await datasette.client.get("/")
+    yield found
+    found.go_on.set()
+    datasette.get_database("catalog").close()
+
+
+async def full(blocked: Blocked, waiting: int) -> list[asyncio.Task[Any]]:
+    """Fill the lane: all of its threads, and so many who wait."""
+    visitors = blocked.visitors
+    visitors.lane = Lane(2, waiting=waiting, patience=3600)
+    asking = [blocked.ask(number) for number in range(2 + waiting)]
+    threads = visitors.executor._max_workers
+    await until(lambda: len(blocked.entered) == threads and visitors.lane.waiting == waiting)
+    return asking
+
+
+async def test_pages_go_on_while_heavy_sql_runs(blocked: Blocked) -> None:
+    asking = await full(blocked, 3)
+    for path in PAGES:
+        response = await blocked.site.client.get(path)
+        assert response.status_code == 200, path
+    assert not any(task.done() for task in asking)
+    blocked.go_on.set()
+    answers = await asyncio.gather(*asking)
+    assert [it.json()["rows"] for it in answers] == [[[number]] for number in range(5)]
+    assert (await blocked.site.client.get(HEAVY % 9)).json()["rows"] == [[9]]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        HEAVY % 9,
+        "/catalog?sql=select+1",
+        "/catalog/binaries",
+        "/catalog/binaries.json?_facet_by=stack",
+        "/catalog/binaries.csv",
+        "/catalog/find_binaries",
+        "/catalog/specs?_where=1",
+    ],
+)
+async def test_who_comes_then_is_told_to_come_again(blocked: Blocked, path: str) -> None:
+    asking = await full(blocked, 1)
+    response = await blocked.site.client.get(path)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert response.headers["cache-control"] == "no-store"
+    assert "etag" not in response.headers
+    if ".json" in path:
+        assert response.json()["ok"] is False
+        assert response.json()["error"].startswith("More people are asking for SQL, tables and ")
+        assert response.headers["access-control-allow-origin"] == "*"
+    else:
+        assert "<h1>Busy just now</h1>" in response.text
+        assert "Ask again in 5 seconds." in response.text
+    assert (await blocked.site.client.get("/tags")).status_code == 200
+    blocked.go_on.set()
+    await asyncio.gather(*asking)
+    assert (await blocked.site.client.get(path)).status_code == 200
+
+
+async def test_tables_that_are_sent_whole_are_few(blocked: Blocked) -> None:
+    stream = "/catalog.csv?_stream=on&sql=select+wait(%s)"
+    path = "/catalog/specs.csv?_stream=on"
+    asking = [
+        asyncio.create_task(blocked.site.client.get(stream % number)) for number in range(STREAMS)
+    ]
+    await until(lambda: blocked.visitors.streams._free.locked() and blocked.entered)
+    assert (await blocked.site.client.get(path)).status_code == 503
+    blocked.go_on.set()
+    assert [it.status_code for it in await asyncio.gather(*asking)] == [200] * STREAMS
+    assert (await blocked.site.client.get(path)).status_code == 200
+
+
+async def test_elsewhere_there_are_no_lanes(sample_catalog: Path) -> None:
+    other = Datasette([], immutables=[str(sample_catalog)])
+    response = await other.client.get("/catalog.json?sql=select+1")
+    assert response.json()["rows"] == [[1]]
