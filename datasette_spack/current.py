@@ -157,7 +157,13 @@ class CurrentCatalog:
             self._say(f"{failure.reason}; the old catalog is still being served")
 
     def _say(self, text: str) -> None:
-        print(f"{self._name}: {printable(text)}", file=sys.stderr, flush=True)
+        say(f"{self._name}: {printable(text)}")
+
+
+def say(line: str) -> None:
+    """Write a line to standard error, at once, so that no other process writes into it."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _on_hangup(action: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from datasette_spack.current import CurrentCatalog
+from datasette_spack.current import CurrentCatalog, say
 from etl.errors import CatalogError
 
 MOST_WORKERS: Final = 64
@@ -58,7 +58,7 @@ def worker(path: Path, make: Callable[[Path, str], Any], look_every: float, secr
     try:
         return CurrentCatalog(path, make, look_every, secret=secret, name=name)
     except CatalogError as error:  # the others may still serve what was there before
-        print(f"{name}: {error}; trying again", file=sys.stderr, flush=True)
+        say(f"{name}: {error}; trying again")
         time.sleep(_UNTIL_NEXT_TRY)
         os._exit(1)  # at once: one that is asked whether it is alive while it ends does not answer
 
@@ -79,11 +79,9 @@ class _Workers(Multiprocess):
         super().keep_subprocess_alive()
         for old, new in zip(before, self.processes, strict=True):
             if old is not new:
-                print(
+                say(
                     f"spack-catalog: worker {old.pid} has ended ({_how(old.exitcode)});"
-                    f" {new.pid} takes its place",
-                    file=sys.stderr,
-                    flush=True,
+                    f" {new.pid} takes its place"
                 )
 
     def handle_hup(self) -> None:
