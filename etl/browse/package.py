@@ -64,10 +64,13 @@ _VERSIONS = """\
 SELECT versions.version, first.name AS first_tag, last.name AS last_tag, counted.tags,
     counted.binaries
 FROM (
-    SELECT version_id, min(tag_id) AS first_id, max(tag_id) AS last_id,
-        count(DISTINCT tag_id) AS tags, count(*) AS binaries
-    FROM binaries
-    WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+    SELECT version_id, min(tag_id) AS first_id, max(tag_id) AS last_id, count(*) AS tags,
+        sum(binaries) AS binaries
+    FROM (
+        SELECT version_id, tag_id, count(*) AS binaries FROM binaries
+        WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+        GROUP BY tag_id, version_id
+    )
     GROUP BY version_id
 ) AS counted
 CROSS JOIN versions ON versions.id = counted.version_id

@@ -80,26 +80,26 @@ ORDER BY gone_binaries.gone_since DESC, gone_binaries.package_id, gone_binaries.
     specs.hash, gone_binaries.tag_id DESC"""
 _GONE_OF_PACKAGE = "gone_binaries.package_id = (SELECT id FROM packages WHERE name = :package_1)"
 _GONE_OF_TAG = "gone_binaries.tag_id = (SELECT id FROM tags WHERE name = :tag_1)"
-_SEEN = """
-    WITH of_package AS (SELECT id FROM packages WHERE name = :package_1),
-    there AS (
-        SELECT tag_id, stack_set_id, min(first_seen) AS first_seen FROM binaries
-        WHERE package_id = (SELECT id FROM of_package) GROUP BY tag_id, stack_set_id
+_GONE_TIMES = """
+    SELECT min(first_seen) AS first_seen, max(last_seen) AS last_seen FROM gone_binaries
+    WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+"""
+# Where no mirror has a time, no binary has one, and need not be looked at.
+_FIRST_SEEN = """
+    SELECT min(first_seen) AS first_seen FROM binaries
+    WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+        AND EXISTS (SELECT 1 FROM mirrors WHERE first_seen IS NOT NULL)
+"""
+# The mirror that was seen last most often has some of the package, and no other is looked into.
+_LAST_SEEN = """
+    SELECT mirrors.last_seen FROM mirrors
+    WHERE mirrors.last_seen IS NOT NULL AND EXISTS (
+        SELECT 1 FROM binaries
+        CROSS JOIN stack_set_members ON stack_set_members.stack_set_id = binaries.stack_set_id
+        WHERE binaries.package_id = (SELECT id FROM packages WHERE name = :package_1)
+            AND binaries.tag_id = mirrors.tag_id AND stack_set_members.stack_id = mirrors.stack_id
     )
-    SELECT (
-        SELECT min(first_seen) FROM (
-            SELECT min(first_seen) AS first_seen FROM there
-            UNION ALL
-            SELECT min(first_seen) FROM gone_binaries
-            WHERE package_id = (SELECT id FROM of_package)
-        )
-    ) AS first_seen, ifnull((
-        SELECT max(mirrors.last_seen) FROM there JOIN stack_set_members USING (stack_set_id)
-        JOIN mirrors ON mirrors.tag_id = there.tag_id
-            AND mirrors.stack_id = stack_set_members.stack_id
-    ), (
-        SELECT max(last_seen) FROM gone_binaries WHERE package_id = (SELECT id FROM of_package)
-    )) AS last_seen
+    ORDER BY mirrors.last_seen DESC LIMIT 1
 """
 _GONE_TAGS = """
     SELECT name AS tag, kind, date, gone, gone_since FROM tags
@@ -183,9 +183,14 @@ def gone_of_tag(db: sqlite3.Connection, tag: str, most: int = MAX_GONE) -> Liste
 
 def seen_of_package(db: sqlite3.Connection, package: str) -> dict[str, str | None]:
     """When binaries of a package were ``first_seen`` and ``last_seen``, where that was recorded."""
-    row = ask_one(db, _SEEN, package_1=package)
-    assert row is not None
-    return row
+    gone = ask(db, _GONE_TIMES, package_1=package)[0]
+    first = ask(db, _FIRST_SEEN, package_1=package)[0]
+    last = ask_one(db, _LAST_SEEN, package_1=package) or gone
+    firsts = (gone["first_seen"], first["first_seen"])
+    return {
+        "first_seen": min((it for it in firsts if it is not None), default=None),
+        "last_seen": last["last_seen"],
+    }
 
 
 def gone_tags(db: sqlite3.Connection) -> tuple[Row, ...]:

@@ -131,7 +131,10 @@ class Finder:
     def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int = ALL) -> int:
         """How many binaries there are; ``most`` if there are more."""
         parameters = Parameters()
-        rows = self._search.binaries(queries, scope, parameters, most)
+        if most == ALL:
+            rows = self._search.counted(queries, scope, parameters)
+        else:
+            rows = self._search.binaries(queries, scope, parameters, most)
         sql = f"SELECT count(*) FROM (SELECT 1 {rows.sql} LIMIT {most})"
         (count,) = self._db.execute(sql, parameters.values).fetchone()
         return int(count)

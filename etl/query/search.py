@@ -90,6 +90,20 @@ class Search:
         self._check(scope)
         return self._rows(queries, scope, parameters, limit)
 
+    def counted(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> Rows:
+        """As many rows as there are binaries, for who wants no more of them than their number.
+
+        In all tags each spec is one binary, so that it is enough to look at specs.
+        """
+        of_specs = replace(
+            scope, runs_on=None, os=None, compiler=None, version=None, target=None, package=None
+        )
+        if of_specs != Scope():  # a tag, a stack, a cache or a host: it is about binaries
+            return self.binaries(queries, scope, parameters)
+        rows = self.known(queries, scope, parameters)
+        joint = "\nAND " if "\nWHERE " in rows.sql else "\nWHERE "
+        return Rows(f"{rows.sql}{joint}specs.last_tag_id IS NOT NULL", rows.order)
+
     def wide(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> list[str]:
         """The conditions on ``specs`` alone that a query and a machine make, all wide.
 

@@ -13,8 +13,8 @@ from etl.query.find import Finder
 from etl.query.search import Scope, Search
 from etl.spack.tree import SpecQuery
 
-MOST = 100_000
-"""Binaries that are broken down by their values; of more only the number is told."""
+MOST = 60_000
+"""Binaries that are broken down by their values, as many as a tag has; of more the number is told."""
 
 _AT_ONCE = 500
 """Ids in one statement: a site limits how long a statement is."""
@@ -59,8 +59,14 @@ def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) ->
         UnanswerableError: the catalog cannot answer a query as Spack would.
         UsageError: the scope names what is not there.
     """
-    parameters = Parameters()
-    rows = Search(db).binaries(queries, scope, parameters)
+    search, parameters = Search(db), Parameters()
+    if scope.tag is None:  # in all tags there may be very many, and counting them costs little
+        rows = search.counted(queries, scope, parameters)
+        (total,) = db.execute(f"SELECT count(*)\n{rows.sql}", parameters.values).fetchone()
+        if total > MOST:
+            return Tally(total)
+        parameters = Parameters()
+    rows = search.binaries(queries, scope, parameters)
     keys = ", ".join(f"binaries.{key}" for key, _, _ in _COLUMNS.values())
     sql = f"SELECT {keys}\n{rows.sql}\nLIMIT {MOST + 1}"
     found = db.execute(sql, parameters.values).fetchall()

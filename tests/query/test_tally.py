@@ -9,7 +9,7 @@ import pytest
 
 from etl.catalog.reader import open_catalog
 from etl.query import tally as module
-from etl.query.find import Scope
+from etl.query.find import Finder, Scope
 from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_spec
 from tests.sites import build, item, page, write_site
@@ -56,6 +56,29 @@ def test_nothing_and_too_much(sample_catalog: Path, monkeypatch: pytest.MonkeyPa
         assert tally(db, [parse_spec("nosuch")], Scope()) == Tally()
         monkeypatch.setattr(module, "MOST", 10)
         assert tally(db, [parse_spec("*")], Scope()) == Tally(684)
+        assert tally(db, [parse_spec("*+mpi")], Scope(RELEASE)).values == {}
+
+
+@pytest.mark.parametrize("spec", ["*", "*+mpi", "hdf5@1.14:", "target=x86_64_v3", "nosuch"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(),
+        Scope(os="ubuntu22.04"),
+        Scope(runs_on="zen4"),
+        Scope(package="hdf5", compiler="gcc@11.4.0"),
+        Scope(RELEASE),
+        Scope(stack="e4s"),
+        Scope(also_in="root"),
+    ],
+)
+def test_specs_are_counted_as_binaries_are(sample_catalog: Path, spec: str, scope: Scope) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        queries = [parse_spec(spec), parse_spec("zlib-ng~shared")]
+        for some in (queries[:1], queries):
+            listed = finder.rows(finder.binaries(some, scope, 10_000))
+            assert finder.count(some, scope) == len(listed) == tally(db, some, scope).total
 
 
 def test_more_values_than_a_statement_may_name(tmp_path: Path) -> None:
