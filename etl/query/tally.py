@@ -14,7 +14,7 @@ from etl.query.search import Scope, Search
 from etl.spack.tree import SpecQuery
 
 MOST = 60_000
-"""Binaries that are broken down by their values, as many as a tag has; of more the number is told."""
+"""Binaries that are broken down by their values, as many as a tag has; more are only counted."""
 
 _AT_ONCE = 500
 """Ids in one statement: a site limits how long a statement is."""
