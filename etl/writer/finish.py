@@ -91,22 +91,30 @@ _COUNTS = (
     ORDER BY parents.package_id, children.package_id
     """,
     # How many specs, and how many binaries, have each list of variants and so each variant.
+    "CREATE TABLE shelf.variant_set_counts (variant_set_id INTEGER PRIMARY KEY, specs, binaries)",
     """
-    CREATE TABLE shelf.variant_set_counts AS
+    INSERT INTO shelf.variant_set_counts
     SELECT variant_set_id, count(*) AS specs, sum(tags) AS binaries
     FROM specs WHERE variant_set_id IS NOT NULL GROUP BY variant_set_id
     """,
+    # A variant that may have several values is known by the first of all its values.
+    "CREATE TABLE shelf.first_values (variant_id INTEGER PRIMARY KEY, first_id)",
+    """
+    INSERT INTO shelf.first_values
+    SELECT variants.id, names.first_id
+    FROM variants JOIN (SELECT name, min(id) AS first_id FROM variants GROUP BY name) AS names
+        ON names.name = variants.name
+    """,
     """
     CREATE TABLE shelf.variant_counts AS
-    SELECT names.variant_id, sum(specs) AS specs, sum(binaries) AS binaries
+    SELECT first_id AS variant_id, sum(specs) AS specs, sum(binaries) AS binaries
     FROM (
-        SELECT DISTINCT variant_set_id, first_value(variants.id) OVER (
-            PARTITION BY variants.name ORDER BY variants.id
-        ) AS variant_id
-        FROM variant_set_members JOIN variants ON variants.id = variant_id
-    ) AS names
-    JOIN shelf.variant_set_counts USING (variant_set_id)
-    GROUP BY names.variant_id
+        SELECT variant_set_id, first_id
+        FROM variant_set_members CROSS JOIN shelf.first_values USING (variant_id)
+        GROUP BY variant_set_id, first_id
+    )
+    CROSS JOIN shelf.variant_set_counts USING (variant_set_id)
+    GROUP BY first_id
     """,
 )
 
