@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,25 +14,43 @@ CHECKOUT = Path(__file__).parents[1]
 BUILD = ("-c", "from etl.cli import main; main()", "build", "--no-progress")
 
 START = """
-import json, os, sys
+import json, os, sys, time
 to_stderr = [(os.POSIX_SPAWN_DUP2, 2, 1)]
 process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=to_stderr)
-_, status, usage = os.wait4(process, 0)
+def size(process):
+    total = 0
+    try:
+        with open(f"/proc/{process}/smaps_rollup") as lines:
+            total = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        with open(f"/proc/{process}/task/{process}/children") as children:
+            total += sum(map(size, children.read().split()))
+    except OSError:
+        pass
+    return total
+peak = done = 0
+while not done:
+    time.sleep(0.05)
+    peak = max(peak, size(process))
+    done, status, usage = os.wait4(process, os.WNOHANG)
 cpu = usage.ru_utime + usage.ru_stime
-print(json.dumps([cpu, usage.ru_maxrss, os.waitstatus_to_exitcode(status)]))
+unit = 1024 if sys.platform == "darwin" else 1
+peak = max(peak, usage.ru_maxrss // unit)
+print(json.dumps([cpu, peak, os.waitstatus_to_exitcode(status)]))
 """
-"""Starts a program and reports what it used.
+"""Starts a program and reports what it used, and those that it started with it.
 
-A process inherits the largest size of the one that starts it, so that one has to be small.
+A process inherits the largest size of the one that starts it, so that one has to be small.  Memory
+that several processes share is divided among them (``Pss``), and looked at 20 times a second.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used."""
+    """What a process has used, and those that it started: seconds, and MB at the same time."""
 
     cpu: float
     peak_mb: float
+    wall: float = 0.0
 
 
 def run(arguments: Sequence[str | Path]) -> Usage:
@@ -41,9 +60,10 @@ def run(arguments: Sequence[str | Path]) -> Usage:
         SystemExit: it failed.
     """
     command = [sys.executable, "-c", START, sys.executable, *map(str, arguments)]
+    begun = time.perf_counter()
     report = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=CHECKOUT)  # noqa: S603
+    wall = time.perf_counter() - begun
     cpu, peak, exit_code = json.loads(report.stdout)
     if exit_code:
         raise SystemExit(f"failed: {command[3:]}")
-    # Linux counts in KiB, macOS in bytes.
-    return Usage(cpu, peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+    return Usage(cpu, peak * 1024 / 1e6, wall)
