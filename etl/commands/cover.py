@@ -161,7 +161,13 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
     if told.changes:
         yield from ("", "changes that would gain most:")
     for change in told.changes[:_CHANGES]:
-        yield f"  {' and '.join(str(it.advice) for it in change.mended)} → {change.gain:,} more"
+        yield f"  {' and '.join(change.advice)} → {change.gain:,} more"
+        yield from (
+            f"      and take {' '.join(it.words)} out of the spec {printable(it.spec)}"
+            for it in change.asked[:_DIFFERENCES]
+        )
+        if len(change.asked) > _DIFFERENCES:
+            yield f"      … and out of {len(change.asked) - _DIFFERENCES:,} more specs"
     if len(told.changes) > _CHANGES:
         yield f"  … and {len(told.changes) - _CHANGES:,} more; --format json has all"
 

@@ -8,7 +8,7 @@ of it is to get the build that the cache has.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from etl.compare.graph import Edge, Node
 from etl.spack.targets import known_targets
@@ -19,10 +19,14 @@ _DEEPEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A difference that many specs can have, and what would mend it, where that can be said."""
+    """A difference that many specs can have, and what would mend it, where that can be said.
+
+    ``words`` are what a spec of an environment would say to ask for it.
+    """
 
     what: str
     advice: str | None = None
+    words: tuple[str, ...] = field(default=(), compare=False)
 
 
 OLDER = Shared(
@@ -122,12 +126,14 @@ def own_differences(there: Node, wanted: Node) -> Iterator[Shared]:
     name = wanted.name
     if there.version != wanted.version:
         what = f"{name} {wanted.version}, the cache has {there.version}"
-        yield Shared(what, f'packages:{name}:require: "@={there.version}"')
+        asked = (f"@{wanted.version}", f"@={wanted.version}")
+        yield Shared(what, f'packages:{name}:require: "@={there.version}"', asked)
     yield from _variants(there, wanted)
     if there.compilers != wanted.compilers and there.compilers and wanted.compilers:
         old = " ".join(there.compilers)
         what = f"built with {' '.join(wanted.compilers)}, the cache has {old}"
-        yield Shared(what, f'packages:all:require: "%{there.compilers[0]}"')
+        words = tuple(f"%{it.partition('@')[0]}" for it in wanted.compilers)
+        yield Shared(what, f'packages:all:require: "%{there.compilers[0]}"', words)
     yield from _machine(there, wanted)
     if (there.external or wanted.external) and there.external != wanted.external:
         if there.arch == wanted.arch and there.version == wanted.version:
@@ -164,7 +170,7 @@ def _variants(there: Node, wanted: Node) -> Iterator[Shared]:
         elif not asked:
             what = f"{wanted.name} without {' '.join(told)}, which the cache has"
         advice = f'packages:{wanted.name}:require: "{" ".join(told)}"' if told else None
-        yield Shared(what, advice)
+        yield Shared(what, advice, tuple(asked))
     elif (before or after) and there.version == wanted.version:
         yield Shared(f"{wanted.name} with other patches")
 
@@ -184,7 +190,7 @@ def _machine(there: Node, wanted: Node) -> Iterator[Shared]:
     if target != new_target:
         same_family = family(target) == family(new_target)
         advice = f"packages:all:require: target={target}" if same_family else None
-        yield Shared(f"built for {new_target}, the cache has {target}", advice)
+        yield Shared(f"built for {new_target}, the cache has {target}", advice, (new_target,))
 
 
 def family(target: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
+from etl.cover.changes import Change, changes
 from etl.cover.cover import Cover
 from etl.cover.differences import OLDER, Differences, Shared, own_differences
 from etl.cover.lock_nodes import LockNodes
@@ -15,9 +14,6 @@ from etl.cover.nearest import Near, Nearest
 
 MAX_EXPLAINED = 5_000
 """Missing specs that are compared with what is there; more are only counted."""
-
-_MOST_MENDED = 3
-"""Differences that one change may mend at most: more is no small change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +27,6 @@ class Explained:
     package: str
     nearest: str | None
     differences: tuple[Shared, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A few differences to mend at once: how many misses become hits by it alone."""
-
-    mended: tuple[Shared, ...]
-    gain: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +80,7 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
                 key=lambda it: (-it[1], it[0].what),
             )
         ),
-        _changes(Counter(frozenset(it) for it in found.values() if it), told),
+        changes(found, told, cover.lock.asked),
         len(missing) - len(near),
     )
 
@@ -105,24 +93,3 @@ def _fullest(cover: Cover) -> str | None:
 def _hash_of(graph: LockNodes, near: Near | None) -> str | None:
     node = graph.get(near.key) if near else None
     return node.hash if node else None
-
-
-def _changes(sets: Counter[frozenset[int]], told: Sequence[Shared]) -> tuple[Change, ...]:
-    """What gains most first, the smaller of two: sets of differences that can all be mended."""
-    small = [it for it in sets if len(it) <= _MOST_MENDED and all(told[one].advice for one in it)]
-    gains = Counter[frozenset[int]]()
-    for mended in small:
-        for some in _subsets(mended):
-            gains[mended] += sets.get(some, 0)
-    found = [
-        Change(tuple(sorted((told[one] for one in it), key=lambda it: it.what)), gain)
-        for it, gain in gains.items()
-    ]
-    return tuple(
-        sorted(found, key=lambda it: (-it.gain, len(it.mended), [one.what for one in it.mended]))
-    )
-
-
-def _subsets(mended: frozenset[int]) -> Iterator[frozenset[int]]:
-    for size in range(1, len(mended) + 1):
-        yield from map(frozenset, combinations(mended, size))

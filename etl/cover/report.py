@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from etl.cover.changes import Change
 from etl.cover.cover import Cover, Covered, Missing
 from etl.cover.differences import Shared
 from etl.cover.reasons import Explained, Reasons
@@ -35,9 +36,7 @@ def as_json(cover: Cover, told: Reasons) -> dict[str, Any]:
         "missing_build_only": [it for it in missing if it["build_only"]],
         "to_build": [it.spec.hash for it in cover.to_build],
         "download": {"bytes": size, "sizes_known": sizes_known},
-        "changes": [
-            {"mended": [_shared(one) for one in it.mended], "gain": it.gain} for it in told.changes
-        ],
+        "changes": [_change(it) for it in told.changes],
         "causes": [{**_shared(it), "misses": number} for it, number in told.common],
         "tags": [{"tag": name, "available": number} for name, number in cover.tags],
     }
@@ -111,6 +110,15 @@ def _available(it: Covered) -> dict[str, Any]:
             "reusable": it.verdict.reusable, "reason": it.verdict.reason, "why": it.verdict.why,
         }  # fmt: skip
     return told
+
+
+def _change(it: Change) -> dict[str, Any]:
+    return {
+        "gain": it.gain,
+        "advice": list(it.advice),
+        "mended": [_shared(one) for one in it.mended],
+        "asked": [{"spec": one.spec, "words": list(one.words)} for one in it.asked],
+    }
 
 
 def _shared(it: Shared) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from etl.errors import SourceError, UsageError
@@ -28,11 +28,16 @@ _FORMATS = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 5}
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The concrete specs of an environment by hash, and the hashes of its roots."""
+    """The concrete specs of an environment by hash, and the hashes of its roots.
+
+    ``asked`` are the specs of the environment as they were written, by the hash of the root that
+    each became, where the lock tells them.
+    """
 
     name: str
     specs: Mapping[str, Spec]
     roots: tuple[str, ...]
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     def children(self, hash_: str, *kinds: str) -> Iterator[str]:
         """The dependencies of a spec, of some kinds or of all, that the lock has as well."""
@@ -119,33 +124,35 @@ def _lock_file(told: dict[str, Any], name: str) -> Lock:
     if type(spec_format) is not int or not 1 <= spec_format <= NEWEST_FORMAT:
         raise UsageError(f"{name}: spec format {str(spec_format)[:20]} is not known here")
     nodes: dict[str, Any] = {}
-    roots: list[str] = []
+    roots: dict[str, str] = {}
     included = told.get("include_concrete")
     parts = [told, *(included.values() if isinstance(included, dict) else ())]
     for part in parts:
         if not isinstance(part, dict) or not isinstance(part.get("concrete_specs"), dict):
             raise UsageError(f"{name}: concrete_specs is not an object")
         nodes.update(part["concrete_specs"])
-        roots += _roots(part.get("roots"), name)
+        roots |= _roots(part.get("roots"), name)
     return _read(nodes, roots, spec_format, name)
 
 
-def _roots(told: object, name: str) -> list[str]:
+def _roots(told: object, name: str) -> dict[str, str]:
+    """The roots by hash, each with the spec that asked for it."""
     if not isinstance(told, list):
         raise UsageError(f"{name}: roots is not a list")
-    found = []
+    found: dict[str, str] = {}
     for it in told:
         hash_ = it.get("hash") if isinstance(it, dict) else None
         if not isinstance(hash_, str):
             raise UsageError(f"{name}: a root has no hash")
-        found.append(hash_)
+        asked = it.get("spec")
+        found[hash_] = asked if isinstance(asked, str) else ""
     return found
 
 
 def _specs(documents: list[dict[str, Any]], name: str) -> Lock:
     """Concrete specs, each a list of nodes with the root first."""
     nodes: dict[str, Any] = {}
-    roots: list[str] = []
+    roots: dict[str, str] = {}
     spec_format = NEWEST_FORMAT
     for document in documents:
         spec = document["spec"]
@@ -162,11 +169,11 @@ def _specs(documents: list[dict[str, Any]], name: str) -> Lock:
             if not isinstance(hash_, str):
                 raise UsageError(f"{name}: a node has no hash: the spec is not concrete")
             nodes[hash_] = node
-        roots.append(listed[0]["hash"])
+        roots[listed[0]["hash"]] = ""
     return _read(nodes, roots, spec_format, name)
 
 
-def _read(nodes: dict[str, Any], roots: list[str], spec_format: int, name: str) -> Lock:
+def _read(nodes: dict[str, Any], roots: dict[str, str], spec_format: int, name: str) -> Lock:
     if len(nodes) > MAX_SPECS:
         raise UsageError(f"{name}: has {len(nodes):,} specs, more than {MAX_SPECS:,}; not read")
     reader = SpecReader(spec_format, ":=" if spec_format >= 5 else "=")
@@ -192,4 +199,4 @@ def _read(nodes: dict[str, Any], roots: list[str], spec_format: int, name: str) 
         raise UsageError(f"{name}: the root {missing[0][:32]} is not among its concrete specs")
     if not specs:
         raise UsageError(f"{name}: has no concrete specs; concretize the environment first")
-    return Lock(name, specs, tuple(dict.fromkeys(roots)))
+    return Lock(name, specs, tuple(roots), {it: text for it, text in roots.items() if text})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,15 @@ def window(downloads: Path) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def address(sample_catalog: Path) -> Iterator[str]:
     """Where ``spack-catalog serve`` serves the sample."""
+    with served(sample_catalog) as found:
+        yield found
+
+
+@contextmanager
+def served(catalog: Path) -> Iterator[str]:
+    """Where ``spack-catalog serve`` serves a catalog, as long as it is needed."""
     main = "from etl.cli import main; main()"
-    options = ["serve", "--catalog", str(sample_catalog), "--port", "0"]
+    options = ["serve", "--catalog", str(catalog), "--port", "0"]
     command = [sys.executable, "-c", main, *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None

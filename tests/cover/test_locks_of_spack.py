@@ -13,9 +13,10 @@ import pytest
 
 from etl.catalog.reader import open_catalog
 from etl.cli import main
+from etl.cover.changes import Asked, Change
 from etl.cover.cover import ANY_TAG, Cover, cover
 from etl.cover.differences import Shared
-from etl.cover.reasons import Change, reasons
+from etl.cover.reasons import reasons
 from etl.locks.read import read_lock
 from tests.real_data import unpacked
 from tests.running import Run
@@ -126,7 +127,8 @@ def test_one_difference_explains_all_misses(catalogs: dict[str, Path]) -> None:
         "built for x86_64_v2, the cache has x86_64_v3", "packages:all:require: target=x86_64_v3"
     )
     assert told.common == ((target, 4),)
-    assert told.changes == (Change((target,), 4),)
+    asked = Asked("zlib-ng@2.2.4 arch=None-None-x86_64_v2", ("x86_64_v2",))
+    assert told.changes == (Change((str(target.advice),), (target,), 4, (asked,)),)
     assert [(it.spec.package, it.dependents, it.build_only) for it in found.missing] == [
         ("compiler-wrapper", 2, True),
         ("gcc-runtime", 2, False),

@@ -60,7 +60,8 @@ async def test_a_lock_that_is_partly_there(site: Any) -> None:
     assert shown.section("answer").one("h2").text == f"15 of 23 specs in {TAG}"
     assert [it.text for it in shown.section("changes").all("td")] == [
         "4",
-        "packages:all:require: target=x86_64_v3",
+        "packages:all:require: target=x86_64_v3; take x86_64_v2 out of the spec"
+        " zlib-ng@2.2.4 arch=None-None-x86_64_v2",
     ]
     assert [it.text for it in shown.section("causes").all("td")] == [
         "4",
