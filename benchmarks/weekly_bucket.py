@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from benchmarks.generated_tags import RELEASES, make_tags
 from benchmarks.processes import CHECKOUT
@@ -171,7 +171,7 @@ def served(folder: Path, installs: Installs) -> Iterator[Bucket]:
             bucket.requests += 1
             super().do_GET()
 
-        def copyfile(self, source: Any, outputfile: IO[bytes]) -> None:
+        def copyfile(self, source: Any, outputfile: Any) -> None:
             data = source.read()
             bucket.bytes_read += len(data)
             outputfile.write(data)

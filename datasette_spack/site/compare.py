@@ -20,6 +20,7 @@ from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
 from etl.compare.cause_words import cause_in_words
 from etl.compare.diff import Comparison, compare
+from etl.compare.past import tag_at
 from etl.compare.rebuilt import as_json, cause_key, rebuilt
 from etl.compare.two_specs import compare_specs
 from etl.errors import UsageError
@@ -63,7 +64,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
 
     def read(connection: Any) -> Page:
         for name in (old, new):
-            known(connection, "tags", "tag", name)
+            known_tag(connection, name)
         if stack:
             known(connection, "stacks", "stack", stack)
         if form == ".json":
@@ -94,8 +95,14 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
                 "number": number,
                 "per_page": PAGE,
                 "stacks": scope_names(connection)["stacks"],
-                "tags": tag_history(connection),
-                "caches": {name: cache_of_tag(connection, name) for name in (old, new)},
+                "tags": [
+                    *({"tag": it} for it in (old, new) if "@" in it),
+                    *tag_history(connection),
+                ],
+                "caches": {
+                    name: cache_of_tag(connection, tag_at(connection, name).tag)
+                    for name in (old, new)
+                },
             },
             unbounded=True,
             query=_query(stack, asked),
@@ -104,6 +111,20 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
     if form != ".csv":
         return await answer(datasette, request, read)
     return await csv_of(datasette, lambda it: _section(read(it).facts, asked).sql)
+
+
+def known_tag(connection: Any, name: str) -> None:
+    """Make sure that a comparison can be made with a tag, or with one as it was at a time.
+
+    Raises:
+        NotHereError: there is no such tag.
+        UsageError: how it was at that time is not known.
+    """
+    if "@" in name:
+        known(connection, "tags", "tag", name.rpartition("@")[0])
+        tag_at(connection, name)
+    else:
+        known(connection, "tags", "tag", name)
 
 
 def _query(stack: str | None, asked: str) -> str:

@@ -13,6 +13,7 @@ from datasette_spack.site.remembered import remembered
 from etl.catalog.asking import known
 from etl.compare.cause_words import cause_in_words
 from etl.compare.pairing import Rebuild
+from etl.compare.past import tag_at
 from etl.compare.rebuilt import Rebuilt, as_json, rebuilds_as_csv, rebuilt
 from etl.errors import CatalogError, UsageError
 from etl.spack.versions import sort_key
@@ -36,7 +37,10 @@ async def rebuilds(datasette: Any, request: Any) -> Response:
 
     def chosen(connection: Any) -> tuple[Rebuilt, Sequence[Rebuild]]:
         for name in (old, new):
-            known(connection, "tags", "tag", name)
+            if "@" in name:
+                tag_at(connection, name)
+            else:
+                known(connection, "tags", "tag", name)
         if stack:
             known(connection, "stacks", "stack", stack)
         found = remembered(datasette, rebuilt, old, new, stack)(connection)

@@ -10,6 +10,7 @@ from etl.browse.shares import Shares, shares_of_tag
 from etl.catalog.asking import Listed, Row, ask_one, known, like, listed
 from etl.catalog.ordering import Ordering
 from etl.compare.diff import PackageChanges, package_changes, previous_tag
+from etl.compare.past import earlier_readings, last_there
 
 PAGE = 200
 """Packages on one page of a list."""
@@ -51,7 +52,8 @@ ORDERING = Ordering(
 class TagFacts:
     """What a tag's page says; ``previous`` is the tag it is compared with, if there is one.
 
-    ``gone`` are the binaries that it had and has no more;
+    ``before`` are earlier readings of it, or the last of one that is gone: how it was then can be
+    compared.  ``gone`` are the binaries that it had and has no more;
     ``incomplete`` are the binaries that cannot be installed from the cache alone, where those were
     looked for.
     """
@@ -63,6 +65,7 @@ class TagFacts:
     shares: tuple[Shares, ...]
     packages: Listed
     gone: Listed
+    before: tuple[str, ...] = ()
     incomplete: Listed | None = None
 
 
@@ -100,4 +103,15 @@ def tag_facts(
             name_1=like(part),
         ),
         gone=gone_of_tag(db, name),
+        before=_before(db, tag),
     )
+
+
+def _before(db: sqlite3.Connection, tag: Row) -> tuple[str, ...]:
+    """The times at which a tag was another than it is, as far as this catalog remembers."""
+    if tag["gone_since"]:
+        last = last_there(db, tag["tag"])
+        return (last,) if last else ()
+    # What was neither added to nor removed from since is as it was; snapshots and releases are.
+    changes = tag["kind"] == "develop" or tag["gone"]
+    return earlier_readings(db, tag["tag"]) if changes else ()

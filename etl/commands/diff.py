@@ -79,7 +79,8 @@ def diff(
     """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
 
     A tag may be newest or newest-release; FILE:TAG is a tag of another catalog, as in
-    last-week.db:develop, as it was when that was built.
+    last-week.db:develop, as it was when that was built; TAG@DAY is a tag as it was at the end of
+    a day, as in develop@2025-11-18, in a catalog that update has kept since.
 
     Packages added and removed, newest versions that went up or down, versions, rebuilt binaries
     (same package, version, compiler, os, target and variants; another hash in place of the old),

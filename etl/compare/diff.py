@@ -12,6 +12,7 @@ from operator import itemgetter
 from etl.catalog.asking import Listed, ask
 from etl.catalog.names_near import check_name
 from etl.compare.diff_sql import VERSION_SECTIONS, Side, Sides
+from etl.compare.past import tag_at
 from etl.query.find import Statement
 from etl.query.found import Row
 
@@ -118,12 +119,15 @@ def compare(
 ) -> Comparison:
     """What ``new`` has that ``old`` has not, and the other way round.
 
+    Either may be a tag as it was at a time: ``develop@2025-11-18``.
+
     Raises:
         UsageError: the catalog has no such tag, stack or package.
     """
-    for kind, name in (("tag", old), ("tag", new), ("stack", stack), ("package", package)):
+    before, after = tag_at(db, old), tag_at(db, new)
+    for kind, name in (("stack", stack), ("package", package)):
         check_name(db, kind, name)
-    sides = Sides(old, new, stack, package, _smaller(db, old, new))
+    sides = Sides(before, after, stack, package, _smaller(db, before.tag, after.tag))
     (kept,) = _rows(db, sides.kept())[0].values()
     # Nothing comes or goes between a tag and itself, and to find that out would take the longest.
     same = old == new

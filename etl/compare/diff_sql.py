@@ -1,16 +1,19 @@
 """What differs between two tags, as SQL: one statement for each list of a comparison.
 
 In these statements ``old`` and ``new`` are the two tags, each cut down to one stack or one package
-where that is asked for.  What lies on the way to a list (``gone_binaries``, ``kept_sets``) has its
-name in a WITH, so that a statement can be read from the top, and changed by people.
+where that is asked for, or as it was at a time.  What lies on the way to a list
+(``removed_binaries``, ``kept_sets``) has its name in a WITH, so that a statement can be read from
+the top, and changed by people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from etl.catalog.sql_text import Parameters, all_of, block
+from etl.compare.past import TagAt, there
 from etl.query.find import Statement
 
 Side = Literal["old", "new"]
@@ -32,6 +35,11 @@ _BUILD = "version_id, variant_set_id, compiler_id, os_id, platform_id, target_id
 """What two binaries have in common that differ in nothing that people see but their hashes."""
 
 
+def _sides(old: TagAt, new: TagAt) -> Iterator[tuple[Side, TagAt]]:
+    yield "old", old
+    yield "new", new
+
+
 class Sides:
     """Writes statements on the two sides of a comparison.
 
@@ -39,11 +47,14 @@ class Sides:
     """
 
     def __init__(
-        self, old: str, new: str, stack: str | None, package: str | None, smaller: Side
+        self, old: TagAt, new: TagAt, stack: str | None, package: str | None, smaller: Side
     ) -> None:
         self._parameters = Parameters()
         add = self._parameters.add
-        self._tags = {"old": add("tag", old), "new": add("tag", new)}
+        self._tags = {"old": add("tag", old.tag), "new": add("tag", new.tag)}
+        self._past: dict[Side, str] = {
+            side: there(it, self._parameters) for side, it in _sides(old, new) if it.at is not None
+        }
         self._stack = None if stack is None else add("stack", stack)
         self._package = None if package is None else add("package", package)
         self._smaller = smaller
@@ -60,7 +71,7 @@ class Sides:
             "rebuilt": self._rebuilt,
             "stacks": self._stacks,
         }
-        return Statement(lists[section](), self._parameters.values)
+        return self._finished(lists[section]())
 
     def versions(self) -> Statement:
         """The statement that counts the binaries of each version on both sides, newest first."""
@@ -78,11 +89,28 @@ CROSS JOIN versions ON versions.id = counts.version_id
 CROSS JOIN packages ON packages.id = versions.package_id
 GROUP BY versions.id
 ORDER BY packages.name, versions.id DESC"""
-        return Statement(sql, self._parameters.values)
+        return self._finished(sql)
 
     def kept(self) -> Statement:
         """The statement that counts the binaries that both sides have."""
-        return Statement(f"SELECT count(*) AS kept\n{self._in_both()}", self._parameters.values)
+        return self._finished(f"SELECT count(*) AS kept\n{self._in_both()}")
+
+    def _finished(self, sql: str) -> Statement:
+        """The statement, after the binaries of a tag as it was at a time, where it reads them."""
+        past = [
+            block(f"{self._table(side)} AS MATERIALIZED (", text)
+            for side, text in self._past.items()
+            if re.search(rf"\b{self._table(side)}\b", sql)
+        ]
+        if past:
+            rest = sql.removeprefix("WITH ")
+            comma = "," if rest != sql else ""
+            sql = "WITH " + ",\n".join(past) + f"{comma}\n{rest}"
+        return Statement(sql, self._parameters.values)
+
+    def _table(self, side: Side) -> str:
+        """Where the binaries of a side are."""
+        return f"{side}_binaries" if side in self._past else "binaries"
 
     # The lists.
 
@@ -131,11 +159,11 @@ ORDER BY packages.name, versions.id DESC"""
         gone = f"SELECT {_BUILD}\n{self._only('old', 'new')}"
         rebuilt = (
             f"SELECT version_id, count(*) AS binaries\n{self._only('new', 'old')}\n"
-            f"AND ({_BUILD}) IN (\n    SELECT {_BUILD}\n    FROM gone_binaries\n)\n"
+            f"AND ({_BUILD}) IN (\n    SELECT {_BUILD}\n    FROM removed_binaries\n)\n"
             "GROUP BY version_id"
         )
         return f"""\
-WITH {block("gone_binaries AS (", gone)},
+WITH {block("removed_binaries AS (", gone)},
 {block("rebuilt_versions AS (", rebuilt)}
 SELECT packages.name AS package, versions.version, rebuilt_versions.binaries
 FROM rebuilt_versions
@@ -181,7 +209,7 @@ ORDER BY stacks.name"""
 
     def _packages(self, side: Side) -> str:
         """Packages with their newest versions; of a whole tag they are counted already."""
-        if self._stack is None:
+        if self._stack is None and side not in self._past:
             select = (
                 "SELECT package_id, newest_version_id, binaries FROM package_tags\n"
                 f"WHERE {self._are(side)}"
@@ -189,20 +217,20 @@ ORDER BY stacks.name"""
         else:
             select = (
                 "SELECT package_id, max(version_id) AS newest_version_id, count(*) AS binaries\n"
-                f"FROM binaries\nWHERE {self._are(side)}\nGROUP BY package_id"
+                f"FROM {self._table(side)}\nWHERE {self._are(side)}\nGROUP BY package_id"
             )
         return block(f"{side}_packages AS (", select)
 
     def _versions(self, side: Side) -> str:
         select = (
-            "SELECT version_id, count(*) AS binaries FROM binaries\n"
+            f"SELECT version_id, count(*) AS binaries FROM {self._table(side)}\n"
             f"WHERE {self._are(side)}\nGROUP BY version_id"
         )
         return block(f"{side}_versions AS (", select)
 
     def _stack_sets(self, side: Side) -> str:
         select = (
-            "SELECT stack_set_id, count(*) AS binaries FROM binaries\n"
+            f"SELECT stack_set_id, count(*) AS binaries FROM {self._table(side)}\n"
             f"WHERE {self._are(side)}\nGROUP BY stack_set_id"
         )
         return block(f"{side}_sets AS (", select)
@@ -210,7 +238,7 @@ ORDER BY stacks.name"""
     def _list_of_versions(self, side: Side) -> str:
         """All versions of a package on one side as text, newest first."""
         here = (
-            "SELECT 1 FROM binaries\nWHERE binaries.version_id = versions.id\n"
+            f"SELECT 1 FROM {self._table(side)} AS had\nWHERE had.version_id = versions.id\n"
             f"AND {self._are(side)}"
         )
         versions = (
@@ -221,14 +249,15 @@ ORDER BY stacks.name"""
 
     def _only(self, here: Side, there: Side) -> str:
         """FROM and WHERE: the binaries of one side that the other has not, but their versions."""
-        versions = f"SELECT version_id FROM binaries\nWHERE {self._are(there)}"
+        versions = f"SELECT version_id FROM {self._table(there)}\nWHERE {self._are(there)}"
         same = (
-            f"SELECT 1 FROM binaries AS {there}\nWHERE {there}.spec_id = {here}.spec_id\n"
+            f"SELECT 1 FROM {self._table(there)} AS {there}\n"
+            f"WHERE {there}.spec_id = {here}.spec_id\n"
             f"AND {self._are(there, there)}"
         )
         return "\n".join(
             (
-                f"FROM binaries AS {here}",
+                f"FROM {self._table(here)} AS {here}",
                 f"WHERE {self._are(here, here)}",
                 block(f"AND {here}.version_id IN (", versions),
                 block("AND NOT EXISTS (", same),
@@ -237,10 +266,13 @@ ORDER BY stacks.name"""
 
     def _in_both(self) -> str:
         """FROM and WHERE: the binaries that both sides have."""
+        smaller: Side
+        larger: Side
         smaller, larger = ("old", "new") if self._smaller == "old" else ("new", "old")
         return (
-            f"FROM binaries AS {smaller}\n"
-            f"CROSS JOIN binaries AS {larger} ON {larger}.spec_id = {smaller}.spec_id\n"
+            f"FROM {self._table(smaller)} AS {smaller}\n"
+            f"CROSS JOIN {self._table(larger)} AS {larger}"
+            f" ON {larger}.spec_id = {smaller}.spec_id\n"
             f"WHERE {self._are('old', 'old')}\nAND {self._are('new', 'new')}"
         )
 

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
+from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
+from etl.compare.past import TagAt, there
 
 _AT_ONCE = 500
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
@@ -41,10 +43,10 @@ _TITLES = """
     WHERE specs.id IN ({})
 """
 _IN_TAG = """
-    SELECT spec_id FROM binaries WHERE tag_id = (SELECT id FROM tags WHERE name = :tag_1)
-        AND (:stack_1 IS NULL OR stack_set_id IN (
+    SELECT spec_id FROM {} WHERE tag_id = (SELECT id FROM tags WHERE name = :of_tag)
+        AND (:of_stack IS NULL OR stack_set_id IN (
             SELECT stack_set_id FROM stack_set_members
-            WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
+            WHERE stack_id = (SELECT id FROM stacks WHERE name = :of_stack)
         ))
 """
 _LIKENESS = "SELECT id, package_id, version_id FROM specs WHERE id IN ({})"
@@ -79,9 +81,12 @@ class Nodes:
             seen |= below
             fresh = self.load(sorted(below))
 
-    def of_tag(self, tag: str, stack: str | None = None) -> set[int]:
+    def of_tag(self, of: TagAt, stack: str | None = None) -> set[int]:
         """The ids of all specs of a tag: its binaries, and all that these depend on."""
-        rows = self._db.execute(_IN_TAG, {"tag_1": tag, "stack_1": stack})
+        parameters = Parameters()
+        table = f"({there(of, parameters)})" if of.at is not None else "binaries"
+        values = {**parameters.values, "of_tag": of.tag, "of_stack": stack}
+        rows = self._db.execute(_IN_TAG.format(table), values)
         found = {id_ for (id_,) in rows}
         fresh = set(found)
         while fresh:

@@ -15,6 +15,7 @@ from etl.compare.causes import Causes, Chain
 from etl.compare.graph import Cause, Node
 from etl.compare.nodes import Nodes
 from etl.compare.pairing import Rebuild, pairs
+from etl.compare.past import tag_at
 
 BENEATH = frozenset({"compiler-wrapper", "gcc", "glibc", "musl"})
 """Packages that are under nearly everything, wherever they come from."""
@@ -117,16 +118,16 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     Raises:
         UsageError: a tag or the stack is not in this catalog.
     """
-    for name in (old, new):
-        check_name(db, "tag", name)
+    tags = tag_at(db, old), tag_at(db, new)
     check_name(db, "stack", stack)
     (undescribed,) = db.execute(
-        "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0", (old, new)
+        "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0 AND gone_since IS NULL",
+        [it.tag for it in tags],
     ).fetchone()
     if undescribed:
         return Rebuilt(old, new, (), (), 0, is_told=False, tells_builds=False)
     nodes = Nodes(db)
-    before, after = nodes.of_tag(old, stack), nodes.of_tag(new, stack)
+    before, after = (nodes.of_tag(it, stack) for it in tags)
     gone, come = nodes.load(sorted(before - after)), nodes.load(sorted(after - before))
     paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), before & after))
     _load_what_differs(nodes, paired)
