@@ -1,9 +1,10 @@
 """What a server has answered, kept while its catalog is the one that is served.
 
 The answer to an address does not change before the catalog is replaced, and then nothing of this is
-left.  An answer that packs well is kept as gzip alone, and unpacked for the few who cannot read
-that.  What is kept is bounded in bytes, and what was asked for longest ago goes first.  An address
-that many ask for at once is answered once: the others wait for that answer.
+left but the addresses that were asked for most, which the next one can make ready.  An answer that
+packs well is kept as gzip alone, and unpacked for the few who cannot read that.  What is kept is
+bounded in bytes, and what was asked for longest ago goes first.  An address that many ask for at
+once is answered once: the others wait for that answer.
 """
 
 from __future__ import annotations
@@ -71,28 +72,44 @@ class Answers:
         self._largest = largest
         self._kept: OrderedDict[str, Answer] = OrderedDict()
         self._being_made: dict[str, asyncio.Future[Answer | None]] = {}
+        self._asked: dict[str, _Asked] = {}
         self.bytes = 0
         """Bytes that are kept."""
 
     async def give(
-        self, key: str, make: Make, send: Send, *, head: bool = False, gzip: bool = False
+        self,
+        key: str,
+        make: Make,
+        send: Send,
+        *,
+        head: bool = False,
+        gzip: bool = False,
+        address: Any = None,
     ) -> None:
         """Send the answer for a key; ``make`` sends it where it is not kept.
 
+        ``address`` is how to ask for it elsewhere; it is remembered as long as the answer is kept.
         What ``make`` marks in the start of its answer, and what is not too large, is kept or
         shared; whoever waited for one that is neither has it made anew.
         """
         answer = self._kept.get(key)
         if answer:
             self._kept.move_to_end(key)
+            self._asked[key].again += 1
         elif running := self._being_made.get(key):
             answer = await asyncio.shield(running)
         if not answer:
-            answer = await self._make(key, make, _without_body(send) if head else send)
+            onward = _without_body(send) if head else send
+            answer = await self._make(key, make, onward, address)
         if answer:
             await answer.send_to(send, head=head, gzip=gzip)
 
-    async def _make(self, key: str, make: Make, send: Send) -> Answer | None:
+    def popular(self, most: int) -> list[Any]:
+        """The addresses that were asked for again, the most often first, and at most so many."""
+        again = [it for it in self._asked.values() if it.again]
+        return [it.address for it in sorted(again, key=lambda it: -it.again)[:most]]
+
+    async def _make(self, key: str, make: Make, send: Send, address: Any) -> Answer | None:
         """The answer that is made; None where it has been sent, because it is for one only."""
         gathered = _Gathered(send, self._largest)
         if key in self._being_made:  # whoever else waited for what is not shared
@@ -105,24 +122,35 @@ class Answers:
             await make(gathered.send)
             answer = await gathered.end()
             if answer and gathered.use == "keep":
-                self._keep(key, answer)
+                self._keep(key, answer, address)
         finally:
             del self._being_made[key]
             done.set_result(answer)
         return answer
 
-    def _keep(self, key: str, answer: Answer) -> None:
+    def _keep(self, key: str, answer: Answer, address: Any) -> None:
         self._kept[key] = answer
+        self._asked[key] = _Asked(address)
         self.bytes += answer.size
         while self.bytes > self._most_bytes:
-            _, dropped = self._kept.popitem(last=False)
+            oldest, dropped = self._kept.popitem(last=False)
+            del self._asked[oldest]
             self.bytes -= dropped.size
 
     def clear(self) -> None:
         """Forget all that is kept; what is still being made is kept no more."""
         self._most_bytes = 0
         self._kept.clear()
+        self._asked.clear()
         self.bytes = 0
+
+
+@dataclass(slots=True)
+class _Asked:
+    """How to ask for an answer elsewhere, and how often it was asked for again."""
+
+    address: Any
+    again: int = 0
 
 
 @dataclass(slots=True)

@@ -108,10 +108,24 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
         async def make(gathering: Any) -> None:
             await making({**scope, "method": "GET"}, receive, gathering)
 
-        gzip = takes_gzip(header_of(scope, b"accept-encoding"))
-        await answers.give(key, make, send, head=scope["method"] == "HEAD", gzip=gzip)
+        await answers.give(
+            key,
+            make,
+            send,
+            head=scope["method"] == "HEAD",
+            gzip=takes_gzip(header_of(scope, b"accept-encoding")),
+            address=_address(scope),
+        )
 
     return wrapped
+
+
+def _address(scope: Any) -> Any:
+    """A request for the same address as this one, by nobody."""
+    host = [it for it in scope["headers"] if it[0] == b"host"]
+    parts = ("type", "asgi", "http_version", "scheme", "path", "raw_path", "query_string")
+    same = {name: scope[name] for name in parts if name in scope}
+    return {**same, "method": "GET", "headers": host, "root_path": "", "client": None}
 
 
 def inner_path(datasette: Any, scope: Any) -> str:

@@ -1,6 +1,7 @@
 """The catalog as it is now: when a build puts another in its place, that one is served.
 
-The new catalog is opened beside the old one, in a thread, while requests go on.  From one moment on
+The new catalog is opened beside the old one, in a thread, while requests go on, and the pages that
+were asked for most are made ready, so that nobody waits for them.  From one moment on
 new requests are answered from it; those under way end with the catalog they began with, downloads
 too.  A file that cannot be served changes nothing.
 """
@@ -115,6 +116,7 @@ class CurrentCatalog:
         try:
             edition = await asyncio.to_thread(self._open)
             await self._start(edition)
+            await edition.make_ready(self._current.popular())
         except CatalogError as error:
             self._failure = _Failure(mark, str(error), lasting=True)
         except Exception as error:  # no memory, no more files: the old catalog is still there

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from datasette_spack.answers import Answers
 from datasette_spack.caching import ANSWERS
 
 _WARMING = ("/", "/catalog")
 """Pages that are asked for first, so that no visitor waits for what is done only once."""
+
+MOST_READY: Final = 500
+"""So many answers are made ready before a catalog takes the place of another."""
+
+READY_WITHIN: Final = 20.0
+"""Seconds after which no more answers are made ready."""
 
 _LIFESPAN = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
 
@@ -69,6 +76,19 @@ class Edition:
             if response.status_code != 200:
                 raise NotReadyError(f"its page {page} cannot be made")
 
+    def popular(self) -> list[Any]:
+        """Requests for what was asked for most."""
+        return self._answers.popular(MOST_READY)
+
+    async def make_ready(self, requests: list[Any]) -> None:
+        """Make answers before they are asked for, one after the other, as far as there is time."""
+        end = time.monotonic() + READY_WITHIN
+        for scope in requests:
+            if time.monotonic() > end:
+                break
+            with suppress(Exception):  # whoever asks for it will be told
+                await self._app({**scope}, _nothing_more, _to_nobody)
+
     async def answer(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, to its end from this catalog."""
         self._requests += 1
@@ -93,6 +113,14 @@ class Edition:
         if self._datasette.executor:
             await asyncio.to_thread(self._datasette.executor.shutdown)
         self._catalog.close()
+
+
+async def _nothing_more() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _to_nobody(message: Any) -> None:
+    del message
 
 
 class _Lifespan:

@@ -192,3 +192,20 @@ async def test_what_is_made_when_all_is_forgotten_is_not_kept() -> None:
     make.go_on.set()
     assert await first == b"body"
     assert answers.bytes == 0
+
+
+async def test_what_is_asked_for_most_is_known_as_long_as_it_is_kept() -> None:
+    answers, make = Answers(most_bytes=12_500), Maker(b"x" * 100)
+
+    async def send(message: Any) -> None:
+        pass
+
+    for key in ("once", "a", "b", "a", "c", "b", "a", "c"):
+        await answers.give(key, make, send, address=f"/{key}")
+    assert answers.popular(9) == ["/a", "/b", "/c"]
+    assert answers.popular(1) == ["/a"]
+    await answers.give("d", make, send, address="/d")
+    await answers.give("e", make, send, address="/e")
+    assert answers.popular(9) == ["/a", "/c"]
+    answers.clear()
+    assert answers.popular(9) == []

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from datasette_spack.current import CurrentCatalog
+from datasette_spack.database import STREAMS
 from datasette_spack.lanes import threads_for
 from datasette_spack.serve import datasette_for
 from tests.servers import said, serving, serving_and_looking
@@ -286,7 +287,7 @@ def test_nothing_is_left_of_catalogs_that_were_replaced(
     catalog = tmp_path / "catalog.db"
     shutil.copy(catalogs[0], catalog)
     threads = threads_for()
-    of_one_catalog = 1 + threads.pages + threads.visitors
+    of_one_catalog = 1 + threads.pages + threads.visitors + STREAMS
     with serving_and_looking(catalog) as (address, process):
         used = []
         for number in range(1, 24):
@@ -373,6 +374,42 @@ async def test_signatures_outlive_a_replacement(tmp_path: Path, catalogs: list[P
         assert replaced.is_set()
         old, new = made
         assert new.unsign(old.sign({"a": 1})) == {"a": 1}
+
+
+async def test_what_was_asked_for_most_is_ready(tmp_path: Path, catalogs: list[Path]) -> None:
+    catalog = tmp_path / "catalog.db"
+    shutil.copy(catalogs[0], catalog)
+    app = CurrentCatalog(catalog, datasette_for, 0.01)
+    gone, there = f"/package/{PACKAGES[0]}", "/tags?sort=tag"
+    async with Server(app) as client:
+        old = app._current
+        for path in (gone, there, gone, there, "/stacks"):
+            assert (await client.get(path)).status_code == 200
+        put(catalogs[1], catalog)
+        async for _ in asked_again():
+            if app._current is not old:
+                break
+        made = await made_by(app, client, [there, "/stacks", gone])
+    assert made == [False, True, True]
+
+
+async def made_by(app: Any, client: httpx.AsyncClient, paths: list[str]) -> list[bool]:
+    """Whether each page had to be made when it was asked for."""
+    database = app._current._catalog
+    ask = database.execute_fn
+    asked = []
+
+    async def noting(fn: Any) -> Any:
+        asked.append(fn)
+        return await ask(fn)
+
+    database.execute_fn = noting
+    made = []
+    for path in paths:
+        asked.clear()
+        await client.get(path)
+        made.append(bool(asked))
+    return made
 
 
 async def test_what_fails_for_another_reason_is_tried_again(
