@@ -7,6 +7,9 @@ cache.spack.io tells no libc, so that it follows from the system there.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from etl.hosts.host import MACOS, Host, Libc
 
 _GLIBC = {
@@ -57,6 +60,11 @@ _MUSL = {
     "alpine3.21": "1.2.5",
     "alpine3.22": "1.2.5",
 }
+_MUSL_PATH = "/"
+"""Where Spack finds it: the loader of Alpine is in ``/lib``, which is no link to ``/usr/lib``."""
+
+_ONE_LIBC = ("almalinux", "centos", "oracle", "rhel", "rocky")
+"""Distributions whose minor releases (``rocky8.10``) have the libc of the major one."""
 
 
 def libc_of(os: str) -> Libc | None:
@@ -68,6 +76,7 @@ def libc_of(os: str) -> Libc | None:
     return Libc("glibc", version) if version else None
 
 
+@cache
 def distributions() -> dict[str, tuple[str, str, Libc | None]]:
     """All that a profile may be named after: platform, Spack's name of the system, and libc."""
     found: dict[str, tuple[str, str, Libc | None]] = {}
@@ -75,10 +84,23 @@ def distributions() -> dict[str, tuple[str, str, Libc | None]]:
         os = name.partition(".")[0] if name in _SERVICE_PACKS else name
         found[name] = ("linux", os, Libc("glibc", version))
     for name, version in _MUSL.items():
-        found[name] = ("linux", name.partition(".")[0], Libc("musl", version))
+        found[name] = ("linux", name.partition(".")[0], Libc("musl", version, _MUSL_PATH))
     for name in MACOS:
         found[name] = ("darwin", name, None)
     return found
+
+
+def named(text: str) -> str:
+    """The name of a distribution in the way that it is written here: ``Rocky-8.10`` is ``rocky8``.
+
+    What is none of them is given back as it was.
+    """
+    name = re.sub("[^a-z0-9.]", "", text.lower())
+    if name in distributions():
+        return name
+    family = name.rstrip("0123456789.")
+    major = name.partition(".")[0]
+    return major if family in _ONE_LIBC and major in distributions() else text
 
 
 def generic_target(platform: str) -> str:

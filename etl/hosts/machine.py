@@ -48,5 +48,6 @@ def _musl() -> Libc | None:
             continue
         version = re.search(r"^Version (\S+)$", told, re.MULTILINE)
         if version:
-            return Libc("musl", version[1])
+            # As Spack takes it: the folder above the loader's lib, where that is no link.
+            return Libc("musl", version[1], str(loader.resolve().parent.parent))
     return None

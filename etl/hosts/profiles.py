@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from etl.errors import UsageError
-from etl.hosts.distributions import distributions, generic_target, profile_host
+from etl.hosts.distributions import distributions, generic_target, named, profile_host
 from etl.hosts.host import Host, read_host
 from etl.spack.targets import known_targets
 
@@ -32,6 +32,7 @@ _LARGEST = 100_000
 def find_host(text: str, *, files: bool = True) -> Host:
     """The host that a text names: ``host``, ``rocky8/zen3``, or the path of a file.
 
+    What ``spack arch`` prints, ``linux-rocky8-zen3``, names a host too.
     ``files`` is whether it may be a path; on the site it may not.
 
     Raises:
@@ -41,7 +42,8 @@ def find_host(text: str, *, files: bool = True) -> Host:
         from etl.hosts.machine import this_machine
 
         return this_machine()
-    distribution, _, target = text.partition("/")
+    distribution, _, target = _as_profile(text).partition("/")
+    distribution, target = named(distribution), target.lower()
     known = distributions()
     if distribution in known:
         target = target or generic_target(known[distribution][0])
@@ -62,6 +64,13 @@ def find_host(text: str, *, files: bool = True) -> Host:
         f"no host {text[:60]}: expected host (this machine), a distribution with a CPU as in"
         f" rocky8/zen3, or a file{hint}"
     )
+
+
+def _as_profile(text: str) -> str:
+    """What ``spack arch`` prints as a profile; anything else as it is."""
+    platform, _, rest = text.partition("-")
+    os, dash, target = rest.rpartition("-")
+    return f"{os}/{target}" if platform in ("linux", "darwin") and dash else text
 
 
 def _near(target: str) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
+from etl.hosts.host import Libc
 from etl.query.find import Finder, Scope
-from etl.query.near_misses import NearMiss, near_misses
+from etl.query.near_misses import PATIENCE, NearMiss, near_misses
 from etl.query.reuse import Reuse
+from etl.spack.targets import ancestors
 from etl.spack.tree import SpecQuery
+from etl.spack.versions import sort_key
 from etl.text import counted
 
 MOST_LOOKED_AT = 2_000
@@ -25,7 +31,8 @@ class HostMisses:
     """Binaries of which a host can take none: why, and what it could take in their place.
 
     ``reasons`` have how many of the first ``looked_at`` of ``total`` binaries each keeps from it,
-    the most first.  ``instead`` has of each query what the host could take without one of its
+    the most first.  ``facts`` are what of the host would have to be otherwise, and how many it
+    could take then.  ``instead`` has of each query what the host could take without one of its
     constraints, or without the tag or the stack that was asked for.
     """
 
@@ -34,6 +41,7 @@ class HostMisses:
     total: int
     looked_at: int
     reasons: tuple[tuple[str, int], ...]
+    facts: tuple[tuple[str, int], ...]
     instead: tuple[tuple[SpecQuery, tuple[NearMiss, ...]], ...]
 
     @property
@@ -54,10 +62,19 @@ class HostMisses:
             lines.append(f"(of the first {self.looked_at:,})")
         return tuple(lines)
 
+    @property
+    def otherwise(self) -> tuple[str, ...]:
+        """What a host that differs in one fact could take of these."""
+        return tuple(
+            f"with {fact} it could take {counted(number, 'binary', 'binaries')} of these"
+            for fact, number in self.facts
+        )
+
     def lines(self) -> Iterator[str]:
         """All of it, a line each."""
         yield f"{self.title}:"
         yield from (f"  {line}" for line in self.why)
+        yield from self.otherwise
         misses = [str(miss) for _, found in self.instead for miss in found]
         if misses:
             yield "it could take:"
@@ -102,5 +119,51 @@ def host_misses(
         total,
         len(rows),
         tuple(sorted(reasons.items(), key=lambda it: (-it[1], it[0]))),
+        tuple(_facts(db, queries, without, reuse)),
         tuple(instead),
     )
+
+
+def _facts(
+    db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope, reuse: Reuse
+) -> Iterator[tuple[str, int]]:
+    """The nearest newer libc, and the nearest CPU that can do more, with which it could take any.
+
+    Where neither does alone, both together.  It takes about ``PATIENCE`` at most.
+    """
+    finder, end = Finder(db), time.monotonic() + PATIENCE
+    libcs = [(f"{it} or newer", it) for it in _newer_libcs(reuse)]
+    targets = [(it, it) for it in _better_targets(reuse)]
+    alone = (
+        [(words, {"libc": libc}) for words, libc in libcs],
+        [(words, {"target": target}) for words, target in targets],
+    )
+    both = [
+        (f"{target} and {words}", {"target": target, "libc": libc})
+        for (_, target), (words, libc) in product(targets, libcs)
+    ]
+
+    def first(others: Iterable[tuple[str, dict[str, Any]]]) -> tuple[str, int] | None:
+        for words, facts in others:
+            if time.monotonic() > end:
+                break
+            other = reuse.on(replace(reuse.host, **facts))
+            if number := finder.count(queries, replace(scope, taken=other.condition())):
+                return words, number
+        return None
+
+    found = [fact for others in alone if (fact := first(others))]
+    yield from found or filter(None, [first(both)])
+
+
+def _newer_libcs(reuse: Reuse) -> list[Libc]:
+    """The libcs that binaries need and that are newer than the host's, oldest first."""
+    own = reuse.host.libc
+    newer = [it for it in reuse.libcs if own and own != it and it.can_stand_for(own)]
+    return sorted(newer, key=lambda it: sort_key(it.version))
+
+
+def _better_targets(reuse: Reuse) -> list[str]:
+    """The targets that binaries are built for and that do all that the host's does, least first."""
+    better = [it for it in reuse.targets if reuse.host.target in ancestors(it)]
+    return sorted(better, key=lambda it: (len(ancestors(it)), it))

@@ -90,6 +90,20 @@ class Reuse:
         self._refused = {id_: host.refuses(need) for id_, need in self._needs.items()}
         self._culprits: dict[tuple[int, int | None], str] = {}
 
+    def on(self, host: Host) -> Reuse:
+        """The same catalog held against another host."""
+        return Reuse(self._db, host)
+
+    @property
+    def libcs(self) -> frozenset[Libc]:
+        """The libcs that binaries of the catalog were built with."""
+        return frozenset(it.libc for it in self._needs.values() if it.libc)
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """The targets that binaries of the catalog are built for."""
+        return frozenset(it.target for it in self._needs.values() if it.target)
+
     def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
         """The condition that a binary can be taken, as SQL over rows of these names."""
         taken = [id_ for id_, reason in self._refused.items() if reason is None and id_ is not None]

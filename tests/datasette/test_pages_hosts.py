@@ -78,7 +78,9 @@ async def test_nothing_for_a_host_is_explained(pages: Any) -> None:
     assert "built for x86_64_v3, this host is a64fx" in page
 
 
-@pytest.mark.parametrize("host", ["nosuch/zen3", "rocky8/nosuch", "host", "/etc/passwd", "<b>"])
+@pytest.mark.parametrize(
+    "host", ["nosuch/zen3", "sles15.9/zen3", "rocky8/nosuch", "host", "/etc/passwd", "<b>"]
+)
 @pytest.mark.parametrize("path", ["/find?spec=hdf5&", "/package/hdf5?", f"/spec/{TAKEN}?"])
 async def test_a_host_that_nobody_knows(pages: Any, path: str, host: str) -> None:
     response = await pages.client.get(f"{path}host={host}")

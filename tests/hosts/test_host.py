@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.spack.targets import host_target, known_targets
 
 ROCKY = Host("linux", "rocky8", "zen3", Libc("glibc", "2.28"))
+ROCKY_PROFILE = replace(ROCKY, name="rocky8/zen3")
 MAC = Host("darwin", "sonoma", "m2")
 
 
@@ -69,7 +71,7 @@ def test_what_a_host_takes(host: Host, need: Need, reason: Reason | None, why: s
 @pytest.mark.parametrize(
     ("name", "host"),
     [
-        ("rocky8/zen3", Host("linux", "rocky8", "zen3", Libc("glibc", "2.28"), "rocky8/zen3")),
+        ("rocky8/zen3", ROCKY_PROFILE),
         ("rhel10", Host("linux", "rhel10", "x86_64", Libc("glibc", "2.39"), "rhel10/x86_64")),
         (
             "sles15.6/zen2",
@@ -77,8 +79,12 @@ def test_what_a_host_takes(host: Host, need: Need, reason: Reason | None, why: s
         ),
         (
             "alpine3.20/zen4",
-            Host("linux", "alpine3", "zen4", Libc("musl", "1.2.5"), "alpine3.20/zen4"),
+            Host("linux", "alpine3", "zen4", Libc("musl", "1.2.5", "/"), "alpine3.20/zen4"),
         ),
+        ("linux-rocky8-zen3", ROCKY_PROFILE),
+        ("Rocky 8.10/Zen3", ROCKY_PROFILE),
+        ("rocky-8/zen3", ROCKY_PROFILE),
+        ("darwin-sequoia-m1", Host("darwin", "sequoia", "m1", None, "sequoia/m1")),
         ("sequoia/m1", Host("darwin", "sequoia", "m1", None, "sequoia/m1")),
     ],
 )

@@ -84,6 +84,7 @@ def test_other_tags_stacks_and_builds(run: Run, catalog: Path) -> None:
     assert done.err.splitlines() == [
         f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
         "  1: built for zen4, this host is zen3",
+        "with zen4 it could take 1 binary of these",
         "it could take:",
         "  without --stack e4s: 1 binary; available: hep (1)",
         f"  without --tag {NEW}: 1 spec; available: {OLD} (1)",
@@ -100,14 +101,25 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
     assert done.err.splitlines() == [
         f"centos7/zen4 can take none of the 1 binary in {OLD}:",
         "  1: needs glibc 2.28, this host has 2.17",
+        "with glibc 2.28 or newer it could take 1 binary of these",
     ]
     done = run("find", "app ~mpi @1.0", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
     assert done.err.splitlines() == [
         f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
         "  1: needs glibc 2.36, this host has 2.28",
+        "with glibc 2.36 or newer it could take 1 binary of these",
         "it could take:",
         "  without @1.0: 1 spec; available: 2.0 (1)",
         "  without ~mpi: 1 spec; available: +mpi (1)",
+    ]
+
+
+def test_facts_of_the_host_that_are_in_the_way_together(run: Run, catalog: Path) -> None:
+    done = run("find", "app@2.0", "--host", "centos7/zen2", "--reusable", "--catalog", catalog)
+    assert done.err.splitlines() == [
+        f"centos7/zen2 can take none of the 1 binary in {NEW}:",
+        "  1: built for zen3, this host is zen2",
+        "with zen3 and glibc 2.28 or newer it could take 1 binary of these",
     ]
 
 
