@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from etl.progress import Follower
 from etl.spack.versions import sort_key
-from etl.writer.case import ResolvedSpec, SourcedProblem
+from etl.writer.case import Presence, ResolvedSpec, SourcedProblem
 from etl.writer.merging import Merging
 from etl.writer.names import Names
 from etl.writer.needs import DEV_PATH, NAMES, Needs, lacks_runtime, own_fault
 from etl.writer.numbering import FirstUse, StackSets, VariantSets
 from etl.writer.resolve import ResolvedPackage, Resolver
 from etl.writer.rows import insert
-from etl.writer.shelf import Shelf
+from etl.writer.shelf import FactsTuple, Shelf
 
 _ROWS_AT_ONCE = 20_000
 
@@ -42,6 +42,7 @@ _BUFFERS = {
     "pages": "tag_id, package_id, source_id, style_id, text",
     "shelf.edges": "parent, child, package, deptypes, virtuals",
 }
+_NO_BUILD, _NO_NEED = (None,) * 7, (None,) * 3
 _PACKAGE_COUNTS = (
     "UPDATE packages SET versions = ?, specs = ?, binaries = ?, tags = ?,"
     " newest_version_id = ?, first_tag_id = ?, last_tag_id = ? WHERE id = ?"
@@ -67,6 +68,7 @@ class Assembly:
         self._variant_sets = VariantSets(words)
         self._stack_sets = StackSets(words)
         self.needs = Needs()
+        self._machines: dict[tuple[int, int, int, int], tuple[int, int, int, int]] = {}
         self._plain_needs: dict[tuple[int, int, int], tuple[int, int | None]] = {}
         self._styles: FirstUse[int] = FirstUse()
         self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
@@ -89,17 +91,25 @@ class Assembly:
 
     def _add_package(self, package: int, resolved: ResolvedPackage) -> None:
         """Add the rows of one package."""
-        version_ids = self._add_versions(package, resolved.specs)
+        version_ids, ids = self._add_versions(package, resolved.specs), self.names.tags.ids
         tags: dict[int, list[int]] = {}
         seen: set[int] = set()
         available = 0
         for spec in resolved.specs:
             version = version_ids[spec.facts[0]]
             self._last_spec += 1
-            present = self._add_binaries(package, version, self._last_spec, spec)
-            self._add_spec(package, version, spec, present)
+            facts = (
+                package,
+                version,
+                *self._machine(spec.facts),
+                self._variant_sets[spec.facts[5]],
+            )
+            known = sorted([(ids[tag], there) for tag, there in spec.presence.items()])
+            present = self._add_binaries(facts, known)
+            self._add_spec(spec, facts, known, present)
             available += bool(present)
-            seen.update(self.names.tags.ids[tag] for tag in spec.presence)
+            for tag, _ in known:
+                seen.add(tag)
             for tag in present:
                 tags.setdefault(tag, []).append(version)
         self._add_pages(package, resolved)
@@ -123,47 +133,47 @@ class Assembly:
             self._rows["versions"].append((self._last_version, package, version, key))
         return ids
 
-    def _add_binaries(
-        self, package: int, version: int, spec_id: int, spec: ResolvedSpec
-    ) -> list[int]:
+    def _add_binaries(self, facts: tuple[int, ...], known: list[tuple[int, Presence]]) -> list[int]:
         """Add the spec's presence in each tag, and return the tags that have it, in time."""
-        add, add_gone = self._rows["binaries"].append, self._rows["gone_binaries"].append
-        variants = self._variant_sets[spec.facts[5]]
-        tail = (package, version, *self._machine(spec), variants)
-        by_time = sorted((self.names.tags.ids[tag], there) for tag, there in spec.presence.items())
+        add, spec_id, stack_sets = self._rows["binaries"].append, self._last_spec, self._stack_sets
         sets, held = set(), []
-        for tag, (stacks, position, first_seen, *gone) in by_time:
-            stack_set, stack_order = self._stack_sets[stacks]
-            if gone[-1] is not None:
-                known = (tag, spec_id, stack_set, package, version, position, stack_order)
-                add_gone((*known, first_seen, *gone))
+        for tag, (stacks, position, first_seen, last_seen, gone_since) in known:
+            stack_set, stack_order = stack_sets[stacks]
+            if gone_since is not None:
+                self._rows["gone_binaries"].append(
+                    (
+                        *(tag, spec_id, stack_set, *facts[:2], position, stack_order),
+                        *(first_seen, last_seen, gone_since),
+                    )
+                )
                 continue
-            add((tag, spec_id, stack_set, *tail, position, stack_order, first_seen))
+            add((tag, spec_id, stack_set, *facts, position, stack_order, first_seen))
             sets.add(stack_set)
             held.append(tag)
         self._stack_combinations[tuple(sorted(sets))] += 1
         return held
 
-    def _add_spec(self, package: int, version: int, spec: ResolvedSpec, present: list[int]) -> None:
+    def _add_spec(
+        self,
+        spec: ResolvedSpec,
+        facts: tuple[int, ...],
+        known: list[tuple[int, Presence]],
+        present: list[int],
+    ) -> None:
         build = spec.build
-        *_, variants, size = spec.facts
-        ids = self.names.tags.ids
-        known = sorted(ids[tag] for tag in spec.presence)
         # The newest tag that still has it is where it can be had.
-        ends = (known[0], (present or known)[-1]) if known else (None, None)
+        last = present[-1] if present else known[-1][0] if known else None
         self._rows["specs"].append(
             (
                 self._last_spec,
                 spec.hash,
-                package,
-                version,
-                *self._machine(spec),
-                self._variant_sets[variants],
-                size,
+                *facts,
+                spec.facts[6],
                 len(present),
-                *ends,
-                *(build[:7] if build else (None,) * 7),
-                *((None,) * 3 if build else self._need(package, spec)),
+                known[0][0] if known else None,
+                last,
+                *(build[:7] if build else _NO_BUILD),
+                *(_NO_NEED if build else self._need(facts[0], spec)),
             )
         )
         if build:
@@ -173,16 +183,20 @@ class Assembly:
             ]
             self._rows["shelf.edges"] += [(parent, *edge) for edge in build.dependencies]
 
-    def _machine(self, spec: ResolvedSpec) -> tuple[int, int, int, int]:
+    def _machine(self, facts: FactsTuple) -> tuple[int, int, int, int]:
         """The ids of a spec's compiler, operating system, platform and target."""
-        _, compiler, system, platform, target, _, _ = spec.facts
-        names = self.names
-        return (
-            names.compilers.ids[compiler],
-            names.systems.ids[system],
-            names.platforms.ids[platform],
-            names.targets[target],
-        )
+        key = facts[1:5]
+        found = self._machines.get(key)
+        if found is None:
+            compiler, system, platform, target = key
+            names = self.names
+            found = self._machines[key] = (
+                names.compilers.ids[compiler],
+                names.systems.ids[system],
+                names.platforms.ids[platform],
+                names.targets[target],
+            )
+        return found
 
     def _need(self, package: int, spec: ResolvedSpec) -> tuple[int, int | None, str | None]:
         """What a spec needs of which only pages tell: the ids of need and libc, and its fault."""

@@ -119,6 +119,8 @@ class Intake:
     of_reading: list[int] = field(default_factory=list)
     numbers: dict[int, int] = field(default_factory=dict)
     _of_pages: set[tuple[str, str]] = field(default_factory=set)
+    _listed_tag: str | None = None
+    _listed: set[tuple[str, ...]] = field(default_factory=set)
     _newest: str | None = None
 
     def read(self, reading: Reading) -> None:
@@ -207,7 +209,10 @@ class Intake:
     def _take_page(self, page: Page) -> None:
         self.shelf.put_page(page, len(self.sources))
         self.merging.read_page(page.tag, page.package, self._reading.stacks)
-        for stacks in set(page.stacks):
+        if page.tag != self._listed_tag:  # mostly all pages of a tag come together
+            self._listed_tag, self._listed = page.tag, set()
+        for stacks in set(page.stacks) - self._listed:
+            self._listed.add(stacks)
             self.stacks.update(stacks)
             self._of_pages.update((page.tag, stack) for stack in stacks)
         self.statements += 1

@@ -45,24 +45,22 @@ class FirstUse(Generic[K]):
         return ((number, thing) for thing, number in self._ids.items())
 
 
-class VariantSets:
-    """Variant lists of the vocabulary as they are used."""
+class VariantSets(dict[int, int]):
+    """Variant lists of the vocabulary as they are used: the ids of their sets, by number."""
 
     def __init__(self, words: Vocabulary) -> None:
+        super().__init__()
         self._lists = [VariantList(*key) for key in words.variant_lists]
         self._ids: FirstUse[int] = FirstUse()
         self._first: dict[tuple[object, ...], int] = {}
-        self._same: dict[int, int] = {}
         self._with_name: dict[tuple[int, str], bool] = {}
 
-    def __getitem__(self, number: int) -> int:
-        first = self._same.get(number)
-        if first is None:
-            # Lists that were told with other sums of patches may be one and the same.
-            listed = self._lists[number]
-            key = listed.variants, listed.members
-            first = self._same[number] = self._first.setdefault(key, number)
-        return self._ids[first]
+    def __missing__(self, number: int) -> int:
+        # Lists that were told with other sums of patches may be one and the same.
+        listed = self._lists[number]
+        first = self._first.setdefault((listed.variants, listed.members), number)
+        id_ = self[number] = self._ids[first]
+        return id_
 
     def has(self, number: int, name: str) -> bool:
         """Whether a list of the vocabulary has a variant of this name."""
@@ -89,24 +87,20 @@ class VariantSets:
             yield from sorted((id_, ids[member]) for member in self._lists[number].members)
 
 
-class StackSets:
+class StackSets(dict[int, tuple[int, int | None]]):
     """Stack lists of the vocabulary as they are used: the set, and the order where it is odd."""
 
     def __init__(self, words: Vocabulary) -> None:
+        super().__init__()
         self._lists = words.stack_lists.listed
         self._sets: FirstUse[tuple[str, ...]] = FirstUse()
         self._orders: FirstUse[tuple[int, tuple[str, ...]]] = FirstUse()
-        self._ids: dict[int, tuple[int, int | None]] = {}
 
-    def __getitem__(self, number: int) -> tuple[int, int | None]:
-        """The id of the set, and of its order where that is not by name."""
-        found = self._ids.get(number)
-        if found is None:
-            stacks = self._lists[number]
-            in_order = tuple(sorted(stacks))
-            id_ = self._sets[in_order]
-            found = (id_, None if stacks == in_order else self._orders[id_, stacks])
-            self._ids[number] = found
+    def __missing__(self, number: int) -> tuple[int, int | None]:
+        stacks = self._lists[number]
+        in_order = tuple(sorted(stacks))
+        id_ = self._sets[in_order]
+        found = self[number] = (id_, None if stacks == in_order else self._orders[id_, stacks])
         return found
 
     def rows(self) -> Iterator[tuple[int, str]]:
