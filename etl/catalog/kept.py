@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from etl.catalog.pages import unpacked
-from etl.catalog.reader import READABLE, open_catalog
+from etl.catalog.reader import READABLE, open_catalog, refuse_cut_off
 from etl.catalog.variant_text import split_variants
 from etl.errors import CatalogError, ReadError
 from etl.records import (
@@ -53,7 +53,7 @@ def read_catalog(path: Path) -> Iterator[Record]:
     """
     with open_catalog(path, READABLE) as db:
         try:
-            _refuse_damaged(db)
+            refuse_cut_off(db)
             yield from _Reader(db).records()
         except CatalogError:
             raise
@@ -61,14 +61,6 @@ def read_catalog(path: Path) -> Iterator[Record]:
             raise ReadError(
                 f"{path}: is damaged ({error}); take a copy of it, or build it again from sources"
             ) from None
-
-
-def _refuse_damaged(db: sqlite3.Connection) -> None:
-    (told,) = db.execute("PRAGMA page_count").fetchone()
-    (size,) = db.execute("PRAGMA page_size").fetchone()
-    (file,) = (it[2] for it in db.execute("PRAGMA database_list") if it[1] == "main")
-    if Path(file).stat().st_size < told * size:
-        raise ValueError("it is cut off")
 
 
 def columns_of(db: sqlite3.Connection, table: str) -> set[str]:

@@ -57,6 +57,32 @@ def open_catalog(
         db.close()
 
 
+def refuse_cut_off(db: sqlite3.Connection) -> None:
+    """Refuse a file that is shorter than it says.
+
+    Raises:
+        ValueError: it is.
+    """
+    (told,) = db.execute("PRAGMA page_count").fetchone()
+    (size,) = db.execute("PRAGMA page_size").fetchone()
+    (file,) = (it[2] for it in db.execute("PRAGMA database_list") if it[1] == "main")
+    if Path(file).stat().st_size < told * size:
+        raise ValueError("it is cut off")
+
+
+def check_whole(path: Path) -> None:
+    """Make sure that a file is a catalog, of a schema that commands read, and not cut off.
+
+    Raises:
+        ReadError: it is not.
+    """
+    with open_catalog(path) as db:
+        try:
+            refuse_cut_off(db)
+        except ValueError as error:
+            raise ReadError(f"{path}: is damaged: {error}") from None
+
+
 def _check_kind(db: sqlite3.Connection, path: Path, schemas: tuple[str, ...]) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from etl.catalog.aliases import tag_named
+from etl.catalog.reader import check_whole
 from etl.text import printable
 from etl.workers import Workers, available_cores
 
@@ -65,7 +66,8 @@ def _located(context: click.Context, option: click.Parameter, name: str) -> Path
     def tell(message: str) -> None:
         click.echo(f"{printable(name)}: {message}", err=True)
 
-    return catalog_at(name, offline=context.meta.get(_OFFLINE, False), tell=tell)
+    offline = context.meta.get(_OFFLINE, False)
+    return catalog_at(name, offline=offline, tell=tell, check=check_whole)
 
 
 def selection_options(command: F) -> F:

@@ -15,7 +15,7 @@ from typing import IO
 
 import platformdirs
 
-from etl.errors import ReadError, SourceError
+from etl.errors import CatalogError, ReadError, SourceError
 from etl.sources.download.addresses import public_address
 from etl.sources.download.client import MissingError
 from etl.sources.download.fetch import Fetcher
@@ -30,6 +30,7 @@ MAX_CATALOG_BYTES = 1 << 34
 _BLOCK = 1 << 20
 
 Tell = Callable[[str], object]
+Check = Callable[[Path], object]
 
 
 def catalog_at(
@@ -40,12 +41,14 @@ def catalog_at(
     folder: Path | None = None,
     now: Callable[[], float] = time.time,
     fetcher: Fetcher | None = None,
+    check: Check = lambda path: None,
 ) -> Path:
     """The catalog at an address, as a file in the user's cache.
 
     ``<address>.gz`` is taken where the server has it.  Within an hour of the last answer nothing
     is asked, and then only whether there is another; ``offline`` asks nothing at all.  Where the
-    server cannot be asked the copy is taken, and ``tell`` is told so.
+    server cannot be asked, or has what ``check`` refuses with a :class:`~etl.errors.CatalogError`,
+    the copy is taken, ``tell`` is told so, and an hour passes before it is asked again.
 
     Raises:
         ReadError: there is no catalog at the address, or none that can be had, and no copy.
@@ -61,15 +64,18 @@ def catalog_at(
     try:
         with fetcher or Fetcher() as web:
             packed = _download(web, url)
-            _unpack_new(packed, kept, catalog, public)
+            _unpack_new(packed, kept, catalog, public, check)
+    except (SourceError, OSError) as error:
+        if isinstance(error, SourceError):
+            told = error
+        else:
+            told = SourceError(public, f"cannot be kept in {kept}: {error.strerror}")
+        if not catalog.is_file():
+            raise ReadError(str(told)) from None
+        tell(f"{told.message}; the copy that was fetched before is used")
+    with suppress(OSError):
         asked.touch()
         os.utime(asked, (now(), now()))
-    except SourceError as error:
-        if not catalog.is_file():
-            raise ReadError(str(error)) from None
-        tell(f"{error.message}; the copy that was fetched before is used")
-    except OSError as error:
-        raise ReadError(f"{public}: cannot be kept in {kept}: {error.strerror}") from None
     return catalog
 
 
@@ -88,7 +94,7 @@ def _download(web: Fetcher, url: str) -> Path:
     return web.download(url, limit=MAX_CATALOG_BYTES)
 
 
-def _unpack_new(packed: Path, kept: Path, catalog: Path, public: str) -> None:
+def _unpack_new(packed: Path, kept: Path, catalog: Path, public: str, check: Check) -> None:
     """Put what was downloaded in place of the copy, unless the copy is of that."""
     made_of = kept / "made-of"
     with suppress(FileNotFoundError):
@@ -101,6 +107,10 @@ def _unpack_new(packed: Path, kept: Path, catalog: Path, public: str) -> None:
             is_packed = source.read(2) == GZIP_MAGIC
             source.seek(0)
             _copy(gzip.GzipFile(fileobj=source) if is_packed else source, target, public)
+        try:
+            check(Path(name))
+        except CatalogError as error:
+            raise SourceError(public, str(error).removeprefix(f"{name}: ")) from None
         Path(name).replace(catalog)
         made_of.write_text(packed.name)
     finally:
