@@ -1,7 +1,8 @@
-"""The tables, indexes and full-text searches of a catalog, declared as data.
+"""The tables and full-text searches of a catalog, declared as data.
 
 Read this file to know the catalog.  Tables hold integer keys and each fact once; the views in
-:mod:`etl.catalog.views` give names for people.  What every table and column means, in words, is
+:mod:`etl.catalog.views` give names for people, and :mod:`etl.catalog.indexes` says what is looked
+up by what.  What every table and column means, in words, is
 in ``metadata.json``, and a test keeps the two together.
 """
 
@@ -304,81 +305,6 @@ TABLES: dict[str, str] = {
     "catalog_info": "key TEXT PRIMARY KEY, value TEXT NOT NULL",
 }
 
-HASHES = ("specs", "hash")
-"""The index by which one hash is one spec; it is made first, since edges are joined by it."""
-
-UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
-    HASHES,
-    ("versions", "package_id, version"),
-    ("binaries", "spec_id, tag_id"),
-    ("gone_binaries", "spec_id, tag_id"),
-    ("package_tags", "package_id, tag_id"),
-    ("virtual_providers", "virtual, package_id"),
-    ("tag_machines", "tag_id, os_id, platform_id, target_id"),
-    ("package_dependencies", "package_id, dependency_id"),
-    ("pages", "tag_id, package_id"),
-)
-
-INDEXES: tuple[tuple[str, str], ...] = (
-    ("versions", "package_id, sort_key"),
-    ("versions", "sort_key"),
-    ("variants", "name, value"),
-    ("variant_set_members", "variant_id, variant_set_id"),
-    ("stack_set_members", "stack_id, stack_set_id"),
-    ("target_ancestors", "ancestor_id, target_id"),
-    ("need_set_members", "need_id, need_set"),
-    ("specs", "package_id, version_id"),
-    ("specs", "package_id, last_tag_id"),
-    ("specs", "last_tag_id"),
-    ("specs", "version_id"),
-    ("specs", "compiler_id"),
-    ("specs", "os_id"),
-    ("specs", "platform_id"),
-    ("specs", "target_id"),
-    ("specs", "variant_set_id"),
-    # A tag is faceted by each of these; without its own index a facet of a tag times out.
-    ("binaries", "tag_id, package_id"),
-    # With the stacks, so that the versions of a tag or a stack are compared in the index alone.
-    ("binaries", "tag_id, version_id, stack_set_id"),
-    ("binaries", "tag_id, compiler_id"),
-    ("binaries", "tag_id, os_id"),
-    ("binaries", "tag_id, platform_id"),
-    ("binaries", "tag_id, target_id"),
-    ("binaries", "tag_id, stack_set_id"),
-    ("binaries", "tag_id, variant_set_id"),
-    # With the version, so that a package's versions by tag are counted in the index alone.
-    ("binaries", "package_id, tag_id, version_id"),
-    ("gone_binaries", "tag_id, package_id"),
-    ("gone_binaries", "package_id, tag_id, version_id"),
-    ("gone_binaries", "stack_set_id"),
-    ("gone_binaries", "version_id"),
-    ("gone_binaries", "gone_since, tag_id"),
-    ("tags", "cache_id"),
-    ("mirrors", "cache_id"),
-    ("binaries", "version_id"),
-    ("binaries", "compiler_id"),
-    ("binaries", "os_id"),
-    ("binaries", "platform_id"),
-    ("binaries", "target_id"),
-    ("binaries", "stack_set_id"),
-    ("binaries", "variant_set_id"),
-    ("spec_flags", "spec_id"),
-    ("spec_flags", "name, flag, spec_id"),
-    ("dependencies", "parent_id, linked, child_id"),
-    ("dependencies", "child_id, linked, parent_id"),
-    ("dependencies", "virtuals"),
-    ("package_tags", "tag_id"),
-    ("package_dependencies", "dependency_id"),
-    ("provides", "package_id"),
-    ("virtual_providers", "package_id"),
-    ("provides", "virtual"),
-    ("facet_counts", "table_name, facet"),
-    ("problems", "source_id"),
-    ("events", "tag_id, at"),
-    ("events", "spec_id, tag_id"),
-    ("events", "at, event, tag_id"),
-)
-
 FACET_COLUMNS = ("package_id", "version_id", "compiler_id", "os_id", "platform_id", "target_id")
 """Columns of ``specs`` and of ``binaries`` that whole-table facets are counted for in advance."""
 
@@ -393,8 +319,3 @@ TOKENIZERS = {
     # A variant is one word, sign and all: +mpi, cuda_arch:=80.
     "variant_sets": "unicode61 tokenchars '+~-_.:='",
 }
-
-
-def index_name(table: str, columns: str) -> str:
-    """The name of the index on these columns, as sqlite-utils would call it."""
-    return f"idx_{table}_{columns.replace(', ', '_')}"

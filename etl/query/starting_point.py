@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from etl.catalog.schema import index_name
+from etl.catalog.indexes import index_name
 from etl.catalog.sql_text import Parameters, all_of
 from etl.query.conditions import Condition
 

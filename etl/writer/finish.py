@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from sqlite_utils import Database
 
-from etl.catalog import schema
+from etl.catalog import indexes, schema
 from etl.catalog.views import VIEWS
 from etl.spack.targets import archspec_version
 from etl.writer.rows import insert
@@ -216,10 +216,10 @@ def count_stacks(db: sqlite3.Connection) -> None:
 
 def create_indexes(db: sqlite3.Connection) -> None:
     """Create all indexes but that of the hashes, which :func:`index_hashes` makes."""
-    for unique, indexes in (("UNIQUE ", schema.UNIQUE_INDEXES), ("", schema.INDEXES)):
-        for table, columns in indexes:
-            if (table, columns) != schema.HASHES:
-                name = schema.index_name(table, columns)
+    for unique, listed in (("UNIQUE ", indexes.UNIQUE_INDEXES), ("", indexes.INDEXES)):
+        for table, columns in listed:
+            if (table, columns) != indexes.HASHES:
+                name = indexes.index_name(table, columns)
                 db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
 
 
@@ -228,9 +228,9 @@ def index_hashes(db: sqlite3.Connection) -> dict[str, int]:
 
     The package of the newest tag has it; of two in the same tag the first by name.
     """
-    table, columns = schema.HASHES
+    table, columns = indexes.HASHES
     try:
-        name = schema.index_name(table, columns)
+        name = indexes.index_name(table, columns)
         db.execute(f"CREATE UNIQUE INDEX {name} ON {table} ({columns})")
     except sqlite3.IntegrityError:
         rows = db.execute(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.catalog import schema, views
+from etl.catalog import indexes, schema, views
 from tests.sites import SEED, build, rows
 
 FOREIGN_KEYS = {
@@ -135,9 +135,9 @@ def test_there_is_nothing_else(catalog: Path) -> None:
 
 def test_indexes_are_as_declared(catalog: Path) -> None:
     declared = {
-        (schema.index_name(table, columns), table, columns, unique)
-        for unique, indexes in ((1, schema.UNIQUE_INDEXES), (0, schema.INDEXES))
-        for table, columns in indexes
+        (indexes.index_name(table, columns), table, columns, unique)
+        for unique, listed in ((1, indexes.UNIQUE_INDEXES), (0, indexes.INDEXES))
+        for table, columns in listed
     }
     found = set()
     for table in schema.TABLES:
@@ -149,11 +149,11 @@ def test_indexes_are_as_declared(catalog: Path) -> None:
 
 
 def test_no_index_is_the_beginning_of_another() -> None:
-    indexes = [*schema.UNIQUE_INDEXES, *schema.INDEXES]
+    listed = [*indexes.UNIQUE_INDEXES, *indexes.INDEXES]
     wasted = [
         (table, columns)
-        for table, columns in indexes
-        for other, longer in indexes
+        for table, columns in listed
+        for other, longer in listed
         if table == other and longer.startswith(f"{columns}, ")
     ]
     assert wasted == []
