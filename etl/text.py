@@ -38,3 +38,8 @@ def printable(name: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in name
     )
+
+
+def more_gone(number: int) -> str:
+    """How many more there were, to follow how many there are: ``, 37 more are gone``."""
+    return f", {number:,} more {'is' if number == 1 else 'are'} gone" if number else ""

@@ -10,6 +10,10 @@ from etl.catalog.kept import columns_of, read_catalog
 from etl.catalog.reader import READABLE, open_catalog
 from etl.records import KeptMirror, KeptPackage
 
+_TOTALS = {
+    "binaries": "SELECT ifnull(sum(binaries), 0) FROM tags",
+    "gone": "SELECT ifnull(sum(gone), 0) FROM tags",
+}
 _NUMBERS = {
     "binaries_added": "SELECT count(*) FROM binaries WHERE first_seen = ?",
     "binaries_removed": "SELECT count(*) FROM events WHERE at = ? AND event = 'removed'",
@@ -92,11 +96,12 @@ def known_mirrors(catalog: Path) -> Iterator[KeptMirror]:
 
 
 def changes_at(catalog: Path, at: str) -> dict[str, Any]:
-    """What the catalog says of the reading at that time."""
+    """What the catalog says of the reading at that time, and how many binaries it then has."""
     with open_catalog(catalog) as db:
         numbers = {name: db.execute(sql, (at,)).fetchone()[0] for name, sql in _NUMBERS.items()}
+        totals = {name: db.execute(sql).fetchone()[0] for name, sql in _TOTALS.items()}
         mirrors = {
             name: [row[0] for row in db.execute(_MIRRORS.format(column=column), (at,))]
             for name, column in (("mirrors_added", "first_seen"), ("mirrors_gone", "gone_since"))
         }
-    return mirrors | numbers
+    return mirrors | numbers | totals

@@ -23,7 +23,7 @@ from etl.sources.mirrors_yaml import is_mirrors_yaml, read_mirrors_yaml
 from etl.sources.named import read_asked, refuse_twice, with_name
 from etl.sources.recognise import read_recipe_folder, read_source
 from etl.sources.selection import Selection
-from etl.text import counted, printable
+from etl.text import counted, more_gone, printable
 from etl.workers import Workers
 from etl.writer.build import Summary, build_catalog
 from etl.writer.intake import Reading
@@ -191,7 +191,8 @@ def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:
     click.echo(
         f"{printable(str(catalog))}: {counted(summary.sources, 'source')},"
         f" {counted(summary.tags, 'tag')}, {counted(summary.packages, 'package')},"
-        f" {counted(summary.specs, 'spec')}, {counted(summary.binaries, 'binary', 'binaries')},"
+        f" {counted(summary.specs, 'spec')}, {counted(summary.binaries, 'binary', 'binaries')}"
+        f"{more_gone(summary.gone)},"
         f" {counted(len(summary.problems), 'problem')}, {seconds:.1f} seconds"
     )
     print_refused(summary.refused)

@@ -28,7 +28,7 @@ from etl.sources.download.fetch import Fetcher
 from etl.sources.named import read_asked, with_name
 from etl.sources.recognise import is_address, read_source
 from etl.sources.selection import EVERYTHING
-from etl.text import counted, printable
+from etl.text import counted, more_gone, printable
 from etl.workers import Workers
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
@@ -140,8 +140,9 @@ def _text(report: dict[str, Any], catalog: Path) -> str:
     if not report["changed"]:
         return f"{name}: nothing changed; nothing was written."
     parts = [
-        f"{counted(report['binaries_added'], 'binary', 'binaries')} came,"
-        f" {report['binaries_removed']:,} went and {report['binaries_returned']:,} returned."
+        f"{counted(report['binaries_added'], 'binary', 'binaries')} added,"
+        f" {report['binaries_removed']:,} removed, {report['binaries_returned']:,} returned;"
+        f" now {counted(report['binaries'], 'binary', 'binaries')}{more_gone(report['gone'])}."
     ]
     for key, what in (("mirrors_added", "New"), ("mirrors_gone", "Gone")):
         if listed := report[key]:

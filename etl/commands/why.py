@@ -11,6 +11,7 @@ from etl.catalog.reader import open_catalog
 from etl.commands.options import readable_catalog_option, the_tag
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.find import ALL, COLUMNS, Finder, Scope
+from etl.query.gone import gone_matches
 from etl.query.reuse import Reuse
 from etl.spack.syntax import parse_specs
 from etl.text import counted
@@ -54,6 +55,9 @@ def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) ->
         rows = finder.rows(finder.binaries(queries, Scope(tag), ALL))
         if not rows:
             click.echo(f"no binary satisfies {text}", err=True)
+            gone = gone_matches(db, queries, Scope())
+            for line in gone.in_words() if gone.total else ():
+                click.echo(line, err=True)
             raise click.exceptions.Exit(1)
         binaries = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         verdicts = [reuse.verdict(str(it["hash"]), str(it["tag"])) for it in binaries]

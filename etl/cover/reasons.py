@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
@@ -20,13 +21,15 @@ MAX_EXPLAINED = 5_000
 class Explained:
     """A missing spec, the nearest build that the cache has, and all in which they differ.
 
-    No ``nearest`` means that the cache has no binary of the package at all.
+    No ``nearest`` means that the cache has no binary of the package at all; ``gone`` says from
+    where the very spec is gone, and since when, of one that was there.
     """
 
     hash: str
     package: str
     nearest: str | None
     differences: tuple[Shared, ...]
+    gone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,22 @@ class Reasons:
     common: tuple[tuple[Shared, int], ...]
     changes: tuple[Change, ...]
     unknown: int
+
+
+_GONE = """
+    SELECT specs.hash, tags.name, gone_binaries.gone_since
+    FROM json_each(:hashes) AS wanted
+    CROSS JOIN specs ON specs.hash = wanted.value
+    CROSS JOIN gone_binaries ON gone_binaries.spec_id = specs.id
+    CROSS JOIN tags ON tags.id = gone_binaries.tag_id
+    ORDER BY specs.hash, gone_binaries.gone_since, tags.position
+"""
+
+
+def _gone(db: sqlite3.Connection, hashes: list[str]) -> dict[str, str]:
+    """From where specs are gone that were there, the last of it for each."""
+    rows = db.execute(_GONE, {"hashes": json.dumps(hashes)})
+    return {hash_: f"gone from {tag} since {since}" for hash_, tag, since in rows}
 
 
 def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
@@ -62,6 +81,7 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
             )
         else:
             found[spec.hash] = differences.of(there, graph.node(spec))
+    gone = _gone(db, [spec.hash for spec in missing])
     counts = Counter(it for numbers in found.values() for it in numbers)
     told = differences.told
     return Reasons(
@@ -71,6 +91,7 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
                 spec.package,
                 _hash_of(graph, near.get(spec.hash)),
                 tuple(told[it] for it in found[spec.hash]),
+                gone.get(spec.hash),
             )
             for spec in missing
         ),

@@ -67,9 +67,10 @@ def as_rows(cover: Cover, told: Reasons) -> Iterator[tuple[object, ...]]:
 
 def differences_in_words(reason: Explained) -> tuple[str, ...]:
     """What sets a missing spec apart from the nearest that the cache has."""
+    gone = (reason.gone,) if reason.gone else ()
     if reason.nearest is None:
-        return (f"the cache has no binary of {reason.package}",)
-    return tuple(it.what for it in reason.differences)
+        return (*gone, f"the cache has no binary of {reason.package}")
+    return (*gone, *(it.what for it in reason.differences))
 
 
 def install_commands(db: sqlite3.Connection, cover: Cover) -> Iterator[str]:

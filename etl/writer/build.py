@@ -41,13 +41,14 @@ _PRAGMAS = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build has read and written."""
+    """What a build has read and written; ``gone`` are binaries that the caches have no more."""
 
     sources: int
     tags: int
     packages: int
     specs: int
     binaries: int
+    gone: int
     problems: tuple[Problem, ...]
 
     @property
@@ -274,8 +275,9 @@ def _summarize(db: sqlite3.Connection, problems: tuple[Problem, ...]) -> Summary
         SELECT (SELECT count(*) FROM sources), (SELECT count(*) FROM tags WHERE binaries > 0),
             (SELECT count(*) FROM packages WHERE binaries > 0),
             (SELECT ifnull(sum(specs), 0) FROM packages),
-            (SELECT ifnull(sum(binaries), 0) FROM packages)
+            (SELECT ifnull(sum(binaries), 0) FROM packages),
+            (SELECT ifnull(sum(gone), 0) FROM packages)
         """
     ).fetchone()
-    sources, tags, packages, specs, binaries = counts
-    return Summary(sources, tags, packages, specs, binaries, problems)
+    sources, tags, packages, specs, binaries, gone = counts
+    return Summary(sources, tags, packages, specs, binaries, gone, problems)

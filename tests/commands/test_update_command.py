@@ -101,13 +101,16 @@ def test_each_week_is_added_and_told(bucket: Bucket, tmp_path: Path) -> None:
         "binaries_added": 3,
         "binaries_removed": 0,
         "binaries_returned": 0,
+        "binaries": 3,
+        "gone": 0,
         "refused": [],
     }
     bucket.become({"develop/e4s": [2, 4], "develop-2025-01-12/e4s": [5]})
     result = update(catalog, "--at", FRIDAY)  # from where it came
     assert result.exit_code == 0, result.output
     assert result.stdout == (
-        f"{catalog}: 2 binaries came, 2 went and 0 returned. New: 1 build cache"
+        f"{catalog}: 2 binaries added, 2 removed, 0 returned; now 3 binaries, 2 more are gone."
+        " New: 1 build cache"
         " (develop-2025-01-12/e4s). Gone: 1 build cache (develop-2025-01-05/e4s).\n"
     )
     bucket.become({"develop/e4s": [1, 2, 4], "develop-2025-01-12/e4s": [5]})
@@ -199,3 +202,40 @@ def test_what_is_gone_is_not_found(bucket: Bucket, tmp_path: Path) -> None:
         found = CliRunner().invoke(main, arguments)
         assert found.exit_code == code, found.output
         assert ("spack install" in found.stdout) == (code == 0)
+        why = CliRunner().invoke(
+            main, ["why", spec, "--host", "rocky8/zen3", "--catalog", str(catalog)]
+        )
+        assert (f"is gone from develop since {FRIDAY}" in why.stderr) == (code == 1)
+
+
+def test_cover_tells_that_a_spec_is_gone(bucket: Bucket, tmp_path: Path) -> None:
+    catalog, lock = tmp_path / "catalog.db", tmp_path / "spack.lock"
+    bucket.become({"develop/e4s": [1, 2]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    bucket.become({"develop/e4s": [2]})
+    report(catalog, "--at", FRIDAY)
+    specs = {hash_of(it): {**node(f"tool-{it}", "1.0"), "hash": hash_of(it)} for it in (1, 2)}
+    lock.write_text(
+        json.dumps(
+            {
+                "_meta": {"file-type": "spack-lockfile", "lockfile-version": 6},
+                "roots": [{"hash": it, "spec": spec["name"]} for it, spec in specs.items()],
+                "concrete_specs": specs,
+            }
+        )
+    )
+    arguments = ["cover", str(lock), "--catalog", str(catalog), "--format", "json"]
+    told = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert f"gone from develop since {FRIDAY}" in json.dumps(told)
+
+
+def test_an_update_of_what_is_damaged_says_so(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    broken = catalog.read_bytes()[:20_000]
+    catalog.write_bytes(broken)
+    bucket.become({"develop/e4s": [2]})
+    result = update(catalog, bucket.url, "--at", FRIDAY)
+    assert (result.exit_code, catalog.read_bytes()) == (3, broken)
+    assert "Traceback" not in result.output

@@ -54,7 +54,7 @@ def by_build_caches(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -
     target = tmp_path_factory.mktemp("mirrors") / "catalog.db"
     sources = (read_build_caches(real_data / kind) for kind in ("indexes", "mirrors"))
     summary = build(target, *sources)
-    assert summary == Summary(2, 3, 615, 2614, 2660, ())
+    assert summary == Summary(2, 3, 615, 2614, 2660, 0, ())
     return target
 
 

@@ -34,7 +34,7 @@ TAGS = b"""\
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalog of the real pages of the seed."""
     catalog = tmp_path_factory.mktemp("seed") / "catalog.db"
-    assert build(catalog, SEED) == Summary(1, 4, 5, 46, 46, ())
+    assert build(catalog, SEED) == Summary(1, 4, 5, 46, 46, 0, ())
     return catalog
 
 
@@ -555,4 +555,4 @@ def test_progress_is_told(tmp_path: Path) -> None:
 
 def test_a_summary_knows_what_is_refused() -> None:
     refused, contradiction = Problem("a", "refused", "b"), Problem("a", "contradiction", "b")
-    assert Summary(1, 1, 1, 1, 1, (refused, contradiction)).refused == (refused,)
+    assert Summary(1, 1, 1, 1, 1, 0, (refused, contradiction)).refused == (refused,)
