@@ -10,6 +10,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from copy import copy
 from hashlib import sha256
 from itertools import islice
 from os import fstat
@@ -58,6 +59,9 @@ A page whose rows take longer to count is shown without their number.
 
 STREAMS: Final = 4
 """How many whole lists may be read while they are sent, at the same time."""
+
+_MOST_TOLD = 1_000
+"""So many facts of the schema are remembered."""
 
 _STEPS_BETWEEN_CHECKS = 100
 """How many steps of a query run before the time is looked at; Datasette would take 1,000."""
@@ -125,6 +129,7 @@ class CatalogDatabase(Database):
         self._uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         self.visitors = Visitors(threads.visitors)
         self._of_thread = threading.local()
+        self._told: dict[tuple[Any, ...], Any] = {}
         self._ready = [self._open() for _ in range(threads.pages + threads.visitors)]
         self._for_streams = [self._open() for _ in range(STREAMS)]
         if not samestat(fstat(self.file.fileno()), path.stat()):
@@ -178,6 +183,16 @@ class CatalogDatabase(Database):
             options["custom_time_limit"] = COUNT_LIMIT_MS
         return await super().execute(sql, *arguments, **options)
 
+    async def _once(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """What a method of Datasette tells of the schema, asked for once: a page asks 300 times."""
+        key = (method, *arguments, *sorted(options.items()))
+        if key not in self._told:
+            told = await getattr(Database, method)(self, *arguments, **options)
+            if len(self._told) >= _MOST_TOLD:  # anybody may ask for tables that there are not
+                return told
+            self._told[key] = told
+        return copy(self._told[key])
+
     def _digest(self) -> str:
         digest = sha256()
         self.file.seek(0)
@@ -210,6 +225,22 @@ class CatalogDatabase(Database):
         self.file.close()
 
 
+def _asked_once(method: str) -> Any:
+    async def asked(self: CatalogDatabase, *arguments: Any, **options: Any) -> Any:
+        return await self._once(method, *arguments, **options)
+
+    return asked
+
+
+for _method in (
+    "table_exists", "table_names", "view_names", "hidden_table_names", "table_columns",
+    "table_column_details", "primary_keys", "fts_table", "label_column_for_table",
+    "foreign_keys_for_table", "get_all_foreign_keys", "get_table_definition",
+    "get_view_definition",
+):  # fmt: skip
+    setattr(CatalogDatabase, _method, _asked_once(_method))
+
+
 # A view joins each row to its names; for its number of rows there are shorter ways.
 _VIEW_COUNTS = {
     "spec_list": "SELECT count(*) FROM specs WHERE tags > 0",
@@ -237,5 +268,7 @@ _VIEW_COUNTS = {
 
 async def is_catalog(database: Any) -> bool:
     """Whether a database that Datasette serves is a catalog."""
+    if isinstance(database, CatalogDatabase):
+        return True
     found = await database.execute("PRAGMA application_id")
     return bool(found.first()[0] == APPLICATION_ID)

@@ -2,19 +2,17 @@
 
 The pages of the site have threads of their own; their queries are known and bounded.  What people
 ask of Datasette (SQL of their own, ready-made questions, tables with any filter and facet) has
-others, which give way to the first where the system can do that.  Of these requests a few are
-answered at once and a few more wait; whoever comes then is told to come again.
+others.  Of these requests a few are answered at once and a few more wait; whoever comes then is
+told to come again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
-import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -29,7 +27,6 @@ STREAMS: Final = 4
 """How many tables may be sent whole at the same time; each lasts as long as its reader likes."""
 
 _MOST_THREADS = 8
-_NICENESS = 5
 
 _in_lane: ContextVar[bool] = ContextVar("_in_lane", default=False)
 
@@ -106,17 +103,10 @@ class Visitors:
     """The lane of visitors: its threads, and who may use them."""
 
     def __init__(self, threads: int) -> None:
-        self.executor = ThreadPoolExecutor(threads, "visitors", initializer=_give_way)
+        self.executor = ThreadPoolExecutor(threads, "visitors")
         # One more than there are threads: while one page is made, the next one's query runs.
         self.lane = Lane(threads + 1)
         self.streams = Lane(STREAMS, waiting=0)
-
-
-def _give_way() -> None:
-    """Have this thread run after others; where it has no number of its own, it is let be."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 def is_visitors() -> bool:
