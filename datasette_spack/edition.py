@@ -17,10 +17,10 @@ from datasette_spack.caching import ANSWERS
 _WARMING = ("/", "/catalog")
 """Pages that are asked for first, so that no visitor waits for what is done only once."""
 
-MOST_READY: Final = 500
+MOST_READY: Final = 100
 """So many answers are made ready before a catalog takes the place of another."""
 
-READY_WITHIN: Final = 20.0
+READY_WITHIN: Final = 10.0
 """Seconds after which no more answers are made ready."""
 
 _LIFESPAN = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}

@@ -17,6 +17,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+AT_ONCE: Final = 4
+"""How many pages are made at once; what is kept is answered besides."""
+
+MOST_PAGES: Final = 1_000
+"""How many may wait for pages to be made."""
+
 WAITING: Final = 32
 """How many may wait in a lane."""
 
@@ -104,8 +110,10 @@ class Visitors:
 
     def __init__(self, threads: int) -> None:
         self.executor = ThreadPoolExecutor(threads, "visitors")
-        # One more than there are threads: while one page is made, the next one's query runs.
-        self.lane = Lane(threads + 1)
+        # More than there are threads: a table is many small queries, and much else between them.
+        self.lane = Lane(threads + AT_ONCE)
+        # Whoever asks for what is kept does not wait behind many pages that are being made.
+        self.pages = Lane(AT_ONCE, waiting=MOST_PAGES, patience=6 * PATIENCE)
         self.streams = Lane(STREAMS, waiting=0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack, nullcontext
 from typing import Any, Final
 
 from datasette.utils.asgi import Request, Response
@@ -19,18 +20,31 @@ _STREAM = re.compile(r"(?:^|&)_stream=")
 
 
 def in_turn(datasette: Any, app: Any) -> Any:
-    """An ASGI application that has what may be heavy wait for its turn."""
+    """An ASGI application that has what may be heavy wait for its turn.
+
+    A turn ends when the answer begins: who reads slowly keeps nobody waiting, but for tables that
+    are read while they are sent.
+    """
 
     async def wrapped(scope: Any, receive: Any, send: Any) -> None:
-        visitors = _visitors_of(datasette, scope)
-        if visitors is None:
+        visitors: Visitors | None = getattr(datasette.databases.get("catalog"), "visitors", None)
+        if visitors is None or scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             await app(scope, receive, send)
             return
-        lane = visitors.streams if _STREAM.search(_query(scope)) else visitors.lane
+        asks = _asks(inner_path(datasette, scope), _query(scope))
+        is_stream = asks and bool(_STREAM.search(_query(scope)))
+        lane = visitors.pages if not asks else visitors.streams if is_stream else visitors.lane
         try:
-            async with lane.turn():
-                with in_lane():
-                    await app(scope, receive, send)
+            async with AsyncExitStack() as turn:
+                await turn.enter_async_context(lane.turn())
+
+                async def sending(message: Any) -> None:
+                    if not is_stream:
+                        await turn.aclose()
+                    await send(message)
+
+                with in_lane() if asks else nullcontext():
+                    await app(scope, receive, sending)
         except BusyError:
             response = await _busy(datasette, scope, receive)
             await response.asgi_send(send)
@@ -42,25 +56,24 @@ def _query(scope: Any) -> str:
     return str(scope["query_string"].decode("latin-1"))
 
 
-def _visitors_of(datasette: Any, scope: Any) -> Visitors | None:
-    """The lane that a request belongs in; None for pages, and where there are no lanes."""
-    if scope["type"] != "http":
-        return None
-    visitors: Visitors | None = getattr(datasette.databases.get("catalog"), "visitors", None)
-    path = inner_path(datasette, scope)
-    asks = path.startswith("/catalog/") or (
-        path.startswith("/catalog") and _SQL.search(_query(scope))
+def _asks(path: str, query: str) -> bool:
+    """Whether a request is for SQL, a table or a ready-made question, which may be heavy."""
+    return path.startswith("/catalog/") or (
+        path.startswith("/catalog") and bool(_SQL.search(query))
     )
-    return visitors if asks else None
 
 
 async def _busy(datasette: Any, scope: Any, receive: Any) -> Response:
     """What whoever is sent away is told."""
     text = (
-        "More people are asking for SQL, tables and ready-made questions than can be answered at "
-        f"once. Ask again in {RETRY_AFTER} seconds. The pages of packages, specs, tags and stacks, "
-        "and the search for specs, are not affected."
+        f"More people are asking than can be answered at once. Ask again in {RETRY_AFTER} seconds."
     )
+    if _asks(inner_path(datasette, scope), _query(scope)):
+        text = (
+            "More people are asking for SQL, tables and ready-made questions than can be answered "
+            f"at once. {again} The pages of packages, specs, tags and "
+            "stacks, and the search for specs, are not affected."
+        )
     page = Page("error_page.html", "Busy just now", text, {"error": text}, status=503)
     as_json = scope["path"].endswith(".json") or "_format=json" in _query(scope)
     kwargs = {"format": "json"} if as_json else {}

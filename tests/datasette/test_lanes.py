@@ -188,6 +188,44 @@ async def test_tables_that_are_sent_whole_are_few(blocked: Blocked) -> None:
     assert (await blocked.site.client.get(path)).status_code == 200
 
 
+async def test_who_reads_slowly_keeps_nobody_waiting(blocked: Blocked) -> None:
+    blocked.visitors.pages = Lane(1, waiting=0)
+    blocked.visitors.lane = Lane(1, waiting=0)
+    app = blocked.site.app()
+    reads = asyncio.Event()
+    began: list[str] = []
+
+    async def ask(path: str) -> None:
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                began.append(path)
+                await reads.wait()
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope = {"type": "http", "http_version": "1.1", "method": "GET", "scheme": "http"}
+        place = {"path": path, "raw_path": path.encode(), "query_string": b"", "headers": []}
+        await app({**scope, **place}, receive, send)
+
+    slow = [asyncio.create_task(ask(path)) for path in ("/tags", "/catalog/tags")]
+    await until(lambda: len(began) == 2)
+    for path in ("/stacks", "/catalog/stacks"):
+        assert (await blocked.site.client.get(path)).status_code == 200
+    reads.set()
+    await asyncio.gather(*slow)
+
+
+async def test_pages_wait_for_their_turn(blocked: Blocked) -> None:
+    blocked.visitors.pages = lane = Lane(1, waiting=0)
+    async with lane.turn():
+        response = await blocked.site.client.get("/tags")
+        assert response.status_code == 503
+        assert "More people are asking than can be answered at once." in response.text
+        assert (await blocked.site.client.get("/catalog/tags")).status_code == 200
+    assert (await blocked.site.client.get("/tags")).status_code == 200
+
+
 async def test_elsewhere_there_are_no_lanes(sample_catalog: Path) -> None:
     other = Datasette([], immutables=[str(sample_catalog)])
     response = await other.client.get("/catalog.json?sql=select+1")
