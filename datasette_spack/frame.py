@@ -7,6 +7,7 @@ from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from datasette.utils.sqlite import sqlite3
 
@@ -78,8 +79,16 @@ async def _newest_tag(datasette: Any) -> str | None:
     if catalog is None:
         return None
     database = datasette.get_database(catalog)
+    if database in _newest:
+        return _newest[database]
     try:
         name: str | None = await database.execute_fn(newest_tag_name)
     except sqlite3.Error:  # a page that says what is wrong needs its frame all the same
         return None
+    if not database.is_mutable:
+        _newest[database] = name
     return name
+
+
+_newest: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
+"""The newest tag of each catalog that cannot change: every page has it in its frame."""

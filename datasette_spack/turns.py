@@ -65,14 +65,13 @@ def _asks(path: str, query: str) -> bool:
 
 async def _busy(datasette: Any, scope: Any, receive: Any) -> Response:
     """What whoever is sent away is told."""
-    text = (
-        f"More people are asking than can be answered at once. Ask again in {RETRY_AFTER} seconds."
-    )
+    again = f"Ask again in {RETRY_AFTER} seconds."
+    text = f"More people are asking than can be answered at once. {again}"
     if _asks(inner_path(datasette, scope), _query(scope)):
         text = (
             "More people are asking for SQL, tables and ready-made questions than can be answered "
-            f"at once. {again} The pages of packages, specs, tags and "
-            "stacks, and the search for specs, are not affected."
+            f"at once. {again} The pages of packages, specs, tags and stacks, and the search for "
+            "specs, are not affected."
         )
     page = Page("error_page.html", "Busy just now", text, {"error": text}, status=503)
     as_json = scope["path"].endswith(".json") or "_format=json" in _query(scope)

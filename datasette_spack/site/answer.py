@@ -15,6 +15,7 @@ from datasette.utils import add_cors_headers, sqlite_timelimit
 from datasette.utils.asgi import Response
 from datasette.utils.sqlite import sqlite3
 
+from datasette_spack.rendering import page_template
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.which import catalog_name
 from etl.catalog.asking import NotHereError
@@ -141,7 +142,8 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
         "json_url": _json_address(datasette, request) if page.status == 200 else None,
         **page.more,
     }
-    html = await datasette.render_template(page.template, variables, request=request)
+    template = page_template(datasette, page.template)
+    html = await datasette.render_template(template, variables, request=request)
     return Response.html(html, page.status, headers)
 
 
