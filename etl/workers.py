@@ -7,16 +7,15 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from etl.errors import CatalogError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -57,6 +56,11 @@ class Workers:
             yield from self._map(function, everything)
 
     def _map(self, function: Callable[[B], R], batches: Iterable[B]) -> Iterator[R]:
+        # They take a while to load, and most commands start no process.
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+        from multiprocessing import active_children, get_context
+
         others = set(active_children())
         pool = ProcessPoolExecutor(self.processes, get_context(self.method), initializer=_begin)
         running: deque[Future[R]] = deque()
@@ -111,9 +115,11 @@ def batched(
 
 
 def _result(future: Future[R]) -> R:
+    from concurrent.futures import BrokenExecutor
+
     try:
         return future.result()
-    except (CatalogError, BrokenProcessPool):
+    except (CatalogError, BrokenExecutor):
         raise
     except MemoryError:
         raise CatalogError(_KILLED.replace("was killed, perhaps since", "failed, since")) from None
@@ -132,6 +138,9 @@ def _begin() -> None:
 
 
 def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
