@@ -65,12 +65,11 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("binaries", "tag_id, variant_set_id"),
     # With the version, so that a package's versions by tag are counted in the index alone.
     ("binaries", "package_id, tag_id, version_id"),
-    # What is gone of a tag, a package, a stack, a version; and when, for feeds.
+    # What is gone of a tag, a package, a stack, a version.
     ("gone_binaries", "tag_id, package_id"),
     ("gone_binaries", "package_id, tag_id, version_id"),
     ("gone_binaries", "stack_set_id"),
     ("gone_binaries", "version_id"),
-    ("gone_binaries", "gone_since, tag_id"),
     # `find --cache`, and the pages of caches.
     ("tags", "cache_id"),
     ("mirrors", "cache_id"),

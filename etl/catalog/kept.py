@@ -191,8 +191,7 @@ class _Reader:
         }
         columns = "package_id, tag_id, spec_id, stack_set_id, stack_order_id, position, first_seen"
         binaries = _Groups(
-            (*row, None, None, published)
-            for *row, published in self._rows("binaries", f"{columns}, published", "ORDER BY id")
+            self._rows("binaries", f"{columns}, NULL, NULL, published", "ORDER BY id")
         )
         gone = _Groups(
             self._rows(
@@ -250,7 +249,9 @@ class _Reader:
         self._flags = _Groups(self._rows("spec_flags", "spec_id, name, flag", "ORDER BY id"))
         names = {
             id_: (hash_, self._packages[package])
-            for id_, hash_, package in db.execute("SELECT id, hash, package_id FROM specs")
+            for id_, hash_, package in db.execute(
+                "SELECT id, hash, package_id FROM specs WHERE EXISTS (SELECT 1 FROM dependencies)"
+            )
         }
         self._edge_words: dict[str, tuple[str, ...]] = {}
         self._edges = _Groups(
@@ -323,16 +324,16 @@ class _Groups:
     """Rows that come in the order of their owners, handed out owner by owner."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
-        self._rows = rows
-        self._next = next(rows, None)
+        self._groups = groupby(rows, itemgetter(0))
+        self._next = next(self._groups, None)
 
     @property
     def has_more(self) -> bool:
         return self._next is not None
 
     def of(self, owner: int) -> list[tuple[Any, ...]]:
-        found = []
-        while self._next is not None and self._next[0] == owner:
-            found.append(self._next)
-            self._next = next(self._rows, None)
+        if self._next is None or self._next[0] != owner:
+            return []
+        found = list(self._next[1])
+        self._next = next(self._groups, None)
         return found

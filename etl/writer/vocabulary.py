@@ -31,12 +31,15 @@ class Numbered(dict[T, int]):
         return number
 
 
-# A few thousand variants make up all lists.
-_parse = lru_cache(100_000)(parse_variant)
-
-
 Member = tuple[str, str, str | None]
 """A variant: its name, one of its values and, of a patch, the full sum if that is known."""
+
+
+@lru_cache(100_000)  # a few thousand variants make up all lists, and are kept once
+def _members_of(text: str) -> tuple[Member, ...]:
+    """A variant, one entry for each of its values."""
+    variant = parse_variant(text)
+    return tuple((variant.name, value, None) for value in variant.values or ("",))
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,13 @@ class VariantList:
     @cached_property
     def members(self) -> tuple[Member, ...]:
         """The variants of the list, one entry for each value of each."""
-        members = []
-        for text in self.variants:
-            variant = _parse(text)
-            for value in variant.values or ("",):
-                sums = [s for s in self.patches if variant.name == "patches" and s[:7] == value]
-                members.append((variant.name, value, sums[0] if sums else None))
+        members = [it for text in self.variants for it in _members_of(text)]
+        if self.patches:
+            sums = {sha256[:7]: sha256 for sha256 in reversed(self.patches)}
+            members = [
+                (name, value, sums.get(value)) if name == "patches" else (name, value, sum_)
+                for name, value, sum_ in members
+            ]
         return tuple(dict.fromkeys(members))
 
     @cached_property
