@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from datasette_spack.packing import packed, sized, unpacked
+from datasette_spack.packing import Answer, Send
+from datasette_spack.shared import SharedAnswers
 
 MOST_BYTES: Final = 64_000_000
 """Bytes of answers that are kept, in the form in which they are."""
@@ -23,51 +24,21 @@ MOST_BYTES: Final = 64_000_000
 LARGEST: Final = 2_000_000
 """Bytes of the largest answer that is kept; larger ones are sent as they are made."""
 
-_FOR_EACH = 3_000
-"""Bytes that an answer takes besides its body, for its headers and its place."""
-
-Send = Callable[[Any], Awaitable[None]]
 Make = Callable[[Send], Awaitable[None]]
 Use = Literal["keep", "share"]
 """For all who ask from now on, or only for those who ask while the answer is being made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer; its body is gzip where there is a start for that."""
-
-    body: bytes
-    plain: Any
-    gzip: Any | None
-
-    @classmethod
-    def of(cls, start: Any, body: bytes) -> Answer:
-        """The answer that begins with these headers; packed where that pays."""
-        start = {**start, "headers": [(name.lower(), value) for name, value in start["headers"]]}
-        content = packed(body, start["headers"])
-        plain = sized(start, len(body))
-        if content is None:
-            return cls(body, plain, None)
-        return cls(content, plain, sized(start, len(content), gzip=True))
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes."""
-        return len(self.body) + _FOR_EACH
-
-    async def send_to(self, send: Send, *, head: bool, gzip: bool) -> None:
-        """Send it, as gzip if that is kept and can be read; of a HEAD only the start."""
-        await send(self.gzip if gzip and self.gzip else self.plain)
-        body = b""
-        if not head:
-            body = self.body if gzip or not self.gzip else unpacked(self.body)
-        await send({"type": "http.response.body", "body": body})
-
-
 class Answers:
     """Answers by a key that tells all they depend on."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, largest: int = LARGEST) -> None:
+    def __init__(
+        self,
+        most_bytes: int = MOST_BYTES,
+        largest: int = LARGEST,
+        shared: SharedAnswers | None = None,
+    ) -> None:
+        self._shared = shared
         self._most_bytes = most_bytes
         self._largest = largest
         self._kept: OrderedDict[str, Answer] = OrderedDict()
@@ -98,6 +69,8 @@ class Answers:
             self._asked[key].again += 1
         elif running := self._being_made.get(key):
             answer = await asyncio.shield(running)
+        elif self._shared and (answer := self._shared.get(key)):
+            self._keep(key, answer, address)
         if not answer:
             onward = _without_body(send) if head else send
             answer = await self._make(key, make, onward, address)
@@ -123,6 +96,8 @@ class Answers:
             answer = await gathered.end()
             if answer and gathered.use == "keep":
                 self._keep(key, answer, address)
+                if self._shared and key in self._kept:
+                    self._shared.put(key, answer)
         finally:
             del self._being_made[key]
             done.set_result(answer)
@@ -135,6 +110,8 @@ class Answers:
         while self.bytes > self._most_bytes:
             oldest, dropped = self._kept.popitem(last=False)
             del self._asked[oldest]
+            if self._shared:
+                self._shared.drop(oldest)
             self.bytes -= dropped.size
 
     def clear(self) -> None:
@@ -143,6 +120,8 @@ class Answers:
         self._kept.clear()
         self._asked.clear()
         self.bytes = 0
+        if self._shared:
+            self._shared.clear()
 
 
 @dataclass(slots=True)

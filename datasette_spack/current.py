@@ -44,7 +44,8 @@ class CurrentCatalog:
     """An ASGI application that serves the catalog under a path, whichever that is by now.
 
     ``make`` opens a catalog as a Datasette that signs its cookies with a secret, which several
-    processes share.  ``name`` is what begins each line that is said.
+    processes share, as they share answers in the folder ``shared``.  ``name`` is what begins each
+    line that is said.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
@@ -58,12 +59,14 @@ class CurrentCatalog:
         *,
         secret: str | None = None,
         name: str = "spack-catalog",
+        shared: Path | None = None,
     ) -> None:
         self._path = path
         self._make = make
         self._look_every = look_every
         self._secret = secret or secrets.token_hex(32)
         self._name = name
+        self._shared = shared
         self._current = self._open()
         self._failure: _Failure | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -130,7 +133,7 @@ class CurrentCatalog:
             self._tell(self._failure)
 
     def _open(self) -> Edition:
-        return Edition(self._path, lambda path: self._make(path, self._secret))
+        return Edition(self._path, lambda path: self._make(path, self._secret), self._shared)
 
     def _mark(self) -> FileMark | None:
         try:

@@ -13,11 +13,12 @@ from typing import Any, Final, NamedTuple
 
 from datasette_spack.answers import Answers
 from datasette_spack.caching import ANSWERS
+from datasette_spack.shared import SharedAnswers
 
 _WARMING = ("/", "/catalog")
 """Pages that are asked for first, so that no visitor waits for what is done only once."""
 
-MOST_READY: Final = 100
+MOST_READY: Final = 300
 """So many answers are made ready before a catalog takes the place of another."""
 
 READY_WITHIN: Final = 10.0
@@ -47,15 +48,16 @@ class FileMark(NamedTuple):
 class Edition:
     """A catalog that is open, and the application that serves it.
 
-    ``make`` opens a catalog as a Datasette whose database is a ``CatalogDatabase``.  An edition is
+    ``make`` opens a catalog as a Datasette whose database is a ``CatalogDatabase``; in the folder
+    ``shared`` it shares its answers with other processes.  An edition is
     retired when another takes its place; it is closed when it has then answered all its requests.
     """
 
-    def __init__(self, path: Path, make: Callable[[Path], Any]) -> None:
+    def __init__(self, path: Path, make: Callable[[Path], Any], shared: Path | None = None) -> None:
         self._path = path
         self._datasette = make(path)
         self._catalog = self._datasette.get_database("catalog")
-        self._answers = Answers()
+        self._answers = Answers(shared=SharedAnswers(shared) if shared else None)
         setattr(self._datasette, ANSWERS, self._answers)
         self._app = self._datasette.app()
         self._lifespan = _Lifespan(self._app)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 SMALLEST: Final = 500
@@ -24,6 +26,10 @@ _CODING = re.compile(
     r"\s*([\w!#$%&'*+.^`|~-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.I
 )
 
+_FOR_EACH = 3_000
+"""Bytes that an answer takes besides its body, for its headers and its place."""
+
+Send = Callable[[Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -71,3 +77,35 @@ def sized(start: Any, length: int, *, gzip: bool = False) -> Any:
 def _with_packed_tag(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     name, value = header
     return (name, packed_tag(value.decode()).encode()) if name == b"etag" else header
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; its body is gzip where there is a start for that."""
+
+    body: bytes
+    plain: Any
+    gzip: Any | None
+
+    @classmethod
+    def of(cls, start: Any, body: bytes) -> Answer:
+        """The answer that begins with these headers; packed where that pays."""
+        start = {**start, "headers": [(name.lower(), value) for name, value in start["headers"]]}
+        content = packed(body, start["headers"])
+        plain = sized(start, len(body))
+        if content is None:
+            return cls(body, plain, None)
+        return cls(content, plain, sized(start, len(content), gzip=True))
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return len(self.body) + _FOR_EACH
+
+    async def send_to(self, send: Send, *, head: bool, gzip: bool) -> None:
+        """Send it, as gzip if that is kept and can be read; of a HEAD only the start."""
+        await send(self.gzip if gzip and self.gzip else self.plain)
+        body = b""
+        if not head:
+            body = self.body if gzip or not self.gzip else unpacked(self.body)
+        await send({"type": "http.response.body", "body": body})

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import uvicorn
@@ -85,8 +86,9 @@ def serve(
             print(address, file=sys.stderr, flush=True)
             secret = secrets.token_hex(32)
             make = partial(datasette_for, workers=workers)
-            app = partial(worker, catalog, make, look_every, secret)
-            serve_with_workers(app, listener, workers)
+            with TemporaryDirectory(prefix="spack-catalog-") as shared:
+                app = partial(worker, catalog, make, look_every, secret, Path(shared))
+                serve_with_workers(app, listener, workers)
             return
         one = CurrentCatalog(catalog, datasette_for, look_every)
         print(address, file=sys.stderr, flush=True)

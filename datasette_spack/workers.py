@@ -1,8 +1,8 @@
 """Several processes that serve the same catalog on one socket, kept alive by uvicorn's supervisor.
 
 Each opens the catalog for itself and sees for itself that it was replaced; what they share is what
-the file cache of the system has of it.  They end with the process that started them, however that
-ends.
+the file cache of the system has of it, and the answers that they have made.  They end with the
+process that started them, however that ends.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ def serve_with_workers(app: Callable[[], Any], listener: socket.socket, workers:
     _Workers(config, sockets=[listener]).run()
 
 
-def worker(path: Path, make: Callable[[Path, str], Any], look_every: float, secret: str) -> Any:
+def worker(
+    path: Path, make: Callable[[Path, str], Any], look_every: float, secret: str, shared: Path
+) -> Any:
     """The application of one worker."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     name = f"spack-catalog[{os.getpid()}]"
     try:
-        return CurrentCatalog(path, make, look_every, secret=secret, name=name)
+        return CurrentCatalog(path, make, look_every, secret=secret, name=name, shared=shared)
     except CatalogError as error:  # the others may still serve what was there before
         say(f"{name}: {error}; trying again")
         time.sleep(_UNTIL_NEXT_TRY)

@@ -137,7 +137,7 @@ def test_one_that_dies_is_replaced(catalog: Path) -> None:
             rf"spack-catalog: worker {victim} has ended \(SIGKILL\); (\d+) takes its place\n", line
         )
         assert told, line
-        assert workers_of(process) == before - {victim} | {int(told[1])}
+        assert ready(process, catalog) == before - {victim} | {int(told[1])}
         assert [tags_of(address) for _ in range(4)] == [[TAGS[0]]] * 4
 
 
