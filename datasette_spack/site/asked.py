@@ -83,7 +83,7 @@ def ways_on(question: Question, query: SpecQuery, miss: Reason) -> list[tuple[st
 def ways_for_host(
     question: Question, misses: HostMisses | None
 ) -> list[tuple[Reason, list[tuple[str, str]]]]:
-    """What a host could take in the place of what it cannot, and the questions that lead there."""
+    """What a host could use in the place of what it cannot, and the questions that lead there."""
     taken = replace(question, scope={**question.scope, "reusable": "1"})
     return [
         (miss, ways_on(taken, query, miss))

@@ -99,7 +99,7 @@ class Answer:
     sortable: bool = True
     """Whether there are few enough to sort on a page."""
     verdicts: tuple[Verdict, ...] = ()
-    """Of each binary on the page, whether the host can take it."""
+    """Of each binary on the page, whether the host can use it."""
 
     without_effect: tuple[str, ...] = ()
     """What the query says that Spack does not look at."""

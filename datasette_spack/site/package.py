@@ -116,7 +116,7 @@ def _question(site: Addresses, chosen: Chosen, spec: str) -> Question:
 def _host_misses(
     connection: Any, facts: PackageFacts, chosen: Chosen, reuse: Reuse
 ) -> HostMisses | None:
-    """Why a host can take none of what is chosen, and what it could; None if it can take any."""
+    """Why a host can use none of what is chosen, and what it could; None if it can use any."""
     queries = [parse_spec(facts.spec)]
     tag = facts.tag
     scope = Scope(tag, chosen.stacks, chosen.runs_on, compiler=chosen.compiler)

@@ -67,7 +67,7 @@ async def spec(datasette: Any, request: Any) -> Response:
 
 
 def _others(connection: Any, facts: SpecFacts, reuse: Reuse) -> list[tuple[str, str, int]]:
-    """Other builds, of the same version and of any, that a host can take: words, spec, number."""
+    """Other builds, of the same version and of any, that a host can use: words, spec, number."""
     package, version = facts.spec["package"], facts.spec["version"]
     specs = [(f"{package} {version}", f"{package}@={version}")] if version else []
     finder, scope = Finder(connection), Scope(taken=reuse.condition())

@@ -1,4 +1,4 @@
-"""Rows that are streamed, each with whether a host can take it, and why not."""
+"""Rows that are streamed, each with whether a host can use it, and why not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etl.query.reuse import Reuse
 
 
 def with_verdicts(datasette: Any, host: Host, write: Any) -> Any:
-    """A writer that adds to each row whether a host can take it, and why not."""
+    """A writer that adds to each row whether a host can use it, and why not."""
     place_of = {name: place for place, name in enumerate(COLUMNS)}
 
     async def judged(rows: Rows) -> Rows:

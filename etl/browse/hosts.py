@@ -1,4 +1,4 @@
-"""What hosts can take of a tag or a stack, and what a package needs of a host."""
+"""What hosts can use of a tag or a stack, and what a package needs of a host."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ORDER BY packages.name, binaries.version_id DESC, specs.hash"""
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of some binaries a profile can take."""
+    """How many of some binaries a profile can use."""
 
     profile: str
     taken: int
@@ -71,7 +71,7 @@ class Needed:
 
 
 def profile_shares(db: sqlite3.Connection, tag: str, stack: str | None = None) -> tuple[Share, ...]:
-    """What each profile that is shown can take of a tag, or of a stack in it."""
+    """What each profile that is shown can use of a tag, or of a stack in it."""
     groups = ask(db, _GROUPS, tag_1=tag, stack_1=stack)
     total = sum(it["number"] for it in groups)
     shares = []

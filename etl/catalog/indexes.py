@@ -22,7 +22,7 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("package_tags", "package_id, tag_id"),
     # What provides mpi: /virtual/mpi, `^mpi`.
     ("virtual_providers", "virtual, package_id"),
-    # The machines that a tag is built for, and what a host could take of it.
+    # The machines that a tag is built for, and what a host could use of it.
     ("tag_machines", "tag_id, os_id, platform_id, target_id"),
     # Which packages need a package: /package/X/dependents, and what a package needs.
     ("package_dependencies", "package_id, dependency_id"),

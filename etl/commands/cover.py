@@ -46,7 +46,7 @@ _CHANGES = 5
     "--host",
     "host_name",
     metavar="HOST",
-    help="Say what this host can take: host (this machine), rocky8/zen3, or a file.",
+    help="Say what this host can use: host (this machine), rocky8/zen3, or a file.",
 )
 @click.option(
     "--format",

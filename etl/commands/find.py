@@ -59,9 +59,9 @@ _ALL = 1_000_000
     "--host",
     "host_name",
     metavar="HOST",
-    help="Say what this host can take: host (this machine), rocky8/zen3, or a file.",
+    help="Say what this host can use: host (this machine), rocky8/zen3, or a file.",
 )
-@click.option("--reusable", is_flag=True, help="List only what the host can take.")
+@click.option("--reusable", is_flag=True, help="List only what the host can use.")
 @click.option("--explain", "explained", is_flag=True, help="Say what each constraint leaves.")
 @click.option("--sql", is_flag=True, help="Print the SQL that finds it, and do not run it.")
 @click.option(
@@ -163,7 +163,7 @@ def _scope(tag: str | None, stack: str | None, runs_on: str | None) -> Scope:
 
 
 def _verdicts(reuse: Reuse, rows: Sequence[Row]) -> tuple[Verdict, ...]:
-    """What the host can take of the rows, and why not the others."""
+    """What the host can use of the rows, and why not the others."""
     found = (reuse.verdict(row["hash"], row["tag"]) for row in rows)
     return tuple(it or Verdict("not-in-cache") for it in found)
 
@@ -176,7 +176,7 @@ def _tell_host_misses(
     *,
     any_tag: bool,
 ) -> bool:
-    """Say what keeps the host from what is there, and what it could take; False if nothing is."""
+    """Say what keeps the host from what is there, and what it could use; False if nothing is."""
     found = host_misses(db, queries, scope, reuse, any_tag=any_tag)
     for line in found.lines() if found else ():
         click.echo(line, err=True)
@@ -250,7 +250,7 @@ def _table(found: Found, verdicts: Sequence[Verdict], *, in_all_tags: bool) -> s
         specs = "spec" if number == 1 else "specs"
         head = f"{number:,} {specs} with a binary in any tag, each with the newest that has it"
     if verdicts:
-        head += f"; the host can take {sum(it.reusable for it in verdicts):,}"
+        head += f"; the host can use {sum(it.reusable for it in verdicts):,}"
     lines = [head, *(f"  {name}: {value}" for name, value in found.common.items() if value)]
     columns = [name for name in found.columns if name not in ("variants", "stacks")]
     columns += [name for name in ("stacks", "variants") if name in found.columns]

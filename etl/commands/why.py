@@ -39,9 +39,9 @@ _SHOWN = 100
     "--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True
 )
 def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) -> None:
-    """Say of each binary that satisfies a spec, or has a hash, why a host can take it or not.
+    """Say of each binary that satisfies a spec, or has a hash, why a host can use it or not.
 
-    Exit codes: 0 the host can take one; 1 it can take none, or there is none; 2 the spec cannot be
+    Exit codes: 0 the host can use one; 1 it can use none, or there is none; 2 the spec cannot be
     read, or the host is not known; 3 there is no catalog.
     """
     host = find_host(host_name)
@@ -71,7 +71,7 @@ def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) ->
     else:
         taken = sum(bool(it["reusable"]) for it in told)
         of = counted(len(told), "binary", "binaries")
-        click.echo(f"{host} can take {taken:,} of {of} in {tag}")
+        click.echo(f"{host} can use {taken:,} of {of} in {tag}")
         for it in told[:_SHOWN]:
             mark = "yes" if it["reusable"] else "no "
             name = f"{it['package']}@{it['version']}/{str(it['hash'])[:7]}"

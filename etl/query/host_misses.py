@@ -1,4 +1,4 @@
-"""Nothing that a host can take?  What is in the way, and which tags, stacks or builds would do."""
+"""Nothing that a host can use?  What is in the way, and which tags, stacks or builds would do."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _HASH, _TAG = 3, 0
 
 @dataclass(frozen=True, slots=True)
 class HostMisses:
-    """Binaries of which a host can take none: why, and what it could take in their place.
+    """Binaries of which a host can use none: why, and what it could use in their place.
 
     ``reasons`` have how many of the first ``looked_at`` of ``total`` binaries each keeps from it,
     the most first.  ``facts`` are what of the host would have to be otherwise, and how many it
-    could take then.  ``instead`` has of each query what the host could take without one of its
+    could use then.  ``instead`` has of each query what the host could use without one of its
     constraints, or without the tag or the stack that was asked for.
     """
 
@@ -49,7 +49,7 @@ class HostMisses:
         """What is so, in a sentence."""
         where = f"in {self.tag}" if self.tag else "in any tag"
         of = counted(self.total, "binary", "binaries")
-        return f"{self.host} can take none of the {of} {where}"
+        return f"{self.host} can use none of the {of} {where}"
 
     @property
     def why(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class HostMisses:
     def otherwise(self) -> tuple[str, ...]:
         """What a host that differs in one fact could take of these."""
         return tuple(
-            f"with {fact} it could take {counted(number, 'binary', 'binaries')} of these"
+            f"with {fact} it could use {counted(number, 'binary', 'binaries')} of these"
             for fact, number in self.facts
         )
 
@@ -77,7 +77,7 @@ class HostMisses:
         yield from self.otherwise
         misses = [str(miss) for _, found in self.instead for miss in found]
         if misses:
-            yield "it could take:"
+            yield "it could use:"
             yield from (f"  {miss}" for miss in misses)
 
 
@@ -89,7 +89,7 @@ def host_misses(
     *,
     any_tag: bool,
 ) -> HostMisses | None:
-    """What keeps a host from the binaries of a scope, of which it can take none.
+    """What keeps a host from the binaries of a scope, of which it can use none.
 
     With ``any_tag`` no tag was asked for, and the newest that has binaries stands for all.  None
     where there are no binaries at all.
@@ -127,7 +127,7 @@ def host_misses(
 def _facts(
     db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope, reuse: Reuse
 ) -> Iterator[tuple[str, int]]:
-    """The nearest newer libc, and the nearest CPU that can do more, with which it could take any.
+    """The nearest newer libc, and the nearest CPU that can do more, with which it could use any.
 
     Where neither does alone, both together.  It takes about ``PATIENCE`` at most.
     """

@@ -52,7 +52,7 @@ def by_use(
 
     For a CPU that is asked for that is what is built closest to it, for its operating system first;
     else what is built for the machine of which there are most.  ``taken`` says of each row whether
-    the machine can take it; those that it cannot come last.
+    the machine can use it; those that it cannot come last.
     """
     common = Counter(machine_of(row) for row in rows)
     # Of what a CPU can run, a target with more ancestors is closer to it.

@@ -105,7 +105,7 @@ class Reuse:
         return frozenset(it.target for it in self._needs.values() if it.target)
 
     def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
-        """The condition that a binary can be taken, as SQL over rows of these names."""
+        """The condition that a binary can be used, as SQL over rows of these names."""
         taken = [id_ for id_, reason in self._refused.items() if reason is None and id_ is not None]
         tests = [
             f"{spec}.fault IS NULL",
@@ -122,7 +122,7 @@ class Reuse:
         return self._refused[need_id] is None and need_set not in self._bad_sets
 
     def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
-        """Whether the binary of a spec can be taken, and why not; None if there is no such spec.
+        """Whether the binary of a spec can be used, and why not; None if there is no such spec.
 
         Its closure has to be in a mirror of the same tag; without a tag, in any that has it.
         """

@@ -24,7 +24,7 @@ class Scope:
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
     listed with; ``also_in`` is a second stack; ``cache`` is a named one, ``not_in`` one that
-    must not have the spec; ``taken`` is the condition that a host can take a binary
+    must not have the spec; ``taken`` is the condition that a host can use a binary
     (:meth:`etl.query.reuse.Reuse.condition`).
     """
 

@@ -109,7 +109,7 @@ async def test_of_one_tag_and_for_a_host(site: Any) -> None:
     page = await site.client.post(
         "/cover", files=files("full-1.0"), data={"tag": "any", "host": "sequoia/m1"}
     )
-    assert "sequoia/m1 can take 0 of 21 specs in the cache" in main_of(page.text).text
+    assert "sequoia/m1 can use 0 of 21 specs in the cache" in main_of(page.text).text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the pages say of a host: which binaries it can take, why not the others, and its share."""
+"""What the pages say of a host: which binaries it can use, why not the others, and its share."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def text_of(pages: Any, path: str) -> str:
 
 async def test_find_marks_each_binary(pages: Any) -> None:
     page = await text_of(pages, "/find?spec=hdf5&host=rocky8/zen3")
-    assert page.count("✓ can be taken") == 1
+    assert page.count("✓ can be used") == 1
     assert page.count("✗") == 13
     assert "needs glibc 2.36, this host has 2.28" in page
     only = await text_of(pages, "/find?spec=hdf5&host=rocky8/zen3&reusable=1")
@@ -74,7 +74,7 @@ async def test_machine_formats_say_it_of_all(pages: Any) -> None:
 
 async def test_nothing_for_a_host_is_explained(pages: Any) -> None:
     page = await text_of(pages, "/find?spec=hdf5&host=debian13/a64fx&reusable=1")
-    assert "debian13/a64fx can take none of the 14 binaries in v1" in page
+    assert "debian13/a64fx can use none of the 14 binaries in v1" in page
     assert "built for x86_64_v3, this host is a64fx" in page
 
 
@@ -90,7 +90,7 @@ async def test_a_host_that_nobody_knows(pages: Any, path: str, host: str) -> Non
 
 
 async def test_a_spec_and_a_host(pages: Any) -> None:
-    assert "rocky8/zen3: ✓ can be taken" in await text_of(pages, f"/spec/{TAKEN}?host=rocky8/zen3")
+    assert "rocky8/zen3: ✓ can be used" in await text_of(pages, f"/spec/{TAKEN}?host=rocky8/zen3")
     page = await text_of(pages, f"/spec/{REFUSED}?host=rocky8/zen3")
     assert "rocky8/zen3: ✗ needs glibc 2.36, this host has 2.28" in page
     moved = await pages.client.get(f"/spec/{REFUSED[:9]}?host=rocky8/zen3")
@@ -99,7 +99,7 @@ async def test_a_spec_and_a_host(pages: Any) -> None:
 
 async def test_a_package_and_what_it_needs(pages: Any, catalog: Path) -> None:
     page = main_of((await pages.client.get("/package/hdf5?host=rocky8/zen3")).text)
-    assert page.text.count("✓ can be taken") == 1
+    assert page.text.count("✓ can be used") == 1
     table = next(it for it in page.all("table") if "or newer" in it.text)
     with closing(sqlite3.connect(catalog)) as db:
         rows = db.execute(
@@ -126,7 +126,7 @@ async def test_the_share_that_each_profile_can_take(pages: Any, catalog: Path) -
             expected[profile] = f"{taken:,} of {total:,}"
     for path in ("/tag/v1", "/stack/e4s"):
         page = main_of((await pages.client.get(path)).text)
-        table = next(it for it in page.all("table") if "Can take" in it.text)
+        table = next(it for it in page.all("table") if "Can use" in it.text)
         assert {row[0]: row[1] for row in table.rows[1:]} == expected
         assert "181 binaries: something that each links to or runs with is not" in page.text
 

@@ -1,4 +1,4 @@
-"""Where a host can take nothing: what is in the way, and what it could take instead."""
+"""Where a host can use nothing: what is in the way, and what it could use instead."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def test_other_tags_stacks_and_builds(run: Run, catalog: Path) -> None:
     done = run("find", "app@1.0 +mpi", *options, "--reusable")
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines() == [
-        f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
+        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
         "  1: built for zen4, this host is zen3",
-        "with zen4 it could take 1 binary of these",
-        "it could take:",
+        "with zen4 it could use 1 binary of these",
+        "it could use:",
         "  without --stack e4s: 1 binary; available: hep (1)",
         f"  without --tag {NEW}: 1 spec; available: {OLD} (1)",
     ]
@@ -99,16 +99,16 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
     options = ("--tag", OLD, "--reusable", "--catalog", catalog)
     done = run("find", "app@1.0", "--host", "centos7/zen4", *options)
     assert done.err.splitlines() == [
-        f"centos7/zen4 can take none of the 1 binary in {OLD}:",
+        f"centos7/zen4 can use none of the 1 binary in {OLD}:",
         "  1: needs glibc 2.28, this host has 2.17",
-        "with glibc 2.28 or newer it could take 1 binary of these",
+        "with glibc 2.28 or newer it could use 1 binary of these",
     ]
     done = run("find", "app ~mpi @1.0", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
     assert done.err.splitlines() == [
-        f"rocky8/zen3 can take none of the 1 binary in {NEW}:",
+        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
         "  1: needs glibc 2.36, this host has 2.28",
-        "with glibc 2.36 or newer it could take 1 binary of these",
-        "it could take:",
+        "with glibc 2.36 or newer it could use 1 binary of these",
+        "it could use:",
         "  without @1.0: 1 spec; available: 2.0 (1)",
         "  without ~mpi: 1 spec; available: +mpi (1)",
     ]
@@ -117,15 +117,15 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
 def test_facts_of_the_host_that_are_in_the_way_together(run: Run, catalog: Path) -> None:
     done = run("find", "app@2.0", "--host", "centos7/zen2", "--reusable", "--catalog", catalog)
     assert done.err.splitlines() == [
-        f"centos7/zen2 can take none of the 1 binary in {NEW}:",
+        f"centos7/zen2 can use none of the 1 binary in {NEW}:",
         "  1: built for zen3, this host is zen2",
-        "with zen3 and glibc 2.28 or newer it could take 1 binary of these",
+        "with zen3 and glibc 2.28 or newer it could use 1 binary of these",
     ]
 
 
 def test_nothing_of_that_kind_is_not_blamed_on_the_host(run: Run, catalog: Path) -> None:
     done = run("find", "app@3", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
-    assert "can take none" not in done.err
+    assert "can use none" not in done.err
     assert "no binary satisfies app@3" in done.err
 
 
@@ -133,8 +133,8 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
     for path, spec in (("/package/app?stacks=e4s", "app"), ("/find?spec=app&stack=e4s", "app")):
         address = f"{path}&tag={NEW}&host=rocky8/zen3"
         page = main_of((await pages.client.get(address)).text)
-        message = next(it for it in page.all("div") if "can take none" in it.text)
-        assert f"rocky8/zen3 can take none of the 2 binaries in {NEW}" in message.text
+        message = next(it for it in page.all("div") if "can use none" in it.text)
+        assert f"rocky8/zen3 can use none of the 2 binaries in {NEW}" in message.text
         ways = {it.text: it.attributes["href"] for it in message.all("a")}
         assert ways == {
             "without e4s": f"/find?spec={spec}&tag={NEW}&host=rocky8%2Fzen3&reusable=1",
@@ -142,23 +142,23 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
         }
         for way in ways.values():
             there = main_of((await pages.client.get(way)).text).text
-            assert "Only what rocky8/zen3 can take" in there
+            assert "Only what rocky8/zen3 can use" in there
     page = main_of((await pages.client.get(f"/package/app?tag={NEW}&host=rocky8/zen3")).text)
-    assert "can take none" not in page.text
+    assert "can use none" not in page.text
     facts = await pages.client.get(f"/find.json?spec=app&tag={NEW}&stack=e4s&host=centos7/zen4")
     assert (
-        facts.json()["host_misses"][0] == f"centos7/zen4 can take none of the 2 binaries in {NEW}:"
+        facts.json()["host_misses"][0] == f"centos7/zen4 can use none of the 2 binaries in {NEW}:"
     )
 
 
 async def test_a_spec_leads_to_other_builds(pages: Any) -> None:
     page = main_of((await pages.client.get(f"/spec/{'c' * 32}?host=rocky8/zen3")).text)
     message = next(it for it in page.all("div") if "✗" in it.text)
-    assert "It can take another build of app 1.0, 2 of app in all." in message.text
+    assert "It can use another build of app 1.0, 2 of app in all." in message.text
     ways = [it.attributes["href"] for it in message.all("a")]
     more = "&tag=any&host=rocky8%2Fzen3&reusable=1"
     assert ways == [f"/find?spec=app%40%3D1.0{more}", f"/find?spec=app{more}"]
     page = main_of((await pages.client.get(f"/spec/{'c' * 32}?host=centos7/zen3")).text)
-    assert "It can take no build of app." in page.text
+    assert "It can use no build of app." in page.text
     page = main_of((await pages.client.get(f"/spec/{'a' * 32}?host=rocky8/zen3")).text)
-    assert "It can take" not in page.text
+    assert "It can use" not in page.text

@@ -1,4 +1,4 @@
-"""What a host can take: as Spack says of an index that was varied on purpose, host by host."""
+"""What a host can use: as Spack says of an index that was varied on purpose, host by host."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def test_the_command_says_it_too(
 def test_why(run: Run, catalog: Path) -> None:
     done = run("why", "hdf5", "--host", "rocky8/zen3", "--catalog", catalog)
     assert done.code == 0
-    assert done.out.splitlines()[0] == "rocky8/zen3 can take 1 of 14 binaries in v1"
+    assert done.out.splitlines()[0] == "rocky8/zen3 can use 1 of 14 binaries in v1"
     assert "no   hdf5@1.14.6/xdvwawk  needs glibc 2.36, this host has 2.28" in done.out
     one = run(
         "why", "xdvwawks2aawdryak3mygm5fgzymrrjl", "--host", "rocky8/zen3", "--catalog", catalog
     )
-    assert (one.code, one.out.splitlines()[0]) == (1, "rocky8/zen3 can take 0 of 1 binary in v1")
+    assert (one.code, one.out.splitlines()[0]) == (1, "rocky8/zen3 can use 0 of 1 binary in v1")
     told = json.loads(
         run("why", "/xdvw", "--format", "json", "--host", "rocky8/zen3", "--catalog", catalog).out
     )
@@ -110,7 +110,7 @@ def test_why(run: Run, catalog: Path) -> None:
 def test_nothing_that_can_be_taken_is_explained(run: Run, catalog: Path) -> None:
     done = run("find", "hdf5", "--reusable", "--host", "debian13/a64fx", "--catalog", catalog)
     assert (done.code, done.out) == (1, "")
-    assert "debian13/a64fx can take none of the 14 binaries in v1:" in done.err
+    assert "debian13/a64fx can use none of the 14 binaries in v1:" in done.err
     assert ": built for x86_64_v3, this host is a64fx" in done.err
 
 
