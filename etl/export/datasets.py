@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal
 
 from etl.catalog.views import VIEWS
@@ -130,16 +132,19 @@ class Datasets:
     @cached_property
     def _variants(self) -> dict[str, list[tuple[str, str]]]:
         """Each list of variants as pairs; the values of a multi-valued one are joined by commas."""
-        texts = dict(self._db.execute("SELECT id, variants FROM variant_sets").fetchall())
-        found: dict[int, dict[str, str]] = {number: {} for number in texts}
         members = self._db.execute(
             "SELECT variant_set_id, name, value FROM variant_set_members"
             " JOIN variants ON variants.id = variant_id ORDER BY variant_set_id, variant_id"
         )
-        for number, name, value in members:
-            values = found[number]
-            values[name] = f"{values[name]},{value}" if name in values else value
-        return {texts[number]: list(values.items()) for number, values in found.items()}
+        pairs: dict[tuple[str, str], tuple[str, str]] = {}  # a few thousand make up all lists
+        found: dict[int, list[tuple[str, str]]] = {}
+        for number, rows in groupby(members, itemgetter(0)):
+            values: dict[str, str] = {}
+            for _, name, value in rows:
+                values[name] = f"{values[name]},{value}" if name in values else value
+            found[number] = [pairs.setdefault(pair, pair) for pair in values.items()]
+        texts = self._db.execute("SELECT id, variants FROM variant_sets")
+        return {text: found.get(number, []) for number, text in texts}
 
 
 def escaped(value: str) -> str:
