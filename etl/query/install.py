@@ -39,6 +39,7 @@ _NO_KEYS = "# signed, and the cache publishes no keys: get the key, then spack g
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"
 """Below it are the build caches that cache.spack.io lists: ``/<tag>``, ``/<tag>/<stack>``."""
+_SIGNED = (f"{_PUBLIC}/", "s3://spack-binaries/")
 
 
 def by_use(
@@ -150,6 +151,8 @@ class _Mirrors:
         for name, address in self._taken.items():
             view = f"--name {quote(address.view)} " if address.view else ""
             unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
+            if address.is_unknown:
+                yield f"# not known whether {name} is signed; if Spack refuses it, add --unsigned:"
             yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
         signed = [it for it in self._taken.values() if not it.is_unsigned]
         if any(it.keys != 0 for it in signed):
@@ -167,6 +170,11 @@ class _Address:
     layout: str | None = None
     signed: int | None = None
     keys: int | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it was not seen if its binaries are signed; those of Spack's own caches are."""
+        return self.signed is None and not self.url.startswith(_SIGNED)
 
     @property
     def is_unsigned(self) -> bool:

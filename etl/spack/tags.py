@@ -77,6 +77,7 @@ RELEASE_DATES = {
     "1.0.1": "2025-08-11",
     "1.0.2": "2025-09-11",
     "1.1.0": "2025-11-14",
+    "1.2.2": "2026-07-20",
     "2025.07.0": "2025-07-18",
     "2025.11.0": "2025-11-14",
     "2026.03.0": "2026-04-01",
@@ -84,7 +85,20 @@ RELEASE_DATES = {
     "2026.10.0": "2026-10-16",
 }
 
-_DATES = sorted((sort_key(release), day) for release, day in RELEASE_DATES.items())
+#: Releases of which only the month is known: a place in time, and no date.
+RELEASE_MONTHS = {"1.2.0": "2026-06"}
+
+RELEASE_BRANCHES = tuple(
+    sorted({it.rpartition(".")[0] for it in RELEASE_DATES if "2026" <= it[:4] <= "2999"})
+)
+"""Branches of the packages whose releases are views of one build cache each: ``2026.10``."""
+
+_DATES = sorted(
+    [
+        *((sort_key(release), day) for release, day in RELEASE_DATES.items()),
+        *((sort_key(release), f"{month}-99") for release, month in RELEASE_MONTHS.items()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +121,8 @@ def parse_tag(name: str, published: str | None = None) -> TagInfo:
     ``e4s:v2025.11.0`` is the release of that name in the cache ``e4s``.  A tag that has no other
     date has the day on which it was ``published``; but ``develop`` has none.
 
-    A release of Spack whose date is not known comes right after the one before it, a release
-    of the packages at the end of the month in its name.
+    A release of Spack whose date is not known comes right after the one before it, or at the end of
+    its month, a release of the packages at the end of the month in its name.
     """
     plain = name.rpartition(":")[2]
     day_published = (published or "")[:10] or None
@@ -134,6 +148,8 @@ def _place(release: str) -> str:
     calendar = _CALENDAR.match(release)
     if calendar:
         return f"{calendar[1]}-{int(calendar[2]):02}-99"
+    if release in RELEASE_MONTHS:
+        return f"{RELEASE_MONTHS[release]}-99"
     key = sort_key(release)
     return max((pair for pair in _DATES if pair[0] < key), default=("", ""))[1]
 

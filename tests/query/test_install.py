@@ -9,6 +9,9 @@ import pytest
 
 from etl.catalog.reader import open_catalog
 from etl.query.install import install_commands
+from etl.records import Mirror, Source, Spec
+from tests.sites import hash_of
+from tests.small_catalogs import build
 
 
 def row(tag: str, stacks: str, package: str = "tool", hash_: str = "abc") -> Any:
@@ -57,3 +60,33 @@ def test_mirrors_then_keys_then_binaries(
 ) -> None:
     with open_catalog(sample_catalog) as db:
         assert list(install_commands(db, rows)) == commands
+
+
+@pytest.mark.parametrize(
+    ("signed", "keys", "commands"),
+    [
+        (True, True, ["spack mirror add v1 URL", "spack buildcache keys --install --trust"]),
+        (False, False, ["spack mirror add --unsigned v1 URL"]),
+        (
+            None,
+            None,
+            [
+                "# not known whether v1 is signed; if Spack refuses it, add --unsigned:",
+                "spack mirror add v1 URL",
+                "spack buildcache keys --install --trust",
+            ],
+        ),
+    ],
+)
+def test_a_cache_that_is_signed_or_not_or_unknown(
+    tmp_path: Path, signed: bool | None, keys: bool | None, commands: list[str]
+) -> None:
+    url = "https://cache.example.org/v1"
+    spec = Spec(hash_of(1), "tool", "1.0", "gcc@12.2.0", "ubuntu22.04", "linux", "zen4", ())
+    mirror = Mirror(
+        "index.json", "v1", "root", url, (spec,), (True,), layout="v3", signed=signed, keys=keys
+    )
+    catalog = build(tmp_path / "catalog.db", [Source("build cache", url), mirror])
+    with open_catalog(catalog) as db:
+        told = list(install_commands(db, [row("v1", "root", "tool", hash_of(1))]))
+    assert [it.replace(url, "URL") for it in told[:-1]] == commands

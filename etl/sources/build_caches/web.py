@@ -10,11 +10,11 @@ from types import MappingProxyType
 from urllib.parse import quote, unquote
 
 from etl.errors import SourceError
-from etl.records import Record
+from etl.records import Problem, Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
 from etl.sources.build_caches.indexes import IndexReader, Known
-from etl.sources.build_caches.layouts import Found, chosen, name_lone, with_view_of
-from etl.sources.build_caches.naming import with_views
+from etl.sources.build_caches.layouts import Found, chosen, name_lone, wanted, with_view_of
+from etl.sources.build_caches.naming import ROOT, with_views
 from etl.sources.build_caches.places import (
     BARE_INDEXES,
     BUCKET_LIST,
@@ -32,6 +32,7 @@ from etl.sources.download.client import MissingError
 from etl.sources.download.fetch import Fetcher
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import WebStore, read_small, reason_of
+from etl.spack.tags import RELEASE_BRANCHES
 
 
 def read_url(
@@ -126,7 +127,29 @@ _BRANCH = re.compile(r"v[0-9]{1,4}\.[0-9]{1,4}")
 
 def _in_list(store: WebStore, place: str, base: str, selection: Selection) -> Found:
     data = read_small(store, place, MAX_LIST_BYTES)
-    return read_bucket_list(data, public_address(place), selection, base)
+    found = read_bucket_list(data, public_address(place), selection, base)
+    if selection.views:
+        message = "the list of a bucket has no views; name the mirror that has them"
+        problem = Problem(public_address(place), "refused", message)
+        return replace(found, problems=(*found.problems, problem))
+    releases = [it for it in _releases(store, base.rstrip("/"), selection) if wanted(it, selection)]
+    listed = {(it.tag, it.stack) for it in found.indexes}
+    more = (it for it in releases if (it.tag, it.stack) not in listed)
+    return replace(found, indexes=(*found.indexes, *more))
+
+
+def _releases(store: WebStore, bucket: str, selection: Selection) -> Iterator[Index]:
+    """The releases that are views by the rules of the public bucket, whose list has no views.
+
+    Those of the release branches are tried whose releases have dates here.
+    """
+    for branch in RELEASE_BRANCHES:
+        if selection.tags and not any(it.startswith(f"v{branch}.") for it in selection.tags):
+            continue
+        mirror = f"{bucket}/releases/v{branch}"
+        for view in _ruled_views(store, mirror):
+            index = index_at_mirror(mirror, view_place(view))
+            yield replace(_with_address(index), tag=view, stack=ROOT)
 
 
 def _with_address(index: Index) -> Index:

@@ -272,3 +272,21 @@ def test_a_bucket_is_not_called_otherwise_without_a_word(real_data: Path) -> Non
     assert [it for it in records if isinstance(it, Problem)] == [
         Problem(".", "refused", "--as v1 names one mirror, and here are those of many tags")
     ]
+
+
+def test_releases_that_the_list_of_a_bucket_does_not_have(
+    expected: Any, real_data: Path, tmp_path: Path, serve_folder: Any, fetcher: Fetcher
+) -> None:
+    folder = tmp_path / "bucket"
+    shutil.copytree(real_data / "views" / "bucket", folder)
+    (folder / "cache_spack_io_index.json").write_text("{}")
+    url = serve_folder(folder).url
+    told = expected["bucket"]["mirrors"]["releases/v2026.10"]["v2026.10.0"]["in_buildcache"]
+    assert binaries(read_url(url, fetcher=fetcher)) == {("v2026.10.0", "root"): set(told)}
+    others = Selection(tags=frozenset({"v1"}))
+    assert binaries(read_url(url, fetcher=fetcher, selection=others)) == {}
+    named = Selection(views=frozenset({"e4s"}))
+    (problem,) = (
+        it for it in read_url(url, fetcher=fetcher, selection=named) if isinstance(it, Problem)
+    )
+    assert problem.message == "the list of a bucket has no views; name the mirror that has them"

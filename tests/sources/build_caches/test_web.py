@@ -102,8 +102,12 @@ def test_a_second_build_fetches_nothing_again(
     hashes = [
         f"/{OLD}{at}/build_cache/index.json.hash" for at in ("", "/build_systems", "/tutorial")
     ]
+    releases = [
+        f"HEAD /releases/{branch}/v3/manifests/index/{branch}.0/index.manifest.json 404"
+        for branch in ("v2026.03", "v2026.06", "v2026.10")
+    ]
     assert sorted(server.requests) == sorted(
-        f"GET {path} 304" for path in ("/cache_spack_io_index.json", *hashes)
+        [*releases, *(f"GET {path} 304" for path in ("/cache_spack_io_index.json", *hashes))]
     )
     server.requests.clear()
     with Fetcher(DownloadCache(tmp_path / "cache"), offline=True) as offline:
