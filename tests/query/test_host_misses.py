@@ -135,6 +135,7 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
         page = main_of((await pages.client.get(address)).text)
         message = next(it for it in page.all("div") if "can use none" in it.text)
         assert f"rocky8/zen3 can use none of the 2 binaries in {NEW}" in message.text
+        assert "spack install" not in page.text  # of what cannot be used
         ways = {it.text: it.attributes["href"] for it in message.all("a")}
         assert ways == {
             "without e4s": f"/find?spec={spec}&tag={NEW}&host=rocky8%2Fzen3&reusable=1",
@@ -145,6 +146,7 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
             assert "Only what rocky8/zen3 can use" in there
     page = main_of((await pages.client.get(f"/package/app?tag={NEW}&host=rocky8/zen3")).text)
     assert "can use none" not in page.text
+    assert "spack install" in page.text
     facts = await pages.client.get(f"/find.json?spec=app&tag={NEW}&stack=e4s&host=centos7/zen4")
     assert (
         facts.json()["host_misses"][0] == f"centos7/zen4 can use none of the 2 binaries in {NEW}:"
