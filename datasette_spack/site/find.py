@@ -215,14 +215,18 @@ def _search(
     found.caches = where(finder, queries, scope)
     found.several = tuple(str(query) for query in queries)
     found.statement = finder.binaries(queries, scope, ALL, sort=question.sort)
-    if question.explain or len(queries) > 1 or not counts.total:
+    if reuse:
+        taken_any = counts.total if scope.taken else _takes_any(finder, queries, scope, reuse)
+        if not taken_any:
+            any_tag = "tag" not in question.scope
+            found.host_misses = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
+    # Where the host is in the way, the constraints are not.
+    nothing = not counts.total and not found.host_misses
+    if question.explain or len(queries) > 1 or nothing:
         found.explained = tuple(_explained(connection, finder, queries, scope))
-    none = [it for it, told in zip(queries, found.explained, strict=False) if not told.total]
-    without = replace(scope, taken=None)
-    any_tag = "tag" not in question.scope
-    if reuse and not finder.count(queries, replace(scope, taken=reuse.condition()), 1):
-        found.host_misses = host_misses(connection, queries, scope, reuse, any_tag=any_tag)
     if not found.host_misses:
+        none = [it for it, told in zip(queries, found.explained, strict=False) if not told.total]
+        without = replace(scope, taken=None)
         found.misses = tuple((it, near_misses(connection, it, without)) for it in none)
     if not counts.total:
         found.gone = gone_matches(connection, queries, replace(scope, tag=None))
@@ -239,6 +243,11 @@ def _search(
     machine = (reuse.host.target, reuse.host.os) if reuse else (scope.runs_on, scope.os)
     best = by_use(connection, found.found.rows, *machine, taken)
     found.install = tuple(install_commands(connection, best[:1], labelled=True))
+
+
+def _takes_any(finder: Finder, queries: tuple[SpecQuery, ...], scope: Scope, reuse: Reuse) -> bool:
+    """Whether a host can take any of what is found."""
+    return finder.count(queries, replace(scope, taken=reuse.condition()), 1) > 0
 
 
 def _explained(
