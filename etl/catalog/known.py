@@ -83,7 +83,8 @@ def known_addresses(path: Path) -> list[str]:
         rows = db.execute(
             "SELECT DISTINCT location FROM sources WHERE location LIKE '%://%' ORDER BY 1"
         )
-        return [f"{names[it]}={it}" if it in names else it for (it,) in rows]
+        addresses = [(it, it.partition("#")[0].rstrip("/")) for (it,) in rows]
+        return [f"{names[it]}={at}" if it in names else at for at, it in addresses]
 
 
 def known_mirrors(catalog: Path) -> Iterator[KeptMirror]:

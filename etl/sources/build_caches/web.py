@@ -61,7 +61,9 @@ def read_url(
             public_address(url), f"the download cache cannot be used: {reason_of(error)}"
         ) from None
     find_sizes = partial(sizes_on_web, fetcher) if sizes else None
-    yield from IndexReader(store, selection, find_sizes, known).read(found, public_address(url))
+    # With its view, so that an update reads the same again.
+    location = public_address(url) + "".join(url.partition("#")[1:])
+    yield from IndexReader(store, selection, find_sizes, known).read(found, location)
 
 
 def _find(store: WebStore, url: str, selection: Selection) -> Found:
