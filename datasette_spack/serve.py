@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,8 +86,12 @@ def serve(
             print(address, file=sys.stderr, flush=True)
             secret = secrets.token_hex(32)
             make = partial(datasette_for, workers=workers)
-            with TemporaryDirectory(prefix="spack-catalog-") as shared:
-                app = partial(worker, catalog, make, look_every, secret, Path(shared))
+            with ExitStack() as stack:
+                shared = None
+                with suppress(OSError):  # nowhere to write: then each makes all its answers
+                    folder = TemporaryDirectory(prefix="spack-catalog-")
+                    shared = Path(stack.enter_context(folder))
+                app = partial(worker, catalog, make, look_every, secret, shared)
                 serve_with_workers(app, listener, workers)
             return
         one = CurrentCatalog(catalog, datasette_for, look_every)

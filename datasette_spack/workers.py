@@ -52,7 +52,11 @@ def serve_with_workers(app: Callable[[], Any], listener: socket.socket, workers:
 
 
 def worker(
-    path: Path, make: Callable[[Path, str], Any], look_every: float, secret: str, shared: Path
+    path: Path,
+    make: Callable[[Path, str], Any],
+    look_every: float,
+    secret: str,
+    shared: Path | None,
 ) -> Any:
     """The application of one worker."""
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -169,6 +169,21 @@ def test_all_end_without_a_word(catalog: Path, kind: signal.Signals) -> None:
         assert errors(process).read() == ""
 
 
+NOWHERE = """
+import tempfile
+class NoFolder:
+    def __init__(self, **_):
+        raise FileNotFoundError("no usable temporary directory")
+tempfile.TemporaryDirectory = NoFolder
+"""
+
+
+def test_where_nothing_can_be_written_nothing_is_shared(catalog: Path) -> None:
+    with serving_and_looking(catalog, before=NOWHERE, workers=2) as (address, process):
+        assert len(ready(process, catalog)) == 2
+        assert [tags_of(address) for _ in range(4)] == [[TAGS[0]]] * 4
+
+
 def test_none_is_left_when_the_first_is_killed(catalog: Path) -> None:
     with serving(catalog, "--workers", "2") as (address, process):
         assert tags_of(address) == [TAGS[0]]
