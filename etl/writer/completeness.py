@@ -39,19 +39,21 @@ class Mirrors:
 
     def add(self, spec: int, below: Iterable[int]) -> None:
         """Note what a spec links to and runs with; these have been added before it."""
-        bits = _ALL
+        here = bits = self._places.get(spec, 0)
         for child in below:
             bits &= self._places.get(child, 0) & self._complete.get(child, _ALL)
-        if bits != _ALL:
+        if bits != here:
             self._complete[spec] = self._kept.setdefault(bits, bits)
 
     def mark_complete(self, db: sqlite3.Connection) -> None:
         """Say of each binary whose dependencies are known whether a mirror that has it has all."""
         db.execute(_COMPLETE)
+        if not self._complete:
+            return
         missing = [
             (id_,)
             for id_, spec, tag, stack_set in db.execute(_PLACES)
-            if not self._complete.get(spec, _ALL) & self._bits_of(tag, stack_set)
+            if spec in self._complete and not self._complete[spec] & self._bits_of(tag, stack_set)
         ]
         db.executemany(_INCOMPLETE, missing)
 

@@ -114,19 +114,20 @@ class _Graph:
 
     def _read_edges(self, db: sqlite3.Connection) -> None:
         libcs: dict[int, Libc | None] = {}
+        said: dict[str, tuple[bool, int]] = {}  # by the few lists of virtuals that there are
         for parent, child, linked, deptypes, virtuals in db.execute(_EDGES):
-            words = virtuals.split()
-            if _LIBC in words and child not in libcs:
+            if virtuals not in said:
+                said[virtuals] = _said_by(virtuals)
+            is_libc, mask = said[virtuals]
+            if is_libc and child not in libcs:
                 libcs[child] = _libc_at(db, child)
-            libc = libcs[child] if _LIBC in words else None
+            libc = libcs[child] if is_libc else None
             if libc:
                 known = self.libcs.get(parent)
                 self.libcs[parent] = both(known, libc) if known else libc
             elif linked:
                 self.children.setdefault(parent, []).append(child)
-            mask = self.named.get(child, 0)
-            for word in words:
-                mask |= NAMES.get(word, 0)
+            mask |= self.named.get(child, 0)
             if mask and ("build" in deptypes or "test" in deptypes):
                 self.named_directly[parent] |= mask
         self._keep_libcs_with_more(db, [child for child, libc in libcs.items() if libc])
@@ -163,6 +164,15 @@ class _Graph:
                 else:
                     stack.pop()
                     yield spec
+
+
+def _said_by(virtuals: str) -> tuple[bool, int]:
+    """Whether a list of virtuals has the libc, and the names of compilers and runtimes in it."""
+    mask = 0
+    words = virtuals.split()
+    for word in words:
+        mask |= NAMES.get(word, 0)
+    return _LIBC in words, mask
 
 
 def _libc_at(db: sqlite3.Connection, spec: int) -> Libc | None:
