@@ -44,7 +44,7 @@ _BYTES_AT_ONCE = 1 << 20
 _BATCHES_WORTH_PROCESSES = 32
 """Fewer than these are read before a process has started."""
 
-NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
+NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it; unpack one of a build cache"
 
 
 def read_pages(

@@ -255,7 +255,9 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file or directory"):
         _records(tmp_path / "missing")
     archive = _zip(tmp_path / "a.zip", {"README.md": b""})
-    assert _refused(_records(archive)) == [("a.zip", "an archive without a page (specs.md) in it")]
+    assert _refused(_records(archive)) == [
+        ("a.zip", "an archive without a page (specs.md) in it; unpack one of a build cache")
+    ]
     with pytest.raises(SourceError, match=r"an archive without a page \(specs.md\) in it"):
         list(page_files(archive))
 
