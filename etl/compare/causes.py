@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from etl.compare.edges import cause_of, changes
-from etl.compare.graph import Cause, Edge, Node, own_causes
+from etl.compare.graph import Cause, Node, own_causes
 
 Pair = tuple[int, int]
 """The keys of two builds of one identity."""
@@ -98,7 +98,9 @@ class Causes:
 
     def purposes(self, cause: Cause) -> tuple[str, ...]:
         """What the dependencies that brought a cause are for: ``build``, ``link`` and so on."""
-        return tuple(sorted(self._purposes.get((cause.kind, cause.package), ())))
+        inside = cause.kind in ("recipe", "patches", "unknown")
+        told = self._purposes.get(("" if inside else cause.kind, cause.package), ())
+        return tuple(sorted({word for text in told for word in text.split()}))
 
     def _walk(self, root: Pair) -> None:
         """Find the causes of a pair and of all pairs below it, to any depth.
@@ -169,19 +171,16 @@ class Causes:
         for change in changes(old.edges, new.edges, self._node):
             if change.old and change.new and change.old.child != change.new.child:
                 before, after = self._node(change.old.child), self._node(change.new.child)
-                if before and after and before.identity == after.identity:
+                if before and after and before.is_like(after):
                     below[before.key, after.key] = None
-                    for kind in ("recipe", "patches", "unknown"):
-                        self._note(kind, after.name, change.new)
+                    self._purposes["", after.name].add(change.new.deptypes)
                     continue
             cause = cause_of(change, self._node)
             own.add(cause)
-            self._note(cause.kind, cause.package, change.new or change.old)
+            edge = change.new or change.old
+            if edge:
+                self._purposes[cause.kind, cause.package].add(edge.deptypes)
         return _Changed(frozenset(own), tuple(below))
-
-    def _note(self, kind: str, package: str, edge: Edge | None) -> None:
-        if edge is not None:
-            self._purposes[kind, package].update(edge.deptypes.split())
 
 
 def _order(cause: Cause) -> tuple[str, str, str, str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from etl.compare.graph import Cause, Edge, Node, differences
 
 NodeOf = Callable[[int], Node | None]
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeChange:
+class EdgeChange(NamedTuple):
     """An edge, and the one in its place; None where only one side has it.
 
     ``virtual`` is set where a dependency took the place of one of another package: the first
@@ -36,7 +35,7 @@ def changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[
     befores, afters = {it.child: it for it in old}, {it.child: it for it in new}
     for child in befores.keys() & afters.keys():
         before, after = befores[child], afters[child]
-        if before.purpose != after.purpose:
+        if before != after:
             yield EdgeChange(before, after)
     yield from in_pairs(
         [it for child, it in befores.items() if child not in afters],
@@ -58,20 +57,27 @@ def in_pairs(left: list[Edge], right: list[Edge], node: NodeOf) -> Iterator[Edge
 def _only_ones(
     left: list[Edge], right: list[Edge], node: NodeOf
 ) -> tuple[list[EdgeChange], list[Edge], list[Edge]]:
-    """The pairs of packages to which each side has one edge, as nearly always, and the rest."""
-    names = [[_name(node, it) for it in side] for side in (left, right)]
-    counts = [Counter(side) for side in names]
-    partners = {
-        name: edge for name, edge in zip(names[1], right, strict=True) if counts[1][name] == 1
-    }
-    found, rest = [], []
-    for name, edge in zip(names[0], left, strict=True):
-        if counts[0][name] == 1 and name in partners:
-            found.append(EdgeChange(edge, partners[name]))
-        else:
-            rest.append(edge)
-    taken = {it.new.child for it in found if it.new}
-    return found, rest, [it for it in right if it.child not in taken]
+    """The pairs of packages to which each side has one edge, and the rest."""
+    olds, news = _by_names(left, node), _by_names(right, node)
+    found = [
+        EdgeChange(edge, news[name])
+        for name, edge in olds.items()
+        if edge is not None and news.get(name) is not None
+    ]
+    if len(found) == len(left) == len(right):  # as nearly always
+        return found, [], []
+    taken = {side.child for it in found for side in (it.old, it.new) if side}
+    left, right = ([it for it in side if it.child not in taken] for side in (left, right))
+    return found, left, right
+
+
+def _by_names(edges: list[Edge], node: NodeOf) -> dict[str, Edge | None]:
+    """The edge to each package; None for those to which there are several."""
+    found: dict[str, Edge | None] = {}
+    for edge in edges:
+        name = _name(node, edge)
+        found[name] = None if name in found else edge
+    return found
 
 
 def _matched(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal[
     "recipe",
@@ -24,8 +24,7 @@ Kind = Literal[
 """What a cause is of: see :class:`Cause`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """A dependency: the key of its node, and what it is for."""
 
     child: int
@@ -76,6 +75,19 @@ class Node:
             self.compilers,
             self.external,
             self.external_details,
+        )
+
+    def is_like(self, other: Node) -> bool:
+        """Whether both are of one identity; without making it, as it is asked most often."""
+        return (
+            self.version == other.version
+            and self.variants == other.variants
+            and self.compilers == other.compilers
+            and self.arch == other.arch
+            and self.name == other.name
+            and self.external == other.external
+            and self.external_details == other.external_details
+            and self.namespace == other.namespace
         )
 
     @property

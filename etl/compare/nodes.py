@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 
 from etl.catalog.sql_text import Parameters
@@ -12,7 +12,9 @@ from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
 from etl.compare.past import TagAt, there
 
-_AT_ONCE = 500
+_AT_ONCE, _MANY = 500, 10_000
+"""Specs that are read at once: whole, and only their numbers."""
+
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
 _SPECS = """
@@ -49,7 +51,8 @@ _IN_TAG = """
             WHERE stack_id = (SELECT id FROM stacks WHERE name = :of_stack)
         ))
 """
-_LIKENESS = "SELECT id, package_id, version_id FROM specs WHERE id IN ({})"
+_LIKENESS = "SELECT DISTINCT package_id, version_id FROM specs WHERE id IN ({})"
+_LIKE = "SELECT id FROM specs WHERE package_id = ? AND version_id IS ?"
 _CHILDREN = "SELECT DISTINCT child_id FROM dependencies WHERE parent_id IN ({})"
 
 
@@ -59,6 +62,8 @@ class Nodes:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._nodes: dict[int, Node] = {}
+        self._titles: dict[int, str] = {}
+        self._variant_sets: dict[int, tuple[str, ...]] = {}
 
     def load(self, ids: Iterable[int]) -> list[Node]:
         """The nodes with these ids, in their order."""
@@ -68,9 +73,11 @@ class Nodes:
 
     def get(self, id_: int) -> Node | None:
         """One node; None if there is no such spec."""
-        if id_ not in self._nodes:
+        found = self._nodes.get(id_)
+        if found is None:
             self._read([id_])
-        return self._nodes.get(id_)
+            found = self._nodes.get(id_)
+        return found
 
     def load_below(self, roots: Iterable[Node]) -> None:
         """Read all that is below some nodes, level by level."""
@@ -81,49 +88,64 @@ class Nodes:
             seen |= below
             fresh = self.load(sorted(below))
 
-    def of_tag(self, of: TagAt, stack: str | None = None) -> set[int]:
-        """The ids of all specs of a tag: its binaries, and all that these depend on."""
+    def of_tags(
+        self, old: TagAt, new: TagAt, stack: str | None
+    ) -> tuple[set[int], set[int], set[int]]:
+        """The ids of the specs that only the old tag has, only the new one, and both.
+
+        The specs of a tag are its binaries, and all that these depend on.
+        """
+        before, after = self._binaries(old, stack), self._binaries(new, stack)
+        # Most are in both tags, and what is below those is gone through once.
+        both = self._closure(before & after)
+        olds = self._closure(before - both, both)
+        news = self._closure(after - both, both)
+        return olds - news, news - olds, both | (olds & news)
+
+    def _binaries(self, of: TagAt, stack: str | None) -> set[int]:
         parameters = Parameters()
         table = f"({there(of, parameters)})" if of.at is not None else "binaries"
         values = {**parameters.values, "of_tag": of.tag, "of_stack": stack}
-        rows = self._db.execute(_IN_TAG.format(table), values)
-        found = {id_ for (id_,) in rows}
-        fresh = set(found)
+        return {id_ for (id_,) in self._db.execute(_IN_TAG.format(table), values)}
+
+    def _closure(self, ids: set[int], known: Set[int] = frozenset()) -> set[int]:
+        """Some specs and all that is below them, but for those that are known."""
+        found, fresh = set(ids), ids
         while fresh:
             below = {
                 id_
-                for part in _parts(sorted(fresh))
+                for part in _parts(sorted(fresh), _MANY)
                 for (id_,) in self._db.execute(_CHILDREN.format(part))
             }
-            fresh = below - found
+            fresh = below - found - known
             found |= fresh
         return found
 
-    def alike(self, these: Iterable[Node], among: Iterable[int]) -> list[Node]:
+    def alike(self, these: Iterable[Node], among: Set[int]) -> list[Node]:
         """Those ``among`` so many ids that may be of one identity with one of ``these``.
 
         They are told apart by package and version in the tables, so that few are read whole.
         """
-        wanted = set(self._likeness(node.key for node in these).values())
-        likeness = self._likeness(among)
-        return self.load(id_ for id_, like in likeness.items() if like in wanted)
-
-    def _likeness(self, ids: Iterable[int]) -> dict[int, tuple[int | None, ...]]:
-        return {
-            id_: tuple(like)
-            for part in _parts(sorted(ids))
-            for id_, *like in self._db.execute(_LIKENESS.format(part))
+        likeness = {
+            tuple(like)
+            for part in _parts([node.key for node in these], _MANY)
+            for like in self._db.execute(_LIKENESS.format(part))
         }
+        found = (
+            id_ for like in likeness for (id_,) in self._db.execute(_LIKE, like) if id_ in among
+        )
+        return self.load(sorted(found))
 
     def _read(self, ids: list[int]) -> None:
         for part in _parts(ids):
             edges: dict[int, list[Edge]] = defaultdict(list)
-            compilers: set[int] = set()
-            for parent, child, deptypes, virtuals in self._db.execute(_EDGES.format(part)):
+            compiled: dict[int, list[int]] = defaultdict(list)
+            for edge in self._db.execute(_EDGES.format(part)):
+                parent, child, deptypes, virtuals = edge
                 edges[parent].append(Edge(child, deptypes, virtuals))
                 if virtuals and not LANGUAGES.isdisjoint(virtuals.split()):
-                    compilers.add(child)
-            titles = self._titles(sorted(compilers))
+                    compiled[parent].append(child)
+            self._learn_titles({id_ for found in compiled.values() for id_ in found})
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
             for spec, name, flag in self._db.execute(_FLAGS.format(part)):
                 flags[spec][name].append(flag)
@@ -131,25 +153,41 @@ class Nodes:
             for row in self._db.execute(_SPECS.format(part)).fetchall():
                 id_, hash_, name, namespace, version, variants, set_, *machine = row[:10]
                 external, details, package_hash, patch_order, format_, old_compiler = row[10:]
-                told = [
-                    patches.get(set_, text) if text.startswith("patches") else text
-                    for text in split_variants(variants or "")
-                ]
-                told += [f"{kind}={' '.join(it)}" for kind, it in sorted(flags[id_].items())]
+                told = self._variants(set_, variants, patches)
+                if id_ in flags:
+                    told += tuple(
+                        f"{kind}={' '.join(it)}" for kind, it in sorted(flags[id_].items())
+                    )
+                compilers = (
+                    (old_compiler,)  # before Spack 1.0 it is no dependency, but it is named
+                    if old_compiler
+                    else tuple(sorted(self._titles[it] for it in compiled.get(id_, ())))
+                )
                 self._nodes[id_] = Node(
-                    id_, hash_, name, namespace, version, tuple(told),
-                    "-".join(it or "None" for it in machine),
-                    _compilers(edges[id_], titles, old_compiler),
-                    external, package_hash, tuple(edges[id_]), patch_order, format_ is not None,
-                    details,
+                    id_, hash_, name, namespace, version, told,
+                    "-".join(it or "None" for it in machine), compilers,
+                    external, package_hash, tuple(edges.get(id_, ())), patch_order,
+                    format_ is not None, details,
                 )  # fmt: skip
 
-    def _titles(self, ids: list[int]) -> dict[int, str]:
-        return {
-            id_: f"{name}@{version}" if version else name
-            for part in _parts(ids)
-            for id_, name, version in self._db.execute(_TITLES.format(part))
-        }
+    def _variants(
+        self, set_: int | None, text: str | None, patches: Mapping[int, str]
+    ) -> tuple[str, ...]:
+        """The variants of a set, which many specs share, with the whole sums of patches."""
+        if set_ is None:
+            return ()
+        found = self._variant_sets.get(set_)
+        if found is None:
+            found = self._variant_sets[set_] = tuple(
+                patches.get(set_, it) if it.startswith("patches") else it
+                for it in split_variants(text or "")
+            )
+        return found
+
+    def _learn_titles(self, ids: set[int]) -> None:
+        for part in _parts(sorted(ids - self._titles.keys())):
+            for id_, name, version in self._db.execute(_TITLES.format(part)):
+                self._titles[id_] = f"{name}@{version}" if version else name
 
     def _patches(self, part: str) -> dict[int, str]:
         """The whole sums of patches, of which lists of variants have the beginnings alone."""
@@ -166,20 +204,8 @@ class Nodes:
         return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
 
 
-def _compilers(
-    edges: Iterable[Edge], titles: Mapping[int, str], old_compiler: str | None
-) -> tuple[str, ...]:
-    """The compilers of a spec; before Spack 1.0 they are no dependencies, but one is named."""
-    found = (
-        titles[edge.child]
-        for edge in edges
-        if edge.child in titles and not LANGUAGES.isdisjoint(edge.virtuals.split())
-    )
-    return (old_compiler,) if old_compiler else tuple(sorted(found))
-
-
-def _parts(ids: list[int]) -> Iterator[str]:
+def _parts(ids: list[int], at_once: int = _AT_ONCE) -> Iterator[str]:
     """The ids as texts of at most so many, to be put into statements."""
     rest = iter(ids)
-    while part := list(islice(rest, _AT_ONCE)):
+    while part := list(islice(rest, at_once)):
         yield ", ".join(map(str, part))

@@ -127,9 +127,9 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     if undescribed:
         return Rebuilt(old, new, (), (), 0, is_told=False, tells_builds=False)
     nodes = Nodes(db)
-    before, after = (nodes.of_tag(it, stack) for it in tags)
-    gone, come = nodes.load(sorted(before - after)), nodes.load(sorted(after - before))
-    paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), before & after))
+    olds, news, both = nodes.of_tags(*tags, stack)
+    gone, come = nodes.load(sorted(olds)), nodes.load(sorted(news))
+    paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), both))
     _load_what_differs(nodes, paired)
     causes = Causes(nodes.get)
     tells_builds = all(
