@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -59,7 +60,7 @@ def worker(
     shared: Path | None,
 ) -> Any:
     """The application of one worker."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(shared,), daemon=True).start()
     name = f"spack-catalog[{os.getpid()}]"
     try:
         return CurrentCatalog(path, make, look_every, secret=secret, name=name, shared=shared)
@@ -69,10 +70,12 @@ def worker(
         os._exit(1)  # at once: one that is asked whether it is alive while it ends does not answer
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(shared: Path | None) -> None:
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
+        if shared:  # which the one that was killed has not removed
+            shutil.rmtree(shared, ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
 

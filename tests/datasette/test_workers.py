@@ -184,13 +184,20 @@ def test_where_nothing_can_be_written_nothing_is_shared(catalog: Path) -> None:
         assert [tags_of(address) for _ in range(4)] == [[TAGS[0]]] * 4
 
 
-def test_none_is_left_when_the_first_is_killed(catalog: Path) -> None:
+def test_none_is_left_when_the_first_is_killed(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
     with serving(catalog, "--workers", "2") as (address, process):
         assert tags_of(address) == [TAGS[0]]
         both = ready(process, catalog)
+        assert len(list(folder.iterdir())) == 1
         process.kill()
         process.wait()
         until_ended(both)
+    assert list(folder.iterdir()) == []
 
 
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
