@@ -19,7 +19,7 @@ from datasette_spack.rendering import page_template
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.which import catalog_name
 from etl.catalog.asking import NotHereError
-from etl.errors import CatalogError
+from etl.errors import CatalogError, UsageError
 from etl.spack.tokens import SpecSyntaxError
 
 MAX_TOLD = 200
@@ -105,6 +105,8 @@ async def ask_catalog(datasette: Any, read: Callable[[Any], Facts]) -> Facts:
         with sqlite_timelimit(connection, limit):
             try:
                 return read(connection)
+            except sqlite3.DataError as error:  # a statement is longer than a site allows
+                raise UsageError("too much is asked for at once; ask for fewer specs") from error
             except sqlite3.OperationalError as error:
                 if "interrupted" not in str(error):
                     raise

@@ -11,7 +11,6 @@ from datasette.database import QueryInterrupted
 from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.site.answer import (
-    NoCatalogError,
     Page,
     answer,
     ask_catalog,
@@ -137,10 +136,11 @@ async def find(datasette: Any, request: Any) -> Response | AsgiStream:
         return await answer(datasette, request, read)
     try:
         page = await ask_catalog(datasette, read)
-    except (NoCatalogError, QueryInterrupted) as error:
+    except (CatalogError, QueryInterrupted) as error:
+        page = page_about(error)
         if form == ".csv":
-            return Response.text(f"{error}\n", status=503)
-        return await shown(datasette, request, page_about(error))
+            return Response.text(f"{page.facts['error']}\n", status=page.status)
+        return await shown(datasette, request, page)
     found, mistake = page.more["answer"], page.more["error"]
     if form == ".csv" and mistake:
         return Response.text(f"{mistake}\n", status=page.status)

@@ -283,3 +283,10 @@ async def test_reusable_in_sql(site: Any) -> None:
     assert found == [{"it": None}]
     found = await sql(site, f"SELECT reusable('{MPI}', NULL) AS it")
     assert found == [{"it": None}]
+
+
+@pytest.mark.parametrize("kind", ["", ".json", ".csv"])
+async def test_more_specs_than_one_statement_holds(site: Any, kind: str) -> None:
+    answer = await ask(site, " ".join(f"a{number}" for number in range(300)), kind)
+    assert answer.status_code == 400
+    assert "too much is asked for at once; ask for fewer specs" in answer.text
