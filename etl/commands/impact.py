@@ -39,8 +39,8 @@ _SHOWN = 20
 def impact(spec: str, catalog: Path, tag: str | None, form: str) -> None:
     """Say which binaries contain SPEC, and so would be rebuilt if it changed.
 
-    SPEC is a package (zlib-ng), or one with more (xz@5.6.0:5.6.1).  Those that link to it or run
-    with it are told apart from those that were only built with it.
+    SPEC is a package (zlib-ng), or one with more (xz@5.6.0:5.6.1).  Those that link to it, that
+    need it to run, and that were only built with it are told apart.
 
     Exit codes: 0 something contains it; 1 nothing does; 2 SPEC cannot be read; 3 there is no
     catalog.
@@ -71,7 +71,8 @@ def _text(found: Impact) -> str:
     lines = [
         f"changing {found.what} rebuilds {_in_words(total)}, in {stacks} of {found.tag}:",
         f"  {_in_words(found.itself)} of its own",
-        f"  {_in_words(found.runs)} that link to it or run with it",
+        f"  {_in_words(found.links)} that link to it",
+        f"  {_in_words(found.runs)} that need it to run, or what links to it",
         f"  {_in_words(found.builds)} that were only built with it, or with what was",
         "",
     ]

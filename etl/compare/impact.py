@@ -29,6 +29,7 @@ _ABOVE = """
     )
     SELECT id FROM above
 """
+_LINK = "dependencies.linked = 1 AND dependencies.deptypes LIKE '%link%'"
 _AT_ONCE = 500
 
 
@@ -45,14 +46,16 @@ class Part:
 class Impact:
     """What contains a package in a tag.
 
-    ``itself`` are its own binaries; ``runs`` are those that link to it or run with it, directly or
-    through others; ``builds`` are the others that were built with it, at whatever distance.
+    ``itself`` are its own binaries; ``links`` are those that link to it, directly or through
+    others; ``runs`` those that need it at run time otherwise; ``builds`` are the others that were
+    built with it, at whatever distance.
     ``packages`` names those that would be rebuilt, most binaries first.
     """
 
     what: str
     tag: str
     itself: Part
+    links: Part
     runs: Part
     builds: Part
     packages: tuple[tuple[str, int], ...]
@@ -61,7 +64,7 @@ class Impact:
     @property
     def total(self) -> Part:
         """All that a change would rebuild."""
-        parts = (self.itself, self.runs, self.builds)
+        parts = (self.itself, self.links, self.runs, self.builds)
         return Part(
             sum(it.binaries for it in parts),
             sum(it.size for it in parts),
@@ -81,12 +84,14 @@ def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
     hashes = [str(row[0]) for row in db.execute(statement.sql, statement.values)]
     present = {row[0]: row[1:] for row in db.execute(_PRESENT, (tag,))}
     own = _ids(db, hashes, "0")
-    linked = _ids(db, hashes, "dependencies.linked = 1")
+    linked = _ids(db, hashes, _LINK)
+    needed = _ids(db, hashes, "dependencies.linked = 1")
     every = _ids(db, hashes, "1")
     groups = [
         own & present.keys(),
         (linked - own) & present.keys(),
-        (every - linked) & present.keys(),
+        (needed - linked) & present.keys(),
+        (every - needed) & present.keys(),
     ]
     affected = set().union(*groups)
     packages: Counter[str] = Counter()
@@ -95,8 +100,8 @@ def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
         package, _, text = present[id_]
         packages[package] += 1
         stacks.update(text.split())
-    parts = [_part(present[id_][1] for id_ in group) for group in groups]
-    return Impact(str(query), tag, parts[0], parts[1], parts[2], _ranked(packages), _ranked(stacks))
+    itself, links, runs, builds = (_part(present[id_][1] for id_ in group) for group in groups)
+    return Impact(str(query), tag, itself, links, runs, builds, _ranked(packages), _ranked(stacks))
 
 
 def _ids(db: sqlite3.Connection, hashes: list[str], edges: str) -> set[int]:

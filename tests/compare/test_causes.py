@@ -302,12 +302,14 @@ def test_impact_is_what_the_graph_says(run: Run, catalog: Path, real_data: Path)
             found |= more
 
     own = {key for key, it in installs.items() if it["spec"]["name"] == "zlib-ng"}
-    linked, every = above({"link", "run"}), above({"link", "run", "build", "test"})
+    linked, needed = above({"link"}), above({"link", "run"})
+    every = above({"link", "run", "build", "test"})
     there = {key for key, it in installs.items() if it["in_buildcache"]}
     with open_catalog(catalog) as db:
         found = impact(db, parse_spec("zlib-ng"), NEW)
-    numbers = [found.itself.binaries, found.runs.binaries, found.builds.binaries]
-    assert numbers == [len(it & there) for it in (own, linked - own, every - linked)]
+    parts = (found.itself, found.links, found.runs, found.builds)
+    groups = (own, linked - own, needed - linked, every - needed)
+    assert [it.binaries for it in parts] == [len(it & there) for it in groups]
     assert found.total.binaries == len(every & there) == sum(n for _, n in found.packages)
     assert found.stacks == (("root", found.total.binaries),)
     text = run("impact", "zlib-ng", "--catalog", catalog)
