@@ -197,3 +197,9 @@ def test_tests_mirror_the_rooms() -> None:
     }
     missing = [it for it in sorted(folders) if not (CHECKOUT / "tests" / it).is_dir()]
     assert missing == []
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest imports each by its name alone."""
+    names = [path.name for path in sorted((CHECKOUT / "tests").rglob("test_*.py"))]
+    assert [name for name in names if names.count(name) > 1] == []
