@@ -20,7 +20,7 @@ from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
 from etl.compare.cause_words import cause_in_words
 from etl.compare.diff import Comparison, compare
-from etl.compare.past import tag_at
+from etl.compare.past import gone_hint, tag_at
 from etl.compare.rebuilt import as_json, cause_key, rebuilt
 from etl.compare.two_specs import compare_specs
 from etl.errors import UsageError
@@ -87,6 +87,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
                 "causes": None
                 if asked
                 else remembered(datasette, rebuilt, old, new, stack)(connection),
+                "hints": [hint for it in (old, new) if (hint := gone_hint(connection, it))],
                 "in_words": cause_in_words,
                 "cause_key": cause_key,
                 "max_causes": MAX_CAUSES,

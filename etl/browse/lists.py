@@ -119,9 +119,11 @@ def stack_list(
 def scope_names(db: sqlite3.Connection) -> dict[str, list[str]]:
     """What can be chosen beside a spec: tags (newest first), caches, stacks, targets, systems."""
     return {
-        table: [name for (name,) in db.execute(f"SELECT name FROM {table} ORDER BY {order}")]
+        table.partition(" ")[0]: [
+            name for (name,) in db.execute(f"SELECT name FROM {table} ORDER BY {order}")
+        ]
         for table, order in (
-            ("tags", "position DESC"),
+            ("tags WHERE gone_since IS NULL", "position DESC"),
             ("caches", "name"),
             ("stacks", "name"),
             ("targets", "name"),

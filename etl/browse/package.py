@@ -11,7 +11,7 @@ from etl.browse.caches import caches_of_package
 from etl.browse.facets import FACETS, count_values, count_variants, values_of
 from etl.browse.hosts import Needed, needed_by_package
 from etl.browse.newest import newest_of
-from etl.browse.removals import gone_of_package, seen_of_package
+from etl.browse.removals import gone_of_package, is_gone, seen_of_package
 from etl.browse.spec_text import askable
 from etl.catalog.asking import Listed, NotHereError, Row, ask, ask_one, listed, near_names
 from etl.catalog.names_near import check_name
@@ -126,7 +126,8 @@ class PackageFacts:
     name.  ``described`` is whether a source of the tag tells dependencies.  ``install`` are the
     commands for the first of them; ``needed`` is what their closures need of a host;
     ``caches`` are the named ones that have any of the package.  ``gone`` are
-    binaries that tags had and have no more; ``first_seen`` and ``last_seen`` are by date, where
+    binaries that tags had and have no more, ``gone_from`` is the tag that was chosen if that has
+    none any more; ``first_seen`` and ``last_seen`` are by date, where
     that was recorded.
     """
 
@@ -148,6 +149,7 @@ class PackageFacts:
     sql: str
     needed: Needed | None
     gone: Listed
+    gone_from: str | None
     first_seen: str | None
     last_seen: str | None
     caches: tuple[Row, ...] = ()
@@ -168,6 +170,9 @@ def package_facts(
         raise NotHereError("package", name, near_names(db, "packages", name))
     tags = ask(db, _TAGS, package_1=name)
     tag = chosen.tag or (newest_of(tags) if package["binaries"] else None)
+    gone_from = None
+    if tag and tag not in {it["tag"] for it in tags} and is_gone(db, name, tag):
+        gone_from, tag = tag, newest_of(tags) if package["binaries"] else None
     if tag is not None and tag not in {row["tag"] for row in tags}:
         raise NotHereError(f"{name} in the tag", tag, tuple(row["tag"] for row in tags[:5]))
     chosen = replace(chosen, tag=tag)
@@ -197,6 +202,7 @@ def package_facts(
         needed=needed_by_package(db, name, tag) if tag else None,
         caches=caches_of_package(db, name),
         gone=gone_of_package(db, name),
+        gone_from=gone_from,
         **seen_of_package(db, name),
     )
 

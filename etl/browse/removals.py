@@ -85,6 +85,11 @@ _GONE_TIMES = """
     WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
 """
 # Where no mirror has a time, no binary has one, and need not be looked at.
+_IS_GONE = """
+    SELECT 1 FROM gone_binaries
+    WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
+        AND tag_id = (SELECT id FROM tags WHERE name = :tag_1)
+"""
 _FIRST_SEEN = """
     SELECT min(first_seen) AS first_seen FROM binaries
     WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
@@ -179,6 +184,11 @@ def gone_of_tag(db: sqlite3.Connection, tag: str, most: int = MAX_GONE) -> Liste
     if not row or not row["gone"]:
         return Listed((), inline(sql, {"tag_1": tag}), 0)
     return listed(db, sql, most, count="SELECT gone FROM tags WHERE name = :tag_1", tag_1=tag)
+
+
+def is_gone(db: sqlite3.Connection, package: str, tag: str) -> bool:
+    """Whether a tag had binaries of a package that are gone."""
+    return ask_one(db, _IS_GONE, package_1=package, tag_1=tag) is not None
 
 
 def seen_of_package(db: sqlite3.Connection, package: str) -> dict[str, str | None]:

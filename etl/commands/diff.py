@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields
@@ -20,6 +21,7 @@ from etl.commands.options import readable_catalog_option, the_tag
 from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
 from etl.compare.moments import Moment, read_moment, side_by_side
+from etl.compare.past import gone_hint
 from etl.compare.rebuilt import as_json, rebuilt
 from etl.compare.two_specs import compare_specs
 from etl.text import printable
@@ -132,7 +134,7 @@ def _compared(
 ) -> str:
     if why or cause:
         with open_catalog(catalog) as db:
-            old, new = the_tag(db, old), the_tag(db, new)
+            old, new = _named(db, old), _named(db, new)
             causes = rebuilt(db, old, new, stack)
             whole = compare(db, old, new, stack=stack, package=package, limit=_ALL)
         because = causes.because_of(cause or "any")
@@ -141,10 +143,18 @@ def _compared(
         told = {**_values(whole), **as_json(causes, chosen)}
         return rebuilds_in_words(causes, chosen, of, form, told)
     with open_catalog(catalog) as db:
-        old, new = the_tag(db, old), the_tag(db, new)
+        old, new = _named(db, old), _named(db, new)
         shown = _SHOWN if form == "text" else _ALL
         found = compare(db, old, new, stack=stack, package=package, limit=shown)
     return {"text": _text, "json": _json, "csv": _csv}[form](found)
+
+
+def _named(db: sqlite3.Connection, text: str) -> str:
+    """The tag that is meant; of one that is gone it says how what it had is compared."""
+    tag = the_tag(db, text)
+    if hint := gone_hint(db, tag):
+        click.echo(hint, err=True)
+    return tag
 
 
 def _json(found: Comparison) -> str:

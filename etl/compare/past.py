@@ -123,6 +123,16 @@ def earlier_readings(db: sqlite3.Connection, tag: str, most: int = MAX_READINGS)
     return tuple(row["at"] for row in rows)
 
 
+def gone_hint(db: sqlite3.Connection, text: str) -> str | None:
+    """A word on a tag of which nothing is there any more: how what it had is compared."""
+    row = db.execute("SELECT gone_since FROM tags WHERE name = ?", (text,)).fetchone()
+    if row is None or row[0] is None:
+        return None
+    last = last_there(db, text)
+    had = f"; {text}@{last} is what it had" if last else ""
+    return printable(f"{text} is gone since {row[0]}, and nothing of it is there{had}")
+
+
 def last_there(db: sqlite3.Connection, tag: str) -> str | None:
     """When something of a tag of which nothing is left was last seen, where that was recorded."""
     (at,) = db.execute(_LAST_THERE, (tag,)).fetchone()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
@@ -205,3 +207,39 @@ async def test_the_feed_of_a_version_keeps_its_date_when_its_tag_is_pruned(site:
     ]
     assert entry.findtext(f"{ATOM}updated") == "2025-01-05T00:00:00Z"
     assert entry.findtext(f"{ATOM}summary") == f"First seen in {OLD}, with 1 binary."
+
+
+async def test_links_to_a_tag_that_has_it_no_more_lead_somewhere(site: Any) -> None:
+    text = await said(site, f"/package/tool-2?tag={OLD}")
+    assert f"Gone: {OLD} has no binary of tool-2 any more; here is develop-2025-01-12." in text
+    text = await said(site, "/package/tool-5?tag=v1&version=1.0")
+    assert "Gone: v1 has no binary of tool-5 any more." in text
+    answer = await site.client.get("/package/tool-5?tag=develop")
+    assert answer.status_code == 404
+    text = await said(site, f"/compare/{OLD}/develop")
+    assert f"{OLD} is gone since {FRIDAY}, and nothing of it is there" in text
+    assert f"{OLD}@{MONDAY} is what it had" in text
+    answer = await site.client.get(f"/compare?old=develop@{MONDAY}&new=develop")
+    assert answer.status_code in (200, 302)
+    html = (await site.client.get("/find")).text
+    assert f'value="{OLD}"' not in html
+    assert '<option value="v1"' not in html
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "/", "/tags", f"/tag/{OLD}", "/tag/v1", "/stack/hep", "/package/tool-5",
+        f"/spec/{hash_of(2)}", f"/spec/{hash_of(5)}", "/package/tool-3", "/find?spec=tool-1",
+        "/feed.atom", "/package/tool-3/feed.atom", "/stack/hep/feed.atom",
+    ],
+)  # fmt: skip
+async def test_no_link_leads_to_nothing(site: Any, start: str) -> None:
+    answer = await site.client.get(start)
+    assert answer.status_code == 200
+    found = set(re.findall(r'href="(?:http://[^"/]*)?(/[^"#]*)', answer.text))
+    for path in sorted(unescape(it) for it in found):
+        if path.startswith("/-/") or path.endswith(".db"):
+            continue
+        there = await site.client.get(path, follow_redirects=True)
+        assert there.status_code == 200, path
