@@ -12,8 +12,11 @@ from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
 from etl.compare.past import TagAt, there
 
-_AT_ONCE, _MANY = 500, 10_000
-"""Specs that are read at once: whole, and only their numbers."""
+_AT_ONCE, _MANY = 500, 4_000
+"""Specs that are read at once: whole, and only their numbers.
+
+Many are one value, a JSON array: a site allows values of 50,000 bytes, but statements of 10,000.
+"""
 
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
@@ -51,9 +54,13 @@ _IN_TAG = """
             WHERE stack_id = (SELECT id FROM stacks WHERE name = :of_stack)
         ))
 """
-_LIKENESS = "SELECT DISTINCT package_id, version_id FROM specs WHERE id IN ({})"
+_LIKENESS = """
+    SELECT DISTINCT package_id, version_id FROM specs WHERE id IN (SELECT value FROM json_each(?))
+"""
 _LIKE = "SELECT id FROM specs WHERE package_id = ? AND version_id IS ?"
-_CHILDREN = "SELECT DISTINCT child_id FROM dependencies WHERE parent_id IN ({})"
+_CHILDREN = """
+    SELECT DISTINCT child_id FROM dependencies WHERE parent_id IN (SELECT value FROM json_each(?))
+"""
 
 
 class Nodes:
@@ -115,7 +122,7 @@ class Nodes:
             below = {
                 id_
                 for part in _parts(sorted(fresh), _MANY)
-                for (id_,) in self._db.execute(_CHILDREN.format(part))
+                for (id_,) in self._db.execute(_CHILDREN, (f"[{part}]",))
             }
             fresh = below - found - known
             found |= fresh
@@ -129,7 +136,7 @@ class Nodes:
         likeness = {
             tuple(like)
             for part in _parts([node.key for node in these], _MANY)
-            for like in self._db.execute(_LIKENESS.format(part))
+            for like in self._db.execute(_LIKENESS, (f"[{part}]",))
         }
         found = (
             id_ for like in likeness for (id_,) in self._db.execute(_LIKE, like) if id_ in among
@@ -208,4 +215,4 @@ def _parts(ids: list[int], at_once: int = _AT_ONCE) -> Iterator[str]:
     """The ids as texts of at most so many, to be put into statements."""
     rest = iter(ids)
     while part := list(islice(rest, at_once)):
-        yield ", ".join(map(str, part))
+        yield ",".join(map(str, part))
