@@ -7,15 +7,25 @@ from tests.mutation.changes import Mutant
 _SAME_FORMS = "narrow and wide conditions mean the same, which a test shows; one is faster"
 _DATA = "a table copied from elsewhere; a test would be the same table again"
 _ONLY_FASTER = "the result is the same, only later"
+_PARAMETER = "the name of a parameter, which is replaced by its value wherever SQL is shown"
 
 REASONS: dict[tuple[str, str], str] = {
     ("etl/spack/tags.py", '"'): _DATA,
     ("etl/spack/tags.py", "return max((pair for pair in _DATES if pair[0] < key)"): (
         "a release that is in the table has a day, and needs no place among the others"
     ),
+    ("etl/spack/tokens.py", 'elif character in "+~-":'): "a letter always begins a word",
     ("etl/query/graph_conditions.py", "if narrow:"): _SAME_FORMS,
     ("etl/query/graph_conditions.py", "only = block("): _SAME_FORMS,
     ("etl/query/graph_conditions.py", 'graph, node = self._names("graph", "node")'): "an alias",
+    ("etl/query/conditions.py", 'low, high = self._add("hash", prefix)'): (
+        "a parameter, and { sorts after all that a hash is made of, whatever follows it"
+    ),
+    ("etl/query/search.py", 'f" (SELECT id FROM stacks WHERE name = {add('): _PARAMETER,
+    ("etl/query/search.py", "nowhere = (0, 0)"): "no error is told of what is not in the text",
+    ("etl/query/reuse.py", 'mirror = dict(zip(("tag", "stack"), found'): (
+        "the statement gives as many values as there are names"
+    ),
     ("etl/query/starting_point.py", 'return self.entry == "NOT INDEXED"'): _ONLY_FASTER,
     ("etl/query/find.py", "if self.count(queries, replace(scope, tag=tag), 1):"): _ONLY_FASTER,
     ("etl/query/dialects.py", "name: value.replace("): (

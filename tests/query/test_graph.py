@@ -69,14 +69,34 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_what_is_found(catalog: Path, spec: str, expected: set[int]) -> None:
-    hashes = {hash_of(number) for number in expected}
+    assert found(catalog, spec) == expected
+
+
+def found(catalog: Path, spec: str) -> set[int]:
+    """The numbers of the specs that are found, which wide conditions find as well."""
+    numbers = {hash_of(number): number for number in range(20)}
     with open_catalog(catalog) as db:
         finder, parameters = Finder(db), Parameters()
         query = parse_spec(spec)
-        assert {it[0] for it in finder.rows(finder.specs([query]))} == hashes
+        hashes = {it[0] for it in finder.rows(finder.specs([query]))}
         tests = Search(db).wide([query], Scope(), parameters)
         sql = f"SELECT hash FROM specs WHERE {all_of(tests)}"
         assert {it[0] for it in db.execute(sql, parameters.values)} == hashes
+    return {numbers[str(it)] for it in hashes}
+
+
+def test_of_an_old_compiler_name_and_version_are_all_that_is_known(tmp_path: Path) -> None:
+    old = {"original_specfile_version": 4, "compiler": "gcc@=12"}
+    nodes = {
+        1: node("gcc", "12", parameters={"x": True}),
+        2: node("app", "1", dependencies=[needing("gcc", 1, "c")]),
+        3: node("app", "2", annotations=old),
+    }
+    specs = {hash_of(number): record(it) for number, it in nodes.items()}
+    indexes = write_indexes(tmp_path / "indexes", {(SECOND, "e4s"): specs})
+    catalog = build(tmp_path / "catalog.db", read_build_caches(indexes))
+    asked = ("app %gcc", "app %gcc@12", "app %gcc+x", "app %gcc target=x86_64_v3", "app %gcc@11")
+    assert [found(catalog, spec) for spec in asked] == [{2, 3}, {2, 3}, {2}, {2}, set()]
 
 
 def test_no_compiler_is_none_to_be_asked_for(tmp_path: Path) -> None:

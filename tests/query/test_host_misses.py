@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from datasette_spack.serve import datasette_for
+from etl.catalog.reader import open_catalog
+from etl.hosts.distributions import profile_host
+from etl.query.find import Scope
+from etl.query.host_misses import host_misses
+from etl.query.reuse import Reuse
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
+from etl.spack.syntax import parse_spec
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.html_tree import main_of
@@ -121,6 +127,18 @@ def test_facts_of_the_host_that_are_in_the_way_together(run: Run, catalog: Path)
         "  1: built for zen3, this host is zen2",
         "with zen3 and glibc 2.28 or newer it could use 1 binary of these",
     ]
+
+
+def test_of_reasons_of_as_many_binaries_the_words_tell_the_order(catalog: Path) -> None:
+    queries = [parse_spec("app@2.0"), parse_spec("app@1.0 target=zen4")]
+    with open_catalog(catalog) as db:
+        reuse = Reuse(db, profile_host("centos7", "zen3"))
+        misses = host_misses(db, queries, Scope(NEW), reuse, any_tag=False)
+    assert misses
+    assert misses.why == (
+        "1: built for zen4, this host is zen3",
+        "1: needs glibc 2.28, this host has 2.17",
+    )
 
 
 def test_nothing_of_that_kind_is_not_blamed_on_the_host(run: Run, catalog: Path) -> None:

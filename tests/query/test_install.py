@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from etl.catalog.reader import open_catalog
-from etl.query.install import install_commands
-from etl.records import Mirror, Source, Spec
-from tests.sites import hash_of
+from etl.query.install import install_commands, mirror_commands
+from etl.records import Mirror, Record, Source, Spec
+from etl.sources.pages import read_pages
+from tests.sites import hash_of, item, page, place_of, write_site
 from tests.small_catalogs import build
 
 
@@ -90,3 +91,33 @@ def test_a_cache_that_is_signed_or_not_or_unknown(
     with open_catalog(catalog) as db:
         told = list(install_commands(db, [row("v1", "root", "tool", hash_of(1))]))
     assert [it.replace(url, "URL") for it in told[:-1]] == commands
+
+
+def mirror_of(tag: str, url: str | None, **more: Any) -> Mirror:
+    spec = Spec(hash_of(1), "tool", "1.0", "gcc@12.2.0", "ubuntu22.04", "linux", "zen4", ())
+    return Mirror("index.json", tag, "root", url, (spec,), (True,), **more)
+
+
+def test_to_a_spack_that_reads_the_old_layout_no_mirror_is_unsigned(tmp_path: Path) -> None:
+    url = "https://cache.example.org/v1"
+    mirror = mirror_of("v1", url, layout="v2", signed=False, keys=False)
+    catalog = build(tmp_path / "catalog.db", [Source("build cache", url), mirror])
+    with open_catalog(catalog) as db:
+        assert list(install_commands(db, [row("v1", "root")])) == [
+            f"spack mirror add v1 {url}",
+            "spack install --cache-only --no-check-signature tool/abc",
+        ]
+
+
+def test_the_public_addresses_are_of_tags_that_have_pages(tmp_path: Path) -> None:
+    """A copy of an index, which does not tell its address, may be of any build cache."""
+    files = {place_of("v1", "tool"): page("v1", "tool", [item(2, stacks=["root"])])}
+    pages = read_pages(write_site(tmp_path / "site", files))
+    copy: list[Record] = [Source("build cache", "copy"), mirror_of("mine", None)]
+    catalog = build(tmp_path / "catalog.db", pages, copy)
+    with open_catalog(catalog) as db:
+        assert list(mirror_commands(db, [row("mine", "root"), row("v1", "root")] * 2)) == [
+            "spack mirror add v1 https://binaries.spack.io/v1",
+            "spack buildcache keys --install --trust",
+            "# no address is known of some build caches of mine",
+        ]

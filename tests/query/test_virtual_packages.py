@@ -9,6 +9,7 @@ import pytest
 from etl.catalog.reader import open_catalog
 from etl.query.find import Finder, Scope, UnanswerableError
 from etl.query.near_misses import near_misses
+from etl.query.providers import Providers
 from etl.records import Provision, Recipe
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.spack.syntax import parse_spec
@@ -143,6 +144,21 @@ def test_without_recipes_the_edges_tell(without_recipes: Path) -> None:
 def test_a_recipe_that_computes_it(catalog: Path, spec: str) -> None:
     with open_catalog(catalog) as db, pytest.raises(UnanswerableError):
         Finder(db).binaries([parse_spec(spec)], Scope())
+
+
+def test_the_names_of_what_provides_it(catalog: Path, without_recipes: Path) -> None:
+    """All that a recipe names, and without recipes what a spec is known to provide."""
+    expected = {
+        "mpi": (["mpich", "openmpi"], ["mpich"]),
+        "blas": (["blis", "netlib"], ["blis"]),
+        "odd": (["netlib"], ["netlib"]),
+        "app": ([], []),
+    }
+    with open_catalog(catalog) as told, open_catalog(without_recipes) as bare:
+        names = {
+            it: tuple(sorted(Providers(db).names(it)) for db in (told, bare)) for it in expected
+        }
+    assert names == expected
 
 
 def test_why_nothing_provides_it(catalog: Path) -> None:
