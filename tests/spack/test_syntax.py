@@ -237,6 +237,8 @@ ERRORS = [
     ("hdf5 /", "expected a hash after '/'", "/"),
     ("hdf5 !mpi", "unexpected '!'", "!"),
     ("hdf5 =x", "expected a name before '=' and a value after it", "="),
+    ("hdf5 ='a'", "expected a name before '=' and a value after it", "="),
+    ('hdf5 :="a"', "expected a name before ':' and a value after it", ":"),
     ("hdf5 x='a", "the quote is not closed", "'a"),
     ("hdf5 x='a\\'", "the quote is not closed", "'a\\'"),
     ("hdf5 'a'", "a quoted value must follow a name and '=', as in cflags='-O2 -g'", "'"),
