@@ -128,3 +128,9 @@ def test_sentences() -> None:
     )
     assert str(NearMiss("^mpi", (5, 9), 1)) == "without ^mpi: 1 binary"
     assert str(NearMiss("+mpi", (5, 9), 1000)) == "without +mpi: 1,000 binaries"
+    assert str(NearMiss("+mpi", None, 1, specs=True)) == "without +mpi: 1 spec"
+    assert str(NearMiss("+mpi", None, 2, specs=True)) == "without +mpi: 2 specs"
+    assert str(Unknown(2, 1000)) == (
+        "the dependencies of 2 of the 1,000 binaries there are unknown:"
+        " they were read from pages, which do not list them"
+    )

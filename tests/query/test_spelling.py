@@ -9,6 +9,7 @@ import pytest
 from etl.catalog.reader import open_catalog
 from etl.query.spelling import as_spelled
 from etl.spack.syntax import parse_specs
+from tests.small_catalogs import graph_catalog
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,9 @@ def test_spelling(sample_catalog: Path, text: str, read: str, lines: list[str]) 
         queries, told = as_spelled(db, parse_specs(text))
     assert " ".join(map(str, queries)) == " ".join(map(str, parse_specs(read)))
     assert list(told) == [f"no package is called {line}" for line in lines]
+
+
+def test_a_name_that_there_is_in_both_spellings_stays(tmp_path: Path) -> None:
+    with open_catalog(graph_catalog(tmp_path, {"Tool": [], "tool": []})) as db:
+        (query,), told = as_spelled(db, parse_specs("Tool"))
+    assert (str(query), told) == ("Tool", ())
