@@ -20,6 +20,7 @@ from etl.sources.selection import Selection
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.running import Run
+from tests.small_catalogs import graph_catalog, spec_hash
 
 HOSTS = (
     "centos7-haswell", "amzn2-graviton2", "rocky8-zen3", "sles15.5-skylake", "rocky9-zen4",
@@ -140,3 +141,11 @@ def test_pages_tell_the_libc_by_their_system(sample_catalog: Path) -> None:
 def test_no_such_spec(sample_catalog: Path) -> None:
     with open_catalog(sample_catalog) as db:
         assert Reuse(db, find_host("rocky8/zen3")).verdict("a" * 32) is None
+
+
+def test_what_is_in_the_way_may_be_far_below(tmp_path: Path) -> None:
+    needs = {"app": ["middle"], "middle": ["low"], "low": []}
+    with open_catalog(graph_catalog(tmp_path, needs, "low")) as db:
+        verdict = Reuse(db, find_host("ubuntu24.04/zen3")).verdict(spec_hash(needs, "app"))
+    low = spec_hash(needs, "low")[:7]
+    assert verdict == Verdict("closure", f"its low/{low} is not in the cache")
