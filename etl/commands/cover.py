@@ -133,7 +133,7 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
         yield f"  {len(cover.to_build):>6,} to compile"
     verdicts = [it for it in cover.available if it.verdict and not it.verdict.reusable]
     if any(it.verdict for it in cover.available):
-        yield f"  {len(verdicts):>6,} in the cache that the host cannot take"
+        yield f"  {len(verdicts):>6,} in the cache that the host cannot use"
         yield from (
             f"          {title(it.spec)}: {it.verdict.why}"
             for it in verdicts[:_SHOWN]

@@ -47,6 +47,9 @@ class Reasons:
     unknown: int
 
 
+_AT_ONCE = 1_000
+"""Hashes that are asked for at once, as one value: a site allows values of 50,000 bytes."""
+
 _GONE = """
     SELECT specs.hash, tags.name, gone_binaries.gone_since
     FROM json_each(:hashes) AS wanted
@@ -59,7 +62,8 @@ _GONE = """
 
 def _gone(db: sqlite3.Connection, hashes: list[str]) -> dict[str, str]:
     """From where specs are gone that were there, the last of it for each."""
-    rows = db.execute(_GONE, {"hashes": json.dumps(hashes)})
+    parts = (hashes[first : first + _AT_ONCE] for first in range(0, len(hashes), _AT_ONCE))
+    rows = (row for part in parts for row in db.execute(_GONE, {"hashes": json.dumps(part)}))
     return {hash_: f"gone from {tag} since {since}" for hash_, tag, since in rows}
 
 

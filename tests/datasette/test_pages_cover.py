@@ -164,3 +164,27 @@ async def test_other_methods_are_refused(site: Any) -> None:
     response = await site.client.put("/cover.json", content="{}")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
     assert response.json()["error"] == "This address can only be asked, with GET, HEAD, POST."
+
+
+async def test_a_lock_of_thousands_that_nobody_has(site: Any) -> None:
+    """Under the limits that a site has for statements and values."""
+    digits = "abcdefghijklmnopqrstuvwxyz234567"
+    hashes = [
+        f"{'z' * 28}{''.join(digits[n >> 5 * place & 31] for place in range(4))}"
+        for n in range(3_000)
+    ]
+    nodes = {
+        hash_: {"name": "zlib-ng", "version": "2.2.4", "hash": hash_, "namespace": "builtin",
+                "arch": {"platform": "linux", "platform_os": "rocky9", "target": "zen4"},
+                "parameters": {}}
+        for hash_ in hashes
+    }  # fmt: skip
+    lock = {
+        "_meta": {"file-type": "spack-lockfile", "lockfile-version": 6, "specfile-version": 5},
+        "roots": [{"hash": hash_, "spec": "zlib-ng"} for hash_ in hashes],
+        "concrete_specs": nodes,
+    }
+    sent = {"file": ("spack.lock", json.dumps(lock).encode(), "application/json")}
+    response = await site.client.post("/cover.json", files=sent)
+    assert response.status_code == 200, response.text
+    assert len(response.json()["missing"]) == 3_000
