@@ -13,7 +13,7 @@ from etl.browse.news import MAX_EVENTS
 from etl.browse.removals import IN_STACK, Change, changes_of_specs
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.search import Scope, Search
+from etl.query.search import Scope, Search, sets_with
 from etl.spack.tree import SpecQuery
 
 _NAMES = ("package", "version", "tag", "date", "binaries")
@@ -56,11 +56,7 @@ def query_news(
     specs = Search(db).known(queries, scope, parameters)
     stack = ""
     if scope.stack:
-        place = parameters.add("stack", scope.stack)
-        stack = (
-            "\n    AND stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
-            f" WHERE stack_id = (SELECT id FROM stacks WHERE name = {place}))"
-        )
+        stack = f"\n    AND stack_set_id IN {sets_with(scope.stack, parameters.add)}"
     sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, limit=MAX_EVENTS)
     rows = db.execute(sql, parameters.values).fetchall()
     return tuple(dict(zip(_NAMES, row, strict=True)) for row in rows)

@@ -12,6 +12,16 @@ from etl.progress import Follower
 from etl.sources.page import PageReader
 from etl.sources.pages import page_files
 
+_MIRRORS = """
+    SELECT tags.name || ' ' || stacks.name FROM mirrors
+    JOIN tags ON tags.id = mirrors.tag_id
+    JOIN stacks ON stacks.id = mirrors.stack_id
+    WHERE mirrors.{column} != (
+        SELECT count(*) FROM stack_set_members JOIN {table} USING (stack_set_id)
+        WHERE stack_id = mirrors.stack_id AND {table}.tag_id = mirrors.tag_id
+    )
+"""
+
 COUNTS: dict[str, str] = {
     "tags.binaries": """
         SELECT name FROM tags
@@ -50,15 +60,7 @@ COUNTS: dict[str, str] = {
                 AND binaries.tag_id = package_tags.tag_id
         )
     """,
-    "mirrors.binaries": """
-        SELECT tags.name || ' ' || stacks.name FROM mirrors
-        JOIN tags ON tags.id = mirrors.tag_id
-        JOIN stacks ON stacks.id = mirrors.stack_id
-        WHERE mirrors.binaries != (
-            SELECT count(*) FROM stack_set_members JOIN binaries USING (stack_set_id)
-            WHERE stack_id = mirrors.stack_id AND binaries.tag_id = mirrors.tag_id
-        )
-    """,
+    "mirrors.binaries": _MIRRORS.format(column="binaries", table="binaries"),
     "tags.gone": """
         SELECT name FROM tags
         WHERE gone != (SELECT count(*) FROM gone_binaries WHERE tag_id = tags.id)
@@ -70,15 +72,7 @@ COUNTS: dict[str, str] = {
         SELECT name FROM packages
         WHERE gone != (SELECT count(*) FROM gone_binaries WHERE package_id = packages.id)
     """,
-    "mirrors.gone": """
-        SELECT tags.name || ' ' || stacks.name FROM mirrors
-        JOIN tags ON tags.id = mirrors.tag_id
-        JOIN stacks ON stacks.id = mirrors.stack_id
-        WHERE mirrors.gone != (
-            SELECT count(*) FROM stack_set_members JOIN gone_binaries USING (stack_set_id)
-            WHERE stack_id = mirrors.stack_id AND gone_binaries.tag_id = mirrors.tag_id
-        )
-    """,
+    "mirrors.gone": _MIRRORS.format(column="gone", table="gone_binaries"),
     "binaries that are gone": """
         SELECT specs.hash FROM gone_binaries JOIN specs ON specs.id = gone_binaries.spec_id
         WHERE (gone_binaries.package_id, gone_binaries.version_id)

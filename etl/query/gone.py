@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.search import Scope, Search
+from etl.query.search import Scope, Search, sets_with
 from etl.spack.tree import SpecQuery
 from etl.text import counted, printable
 
@@ -77,11 +77,8 @@ def gone_matches(
         place = parameters.add("tag", scope.tag)
         conditions.append(f"gone_binaries.tag_id = (SELECT id FROM tags WHERE name = {place})")
     if scope.stack:
-        place = parameters.add("stack", scope.stack)
-        conditions.append(
-            "gone_binaries.stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
-            f" WHERE stack_id = (SELECT id FROM stacks WHERE name = {place}))"
-        )
+        sets = sets_with(scope.stack, parameters.add)
+        conditions.append(f"gone_binaries.stack_set_id IN {sets}")
     where = "\nWHERE " + " AND ".join(conditions) if conditions else ""
     sql = _FOUND.format(specs=specs.sql, where=where, limit=MAX_GONE + 1)
     found = db.execute(sql, parameters.values).fetchall()

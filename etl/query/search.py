@@ -253,7 +253,7 @@ def _stacks(scope: Scope | None) -> list[str]:
     return [it for it in (scope.stack, scope.also_in) if it] if scope else []
 
 
-def _sets_with(stack: str, add: Callable[[str, str], str]) -> str:
+def sets_with(stack: str, add: Callable[[str, str], str]) -> str:
     """The sets of stacks that have one, as SQL."""
     return (
         "(SELECT stack_set_id FROM stack_set_members WHERE stack_id ="
@@ -297,7 +297,7 @@ def _joined(
     if scope and scope.tag:
         tag = f"(SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
         conditions = [f"binaries.tag_id = {tag}", *conditions]
-    sets = [_sets_with(stack, add) for stack in _stacks(scope)]
+    sets = [sets_with(stack, add) for stack in _stacks(scope)]
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
     if scope and scope.cache:
         conditions.append(f"binaries.tag_id IN {_tags_of(scope.cache, add)}")
