@@ -14,6 +14,9 @@ Row = dict[str, Any]
 
 MAX_NEAR = 5
 
+AT_ONCE = 500
+"""Numbers or hashes in one statement, at most: a site allows statements of 10,000 characters."""
+
 
 class NotHereError(CatalogError):
     """The catalog has no such thing; ``near`` are names that it has and that look alike."""

@@ -7,9 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.names_near import check_name
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
+from etl.workers import batched
 
 _PRESENT = """
     SELECT binaries.spec_id, packages.name, specs.size, stack_sets.stacks
@@ -30,7 +32,6 @@ _ABOVE = """
     SELECT id FROM above
 """
 _LINK = "dependencies.linked = 1 AND dependencies.deptypes LIKE '%link%'"
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,7 @@ def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
 def _ids(db: sqlite3.Connection, hashes: list[str], edges: str) -> set[int]:
     """The specs with these hashes, and all above them over such edges."""
     found: set[int] = set()
-    for first in range(0, len(hashes), _AT_ONCE):
-        part = hashes[first : first + _AT_ONCE]
+    for part in batched(hashes, AT_ONCE):
         sql = _ABOVE.format(hashes=", ".join("?" * len(part)), edges=edges)
         found.update(id_ for (id_,) in db.execute(sql, part))
     return found

@@ -5,18 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
-from itertools import islice
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
 from etl.compare.past import TagAt, there
+from etl.workers import batched
 
-_AT_ONCE, _MANY = 500, 4_000
-"""Specs that are read at once: whole, and only their numbers.
-
-Many are one value, a JSON array: a site allows values of 50,000 bytes, but statements of 10,000.
-"""
+_MANY = 4_000
+"""Numbers of specs in one value, a JSON array, at most: a site allows values of 50,000 bytes."""
 
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
@@ -211,8 +209,7 @@ class Nodes:
         return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
 
 
-def _parts(ids: list[int], at_once: int = _AT_ONCE) -> Iterator[str]:
+def _parts(ids: list[int], at_once: int = AT_ONCE) -> Iterator[str]:
     """The ids as texts of at most so many, to be put into statements."""
-    rest = iter(ids)
-    while part := list(islice(rest, at_once)):
+    for part in batched(ids, at_once):
         yield ",".join(map(str, part))

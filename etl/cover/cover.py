@@ -6,17 +6,17 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.names_near import check_name
 from etl.hosts.host import Host
 from etl.locks.read import Lock
 from etl.query.reuse import Reuse, Verdict
 from etl.records import Spec
+from etl.workers import batched
 
 ANY_TAG = "any"
 
-_AT_ONCE = 500
 _FOUND = """
     SELECT specs.hash, tags.name, stack_sets.stacks, specs.size
     FROM specs
@@ -171,8 +171,7 @@ def _dependents(lock: Lock, wanted: Iterable[str]) -> dict[str, int]:
 def _rows(
     db: sqlite3.Connection, hashes: Iterable[str]
 ) -> Iterator[tuple[str, str, str, int | None]]:
-    rest = iter(hashes)
-    while part := list(islice(rest, _AT_ONCE)):
+    for part in batched(hashes, AT_ONCE):
         yield from db.execute(_FOUND.format(", ".join("?" * len(part))), part)
 
 

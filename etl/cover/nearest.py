@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.variant_text import split_variants
 from etl.cover.differences import family
 from etl.records import Spec
+from etl.workers import batched
 
-_AT_ONCE = 500
 _IN_TAG = """
     SELECT specs.id, specs.format, specs.version_id, specs.os_id, specs.target_id,
         specs.compiler_id, specs.variant_set_id, specs.package_hash
@@ -148,8 +148,7 @@ class Nearest:
         return self._variants[set_]
 
     def _read_packages(self, names: Iterable[str]) -> None:
-        rest = iter(dict.fromkeys(names))
-        while part := list(islice(rest, _AT_ONCE)):
+        for part in batched(dict.fromkeys(names), AT_ONCE):
             sql = _PACKAGES.format(", ".join("?" * len(part)))
             self._packages.update(self._db.execute(sql, part).fetchall())
 

@@ -12,6 +12,7 @@ from etl.cover.cover import Cover
 from etl.cover.differences import OLDER, Differences, Shared, own_differences
 from etl.cover.lock_nodes import LockNodes
 from etl.cover.nearest import Near, Nearest
+from etl.workers import batched
 
 MAX_EXPLAINED = 5_000
 """Missing specs that are compared with what is there; more are only counted."""
@@ -47,8 +48,8 @@ class Reasons:
     unknown: int
 
 
-_AT_ONCE = 1_000
-"""Hashes that are asked for at once, as one value: a site allows values of 50,000 bytes."""
+_MANY = 1_000
+"""Hashes in one value, a JSON array, at most: a site allows values of 50,000 bytes."""
 
 _GONE = """
     SELECT specs.hash, tags.name, gone_binaries.gone_since
@@ -62,8 +63,11 @@ _GONE = """
 
 def _gone(db: sqlite3.Connection, hashes: list[str]) -> dict[str, str]:
     """From where specs are gone that were there, the last of it for each."""
-    parts = (hashes[first : first + _AT_ONCE] for first in range(0, len(hashes), _AT_ONCE))
-    rows = (row for part in parts for row in db.execute(_GONE, {"hashes": json.dumps(part)}))
+    rows = (
+        row
+        for part in batched(hashes, _MANY)
+        for row in db.execute(_GONE, {"hashes": json.dumps(part)})
+    )
     return {hash_: f"gone from {tag} since {since}" for hash_, tag, since in rows}
 
 

@@ -7,17 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
 from etl.query.find import Finder
 from etl.query.search import Scope, Search
 from etl.spack.tree import SpecQuery
+from etl.workers import batched
 
 MOST = 60_000
 """Binaries that are broken down by their values, as many as a tag has; more are only counted."""
-
-_AT_ONCE = 500
-"""Ids in one statement: a site limits how long a statement is."""
 
 _CACHES = "(SELECT tags.id, caches.name FROM tags JOIN caches ON caches.id = tags.cache_id)"
 _COLUMNS = {
@@ -87,9 +86,8 @@ def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) ->
 def _named(db: sqlite3.Connection, name: str, table: str, text: str, by_id: Counter[int]) -> Counts:
     """The counts by name in the place of those by id."""
     counts: Counter[str] = Counter()
-    ids = [*by_id]
-    for first in range(0, len(ids), _AT_ONCE):
-        some = ", ".join(map(str, ids[first : first + _AT_ONCE]))
+    for ids in batched(by_id, AT_ONCE):
+        some = ", ".join(map(str, ids))
         for id_, value in db.execute(f"SELECT id, {text} FROM {table} WHERE id IN ({some})"):
             for part in _parts(name, value):
                 counts[part] += by_id[id_]
