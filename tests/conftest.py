@@ -42,6 +42,16 @@ def sample_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def indexes_catalog(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalog of the real indexes of v2025.07.0, which the locks were made for."""
+    target = tmp_path_factory.mktemp("indexes") / "catalog.db"
+    with pytest.raises(SystemExit) as end:
+        main(["build", str(real_data / "indexes"), "--catalog", str(target), "--no-progress"])
+    assert end.value.code == 0
+    return target
+
+
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that others may enter as well, unlike those of pytest."""

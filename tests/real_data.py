@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import lzma
 import shutil
 import tarfile
 import tempfile
 from functools import cache
 from pathlib import Path
 
-_ARCHIVES = Path(__file__).parent / "data" / "real"
+_DATA = Path(__file__).parent / "data"
+_ARCHIVES = _DATA / "real"
 
 
 @cache
@@ -21,3 +23,8 @@ def unpacked() -> Path:
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
     return folder
+
+
+def lock_by_spack(name: str) -> bytes:
+    """A lock that Spack wrote ``before`` or ``after`` what is advised for it was done."""
+    return lzma.decompress((_DATA / "locks" / f"{name}.lock.xz").read_bytes())

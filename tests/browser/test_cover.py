@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-import lzma
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from etl.cli import main
 from tests.browser.conftest import served
 from tests.browser.driver import Browser
-from tests.real_data import unpacked
-
-LOCKS = Path(__file__).parent.parent / "data" / "locks"
+from tests.real_data import lock_by_spack
 
 
 @pytest.fixture(scope="module")
-def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def indexes(indexes_catalog: Path) -> Iterator[str]:
     """Where a catalog of the real indexes is served."""
-    catalog = tmp_path_factory.mktemp("cover") / "catalog.db"
-    with pytest.raises(SystemExit) as end:
-        main(["build", str(unpacked() / "indexes"), "--catalog", str(catalog), "--no-progress"])
-    assert end.value.code == 0
-    with served(catalog) as address:
+    with served(indexes_catalog) as address:
         yield address
 
 
 def lock_of(name: str) -> str:
-    return lzma.decompress((LOCKS / f"{name}.lock.xz").read_bytes()).decode()
+    return lock_by_spack(name).decode()
 
 
 def paste(window: Browser, lock: str) -> None:

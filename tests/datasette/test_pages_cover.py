@@ -12,7 +12,6 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from datasette_spack.site import uploaded
-from etl.cli import main
 from etl.locks import read
 from tests.html_tree import main_of
 from tests.real_data import unpacked
@@ -21,18 +20,8 @@ TAG = "v2025.07.0"
 
 
 @pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The catalog of the real indexes, which the locks were made for."""
-    target = tmp_path_factory.mktemp("cover") / "catalog.db"
-    with pytest.raises(SystemExit) as end:
-        main(["build", str(unpacked() / "indexes"), "--catalog", str(target), "--no-progress"])
-    assert end.value.code == 0
-    return target
-
-
-@pytest.fixture(scope="module")
-def site(catalog: Path) -> Iterator[Any]:
-    datasette = datasette_for(catalog)
+def site(indexes_catalog: Path) -> Iterator[Any]:
+    datasette = datasette_for(indexes_catalog)
     yield datasette
     datasette.get_database("catalog").close()
 
@@ -75,9 +64,9 @@ async def test_a_lock_that_is_partly_there(site: Any) -> None:
     ]
 
 
-async def test_json_is_what_the_command_tells(site: Any, catalog: Path, run: Any) -> None:
+async def test_json_is_what_the_command_tells(site: Any, indexes_catalog: Path, run: Any) -> None:
     path = unpacked() / "locks" / "partly-1.0" / "spack.lock"
-    told = json.loads(run("cover", path, "--catalog", catalog, "--format", "json").out)
+    told = json.loads(run("cover", path, "--catalog", indexes_catalog, "--format", "json").out)
     response = await site.client.post("/cover.json", files=files("partly-1.0"))
     assert response.json() == {"ok": True, **told, "file": "spack.lock"}
 
