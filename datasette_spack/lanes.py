@@ -9,13 +9,14 @@ told to come again.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
+
+from etl.workers import available_cores
 
 AT_ONCE: Final = 4
 """How many pages are made at once; what is kept is answered besides."""
@@ -51,16 +52,9 @@ def threads_for(workers: int = 1, cores: int | None = None) -> Threads:
     A query keeps one core busy.  Pages have two threads at least, so that a page that takes longer
     does not hold up all others.
     """
-    share = (cores or _cores()) / workers
+    share = (cores or available_cores()) / workers
     pages = min(max(round(share), 2), _MOST_THREADS)
     return Threads(pages, max(min(round(share), _MOST_THREADS) // 2, 1))
-
-
-def _cores() -> int:
-    """The cores that this process may use, as far as the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class BusyError(Exception):

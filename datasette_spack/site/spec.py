@@ -21,9 +21,6 @@ from etl.spack.syntax import parse_spec
 
 SPEC_ROUTE = r"/spec/(?P<hash>[^/]+?)(?P<format>\.json)?$"
 
-WHOLE = 32
-"""Letters of a whole hash."""
-
 
 async def spec(datasette: Any, request: Any) -> Response:
     """The page of a spec, or the list of those whose hash begins as the address says."""

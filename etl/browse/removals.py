@@ -208,16 +208,6 @@ def gone_tags(db: sqlite3.Connection) -> tuple[Row, ...]:
     return ask(db, _GONE_TAGS)
 
 
-def gone_counts(db: sqlite3.Connection) -> Row:
-    """How many binaries are gone, and of how many tags all are."""
-    row = ask_one(
-        db,
-        "SELECT ifnull(sum(gone), 0) AS binaries, count(gone_since) AS tags FROM tags",
-    )
-    assert row is not None
-    return row
-
-
 def _readings(db: sqlite3.Connection, most: int) -> str:
     return json.dumps([row["at"] for row in ask(db, _READINGS, number_1=most)])
 

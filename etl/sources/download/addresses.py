@@ -5,11 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit, urlunsplit
 
 
-def is_web_address(name: str) -> bool:
-    """Whether a source is named by its address."""
-    return name.lower().startswith(("http://", "https://"))
-
-
 def public_address(url: str) -> str:
     """The address without what may be secret in it: user, password, query and fragment."""
     try:
