@@ -49,6 +49,13 @@ class Rows:
     sql: str
     order: str
 
+    def that(self, tests: Sequence[str]) -> Rows:
+        """Those of these rows that pass the tests as well."""
+        if not tests:
+            return self
+        joint = "\nAND " if "\nWHERE " in self.sql else "\nWHERE "
+        return Rows(f"{self.sql}{joint}{all_of(tests)}", self.order)
+
 
 class Search:
     """Writes which rows of one catalog satisfy a query."""
@@ -71,10 +78,7 @@ class Search:
         writer = GraphConditions(parameters, self._knowledge(None), "specs")
         tests = [it.write(False) for it in writer.node(_machine(scope), "specs")]
         tests += _exactly(scope, "specs", parameters)
-        if not tests:
-            return rows
-        joint = "\nAND " if "\nWHERE " in rows.sql else "\nWHERE "
-        return Rows(f"{rows.sql}{joint}{all_of(tests)}", rows.order)
+        return rows.that(tests)
 
     def binaries(
         self,
@@ -101,8 +105,7 @@ class Search:
         if of_specs != Scope():  # a tag, a stack, a cache or a host: it is about binaries
             return self.binaries(queries, scope, parameters)
         rows = self.known(queries, scope, parameters)
-        joint = "\nAND " if "\nWHERE " in rows.sql else "\nWHERE "
-        return Rows(f"{rows.sql}{joint}specs.last_tag_id IS NOT NULL", rows.order)
+        return rows.that(["specs.last_tag_id IS NOT NULL"])
 
     def wide(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> list[str]:
         """The conditions on ``specs`` alone that a query and a machine make, all wide.
