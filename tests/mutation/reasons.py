@@ -33,6 +33,7 @@ REASONS: dict[tuple[str, str], str] = {
     ),
     ("etl/writer/shelf.py", "for spec, stacks in zip("): "both lists come from one page",
     ("etl/writer/build.py", '"PRAGMA locking_mode = EXCLUSIVE",'): _ONLY_FASTER,
+    ("etl/writer/assemble.py", "_ROWS_AT_ONCE = "): "the rows are the same, written at any time",
     ("etl/writer/numbering.py", "self.ids = [0] * len(given)"): "each place is filled",
     ("etl/writer/swap.py", 'return "".join(f"[{letter}]"'): "[x] matches what x matches",
     ("etl/sources/build_caches/mirror.py", "place = whole.removeprefix("): (

@@ -16,12 +16,12 @@ from etl.catalog.kept import read_catalog
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
 from etl.errors import ReadError
-from etl.records import Record, Source
+from etl.records import Listing, Record, Source, Unchanged
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
-from tests.sites import SEED, hash_of
+from tests.sites import SEED, hash_of, item, page, place_of, write_site
 from tests.small_catalogs import history_catalog, hostile_catalog
 from tests.weekly import BUCKET, FRIDAY, MONDAY, SUNDAY, digest, merged, mirror, rows, week
 
@@ -324,4 +324,49 @@ def test_a_binary_that_was_put_there_again_has_the_later_date(tmp_path: Path) ->
     assert rows(friday, "SELECT published FROM binary_list") == [(late,)]
     assert rows(merged(tmp_path / "both.db", friday, monday), "SELECT published FROM binaries") == [
         (late,)
+    ]
+
+
+def test_what_neither_catalog_dates_is_there_where_one_has_it(tmp_path: Path) -> None:
+    there = week(tmp_path / "there.db", None, mirror("mine", "e4s", 1, 2))
+    gone = week(tmp_path / "gone.db", None, mirror("mine", "e4s", 2), old=there)
+    for number, order in enumerate(permutations((there, gone))):
+        target = tmp_path / f"{number}.db"
+        readings = [Reading(str(it), read_catalog(it), is_catalog=True) for it in order]
+        build_catalog(readings, target)
+        assert [it[1::4] for it in rows(target, BINARIES)] == [("tool-1", None), ("tool-2", None)]
+
+
+def test_an_address_is_remembered_when_only_the_page_is_read_again(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", MONDAY, mirror("v1", "e4s", 1))
+    files = {place_of("v1", "tool-1"): page("v1", "tool-1", [item(1, stacks=["e4s", "root"])])}
+    readings = [
+        Reading(str(first), read_catalog(first), is_catalog=True),
+        Reading("site", read_pages(write_site(tmp_path / "site", files))),
+    ]
+    build_catalog(readings, tmp_path / "2.db", at=FRIDAY)
+    urls = "SELECT stacks.name, url FROM mirrors JOIN stacks ON stacks.id = stack_id ORDER BY 1"
+    assert rows(tmp_path / "2.db", urls) == [
+        ("e4s", f"{BUCKET}/v1/e4s"),
+        ("root", "https://binaries.spack.io/v1"),
+    ]
+
+
+def test_a_build_cache_that_is_as_it_was_has_been_seen_again(tmp_path: Path) -> None:
+    both = mirror("develop", "e4s", 1), mirror("develop", "hep", 2)
+    first = week(tmp_path / "1.db", MONDAY, *both)
+    listing = Listing(BUCKET, frozenset((it.tag, it.stack) for it in both))
+    records: list[Record] = [Source("build cache", BUCKET), listing, Unchanged("develop", "e4s")]
+    readings = [
+        Reading(str(first), read_catalog(first), is_catalog=True),
+        Reading("bucket", records),
+    ]
+    build_catalog(readings, tmp_path / "2.db", at=FRIDAY)
+    assert rows(tmp_path / "2.db", MIRRORS) == [
+        ("develop", "e4s", MONDAY, FRIDAY, None),
+        ("develop", "hep", MONDAY, MONDAY, None),
+    ]
+    assert [it[1::4] for it in rows(tmp_path / "2.db", BINARIES)] == [
+        ("tool-1", None),
+        ("tool-2", None),
     ]

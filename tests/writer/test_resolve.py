@@ -8,8 +8,22 @@ from typing import Any
 import pytest
 
 from etl.errors import CatalogError
-from etl.records import Problem
-from tests.sites import build, hash_of, item, page, place_of, problems, rows, write_site
+from etl.records import Mirror, Problem, Record, Source, Spec
+from etl.sources.pages import read_pages
+from etl.writer.build import build_catalog
+from etl.writer.intake import Reading
+from tests.sites import (
+    build,
+    exported,
+    hash_of,
+    item,
+    page,
+    pages_below,
+    place_of,
+    problems,
+    rows,
+    write_site,
+)
 
 OLD, MIDDLE, NEW = "develop-2025-01-01", "develop-2025-02-01", "develop-2025-03-01"
 
@@ -168,6 +182,7 @@ def test_what_was_overruled_leaves_no_trace(tmp_path: Path) -> None:
 def test_a_target_that_was_overruled_leaves_no_trace(tmp_path: Path) -> None:
     catalog = _build(tmp_path, old=[item(1, target="unheard_of")], new=[item(1)])
     assert rows(catalog, "SELECT * FROM targets WHERE name = 'unheard_of'") == []
+    assert rows(catalog, "PRAGMA foreign_key_check") == []
 
 
 @pytest.mark.parametrize(
@@ -307,3 +322,35 @@ def test_nothing_at_all(tmp_path: Path) -> None:
         f"  {site}/b/specs.md: no front matter: a page begins with a line ---"
     )
     assert list(tmp_path.iterdir()) == [site]
+
+
+def _mirror(place: str, stack: str, os: str) -> Mirror:
+    """The index of a build cache of hdf5 alone."""
+    spec = Spec(
+        hash_of(1), "hdf5", "1.0", "gcc@11.4.0", os, "linux", "x86_64_v3",
+        ("build_system=cmake", "~ipo", "libs:=shared,static"),
+    )  # fmt: skip
+    return Mirror(place, NEW, stack, None, (spec,), (True,))
+
+
+def test_of_two_indexes_of_a_source_the_first_by_place_wins(tmp_path: Path) -> None:
+    one, other = _mirror("a/index.json", "e4s", "rhel8"), _mirror("b/index.json", "hep", "rhel9")
+    for order in ((one, other), (other, one)):
+        records: list[Record] = [Source("build cache", "x"), *order]
+        build_catalog([Reading("x", records)], tmp_path / "catalog.db")
+        assert rows(tmp_path / "catalog.db", "SELECT os FROM spec_list") == [("rhel8",)]
+        (problem,) = problems(tmp_path / "catalog.db")
+        assert problem[0] == "b/index.json"
+
+
+def test_a_page_comes_back_though_a_build_cache_adds_a_stack(tmp_path: Path) -> None:
+    files = {place_of(NEW, "hdf5"): page(NEW, "hdf5", [item(1, stacks=["root"])])}
+    site = write_site(tmp_path / "site", files)
+    records: list[Record] = [
+        Source("build cache", "x"),
+        _mirror("index.json", "e4s", "ubuntu22.04"),
+    ]
+    readings = [Reading("site", read_pages(site)), Reading("x", records)]
+    build_catalog(readings, tmp_path / "catalog.db")
+    assert rows(tmp_path / "catalog.db", "SELECT stacks FROM binary_list") == [("e4s root",)]
+    assert exported(tmp_path / "catalog.db") == pages_below(site)

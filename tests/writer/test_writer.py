@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from etl.errors import CatalogError, SourceError
-from etl.records import Problem, Provision, Recipe
+from etl.records import Cache, Mirror, Problem, Provision, Recipe, Record, Source, Spec
 from etl.sources.pages import read_pages
 from etl.spack.targets import known_targets
 from etl.writer.build import Summary, build_catalog
@@ -531,6 +531,29 @@ def test_strict_counts_pages_that_were_not_used(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"a/specs.md: another page"):
         build_catalog([Reading("site", read_pages(site))], tmp_path / "catalog.db", strict=True)
     assert list(tmp_path.iterdir()) == [site]
+
+
+def test_problems_of_one_place_are_in_the_order_of_their_messages(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", [item(1)])})
+    told = [Problem("x", "refused", "2nd"), Problem("x", "refused", "1st")]
+    build_catalog([Reading("site", [*read_pages(site), *told])], tmp_path / "catalog.db")
+    assert problems(tmp_path / "catalog.db") == [("x", "refused", "1st"), ("x", "refused", "2nd")]
+
+
+def test_a_tag_and_its_build_caches_are_of_the_cache_that_the_user_named(tmp_path: Path) -> None:
+    site = write_site(tmp_path / "site", {"specs.md": page("v1", "a", [item(1)])})
+    spec = Spec(hash_of(2), "b", "1.0", "none", "rhel8", "linux", "x86_64", ())
+    records: list[Record] = [
+        Source("build cache", "x"),
+        Cache("mine", "https://example.org", "https"),
+        Mirror("index.json", "mine:v1", "root", None, (spec,), (True,), cache="mine"),
+    ]
+    readings = [Reading("site", read_pages(site)), Reading("x", records)]
+    build_catalog(readings, tmp_path / "catalog.db")
+    catalog = tmp_path / "catalog.db"
+    named = "SELECT tags.name, caches.name FROM tags LEFT JOIN caches ON caches.id = cache_id"
+    assert rows(catalog, f"{named} ORDER BY 1") == [("mine:v1", "mine"), ("v1", None)]
+    assert rows(catalog, "SELECT name, tags, binaries FROM caches") == [("mine", 1, 1)]
 
 
 def test_the_collector_of_garbage_is_left_as_it_was(tmp_path: Path) -> None:
