@@ -57,7 +57,7 @@ class Keeper:
                     key = hash_, it.tag
                     states[key] = states[key] | seen if key in states else seen
                 if it.style is not None and it.tag not in read_now:
-                    found[it.tag] = self._kept_page(statement, it, tag, package)
+                    found[it.tag] = self._kept_page(statement, it, it.style, tag, package)
         if self._merging.at is not None or self._merging.times:
             self._date_new(case, states)
         for (hash_, number), state in states.items():
@@ -78,6 +78,7 @@ class Keeper:
         self,
         statement: KeptStatement,
         kept: KeptInTag,
+        style: int,
         tag: str,
         package: str,
     ) -> PageStatement:
@@ -88,7 +89,6 @@ class Keeper:
         )
         listed = [(hash_, statement.specs[it.spec][1], it.stacks) for *_, hash_, it in ordered]
         place = f"_cache/{tag}/{package}/specs.md"
-        style = 0 if kept.style is None else kept.style
         return PageStatement(kept.tag, kept.source, place, style, kept.text, listed)
 
     def _keep_one(self, case: Case, hash_: str, tag: int, state: State) -> None:
