@@ -23,6 +23,7 @@ from etl.sources.files import (
     NOT_A_FILE,
     File,
     is_archive,
+    is_checksum,
     list_folder,
     read_archive,
     read_file,
@@ -538,3 +539,19 @@ def test_the_sum_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     assert sha256_of(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    ("text", "yes"),
+    [
+        ("0123456789abcdef" * 4, True),
+        ("0123456789abcdef" * 3 + "0123456789abcde", False),
+        ("0123456789abcdef" * 4 + "0", False),
+        ("0123456789ABCDEF" * 4, False),
+        ("0123456789abcdex" * 4, False),
+        ("0" * 32 + "x" + "0" * 31, False),
+        (b"0" * 64, False),
+    ],
+)
+def test_what_is_a_checksum(text: object, yes: bool) -> None:
+    assert is_checksum(text) is yes

@@ -65,6 +65,7 @@ def test_what_a_recipe_says() -> None:
         ("3proxy", "_3proxy"),
         ("r-a4", "RA4"),
         ("double--dash", "DoubleDash"),
+        ("with_underscore", "WithUnderscore"),
         ("true", "_True"),
         ("false", "_False"),
         ("none", "_None"),

@@ -14,7 +14,7 @@ import pytest
 
 from etl.errors import SourceError, UsageError
 from etl.records import Build, Dependency, Digest, Mirror, Problem, Record, Source, Spec
-from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
+from etl.sources.build_caches.mirror import is_build_cache, kind_of, read_build_caches
 from etl.sources.selection import Selection
 
 NEW = "develop-2025-07-20"
@@ -180,6 +180,26 @@ def test_files_that_are_no_build_cache(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     assert not is_build_cache(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("x", b'{"database": {}}', "index"),
+        ("x", gzip.compress(b'\n {"database": {}}'), "index"),
+        ("x", b'[{"label": "a", "url": "b"}]', None),
+        ("x", b'{"t": [{"label": "a", "url": "b"}]}', "list"),
+        ("x", b'{"label": "a"}', None),
+        ("index.json", b"", "index"),
+        ("cache_spack_io_index.json", b"", "list"),
+    ],
+)
+def test_files_are_told_apart_by_their_names_and_beginnings(
+    tmp_path: Path, name: str, content: bytes, kind: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert kind_of(path) == kind
 
 
 def test_what_is_no_file_is_no_build_cache(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import socket
@@ -334,6 +335,21 @@ def test_a_password_is_not_sent_in_the_clear(
         list(read_registry(source, fetcher=fetcher, selection=MINE))
 
 
+def test_tokens_are_asked_for_over_https(
+    serve_answers: Any, fetcher: Fetcher, docker: Callable[[Any], None]
+) -> None:
+    """The server here has no TLS, which is how far one gets."""
+
+    def unauthorized(handler: BaseHTTPRequestHandler) -> Any:
+        way = f'Bearer realm="https://{handler.headers["Host"]}/t"'
+        return 401, b"", {"WWW-Authenticate": way}
+
+    server = serve_answers({"/v2/a/b/manifests/index.spack": unauthorized})
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    with pytest.raises(SourceError, match=r"/t: no secure connection \(TLS\)"):
+        list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+
 @pytest.mark.parametrize(("status", "message"), [(403, "denies access"), (500, "answers 500")])
 def test_registries_that_refuse(
     status: int, message: str, serve_answers: Any, fetcher: Fetcher
@@ -398,3 +414,40 @@ def test_a_registry_that_does_not_answer(dead_url: str, fetcher: Fetcher) -> Non
 def test_what_names_no_repository(address: str) -> None:
     with pytest.raises(SourceError, match="not as in oci://registry/name"):
         read_address(address)
+
+
+def test_what_other_specs_bring_along_is_there_if_it_has_an_image_itself(
+    serve_answers: Any, fetcher: Fetcher
+) -> None:
+    """Of three specs, one is only a dependency; one comes by itself, then with another."""
+    hashes = {name: hash_of(number) for number, name in enumerate(("low", "mid", "top"))}
+
+    def node(name: str) -> dict[str, Any]:
+        return {
+            "name": name,
+            "version": "1",
+            "hash": hashes[name],
+            "arch": {"platform": "linux", "platform_os": "debian13", "target": "x86_64"},
+            "parameters": {},
+        }
+
+    answers: dict[str, Any] = {}
+    images = {"mid": ["mid", "low"], "top": ["top", "mid", "low"]}
+    for name, inside in images.items():
+        config = json.dumps({"spec": {"nodes": [node(it) for it in inside]}}).encode()
+        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        manifest = json.dumps({"config": {"digest": digest}}).encode()
+        answers[f"/v2/a/b/manifests/{name}-1-{hashes[name]}.spack"] = 200, manifest
+        answers[f"/v2/a/b/blobs/{digest}"] = 200, config
+    tags = [f"{name}-1-{hashes[name]}.spack" for name in images]
+    answers["/v2/a/b/tags/list?n=1000"] = 200, json.dumps({"tags": tags}).encode()
+    answers["/v2/a/b/manifests/index.spack"] = (404,)
+    server = serve_answers(answers)
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    records = list(read_registry(source, fetcher=fetcher, selection=MINE))
+    assert [it for it in records if isinstance(it, Problem)] == []
+    (mirror,) = (it for it in records if isinstance(it, Mirror))
+    there = zip(mirror.specs, mirror.available, strict=True)
+    assert {spec.package: available for spec, available in there} == {
+        "low": False, "mid": True, "top": True,
+    }  # fmt: skip

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 from etl.errors import SourceError
 from etl.records import Mirror, Problem
 from etl.sources.download.fetch import Fetcher
-from etl.sources.download.s3 import read_address
+from etl.sources.download.s3 import Key, Listing, TooManyFilesError, read_address
 from etl.sources.recognise import read_source
 from etl.sources.selection import Selection
 
@@ -296,3 +296,36 @@ def test_an_index_of_a_bucket_that_is_not_there(
     assert messages[0] == "the view py: the index that index.manifest.json names is not there"
     assert messages[1].startswith("the view small: its SHA-256 is ")
     assert not [it for it in records if isinstance(it, Mirror)]
+
+
+def test_a_listing_in_several_answers(
+    serve_answers: Any, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(key: str, more: str) -> tuple[int, bytes]:
+        return 200, f"<ListBucketResult><Contents><Key>{key}</Key></Contents>{more}".encode() + (
+            b"</ListBucketResult>"
+        )
+
+    query = "/bucket/?list-type=2&prefix="
+    goes_on = "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>"
+    end = "<IsTruncated>false</IsTruncated><NextContinuationToken>z</NextContinuationToken>"
+    server = serve_answers({
+        query: answer("a", goes_on.format("x/1")),
+        f"{query}&continuation-token=x%2F1": answer("b", goes_on.format("y")),
+        f"{query}&continuation-token=y": answer("c", end),
+    })  # fmt: skip
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    listing = Listing(fetcher, read_address("s3://bucket"))
+    assert list(listing.below("", most=3)) == [Key("a", None), Key("b", None), Key("c", None)]
+    with pytest.raises(TooManyFilesError, match="has more than 2,000 files"):
+        list(listing.below("", most=2))
+
+
+def test_a_listing_that_says_there_is_more_and_not_where(
+    serve_answers: Any, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
+    server = serve_answers({"/bucket/?list-type=2&prefix=": (200, page)})
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    assert list(Listing(fetcher, read_address("s3://bucket")).below("")) == []
+    assert len(server.requests) == 1

@@ -391,3 +391,10 @@ def test_edges_without_virtuals() -> None:
     build = SpecReader(5, ":=").read(HASH, node(dependencies=[edge])).build
     assert build is not None
     assert build.dependencies == (Dependency(ZLIB, "zlib", ("link",), ()),)
+
+
+def test_an_edge_of_all_types() -> None:
+    every = edge("zlib", ZLIB, ["test", "run", "link", "build"], [])
+    build = SpecReader(5, ":=").read(HASH, node(dependencies=[every])).build
+    assert build is not None
+    assert build.dependencies == (Dependency(ZLIB, "zlib", ("build", "link", "run", "test"), ()),)

@@ -318,6 +318,16 @@ def test_whether_something_exists_and_how_long_it_is(
             offline.read(server.url + "/a", 9)
 
 
+@pytest.mark.parametrize(
+    ("told", "length"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("1" + "0" * 18, None)]
+)
+def test_lengths_of_more_than_eighteen_digits_are_not_known(
+    serve_answers: Any, fetcher: Fetcher, told: str, length: int | None
+) -> None:
+    server = serve_answers({"/a": (200, b"", {"Content-Length": told})})
+    assert fetcher.size_of(server.url + "/a") == (length, None)
+
+
 def test_a_login_that_expired_is_renewed_once_for_all(
     serve_answers: Any, fetcher: Fetcher, pauses: list[float]
 ) -> None:
