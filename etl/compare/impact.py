@@ -7,11 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from etl.catalog.asking import AT_ONCE
 from etl.catalog.names_near import check_name
+from etl.compare.above import Above, Use
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
-from etl.workers import batched
 
 _PRESENT = """
     SELECT binaries.spec_id, packages.name, specs.size, stack_sets.stacks
@@ -21,17 +20,6 @@ _PRESENT = """
     CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
     WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
 """
-_ABOVE = """
-    WITH RECURSIVE above(id) AS (
-        SELECT id FROM specs WHERE hash IN ({hashes})
-        UNION
-        SELECT dependencies.parent_id FROM above
-        CROSS JOIN dependencies ON dependencies.child_id = above.id
-        WHERE {edges}
-    )
-    SELECT id FROM above
-"""
-_LINK = "dependencies.linked = 1 AND dependencies.deptypes LIKE '%link%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +70,13 @@ def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
     """
     check_name(db, "tag", tag)
     statement = Finder(db).specs([query])
-    hashes = [str(row[0]) for row in db.execute(statement.sql, statement.values)]
+    sql = f"SELECT id FROM specs WHERE hash IN (\n{statement.sql}\n)"
+    own = {id_ for (id_,) in db.execute(sql, statement.values)}
     present = {row[0]: row[1:] for row in db.execute(_PRESENT, (tag,))}
-    own = _ids(db, hashes, "0")
-    linked = _ids(db, hashes, _LINK)
-    needed = _ids(db, hashes, "dependencies.linked = 1")
-    every = _ids(db, hashes, "1")
+    above = Above(db, tag, own, present.keys())
+    linked = above.climb(own, Use.LINK)
+    needed = above.climb(linked, Use.RUN)
+    every = above.climb(needed, Use.BUILD)
     groups = [
         own & present.keys(),
         (linked - own) & present.keys(),
@@ -95,23 +84,12 @@ def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
         (every - needed) & present.keys(),
     ]
     affected = set().union(*groups)
-    packages: Counter[str] = Counter()
+    packages = Counter(present[id_][0] for id_ in affected)
     stacks: Counter[str] = Counter()
-    for id_ in affected:
-        package, _, text = present[id_]
-        packages[package] += 1
-        stacks.update(text.split())
+    for text, binaries in Counter(present[id_][2] for id_ in affected).items():
+        stacks.update(dict.fromkeys(text.split(), binaries))
     itself, links, runs, builds = (_part(present[id_][1] for id_ in group) for group in groups)
     return Impact(str(query), tag, itself, links, runs, builds, _ranked(packages), _ranked(stacks))
-
-
-def _ids(db: sqlite3.Connection, hashes: list[str], edges: str) -> set[int]:
-    """The specs with these hashes, and all above them over such edges."""
-    found: set[int] = set()
-    for part in batched(hashes, AT_ONCE):
-        sql = _ABOVE.format(hashes=", ".join("?" * len(part)), edges=edges)
-        found.update(id_ for (id_,) in db.execute(sql, part))
-    return found
 
 
 def _part(sizes: Iterable[int | None]) -> Part:

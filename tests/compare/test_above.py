@@ -1,0 +1,87 @@
+"""What is above specs in a tag, looked up one by one or read with the graph of the tag."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.compare.above import FEW, Above, Use
+from etl.sources.build_caches.mirror import read_build_caches
+from tests.sites import hash_of
+from tests.small_catalogs import FIRST, SECOND, build, node, record, write_indexes
+
+NAMES = ("lib", "middle", "app", "tool", "user", "script", "deep", "deeper", "top", "old-app")
+
+
+def needing(name: str, *needs: tuple[str, str], there: bool = True) -> tuple[str, dict[str, Any]]:
+    """A spec that needs others, each for what is told, as an index has it."""
+    spec = node(name, "1.0", needs=[(it, hash_of(NAMES.index(it) + 1)) for it, _ in needs])
+    for told, (_, deptypes) in zip(spec["dependencies"], needs, strict=True):
+        told["parameters"]["deptypes"] = deptypes.split()
+    return hash_of(NAMES.index(name) + 1), record(spec, there=there)
+
+
+LIB = needing("lib")
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tags that share ``lib``; the second describes three specs that have no binary in it.
+
+    ``middle`` has a binary in the first tag, where something else needs it too.
+    """
+    first = dict([LIB, needing("middle", ("lib", "link")), needing("old-app", ("middle", "link"))])
+    second = dict(
+        [
+            LIB,
+            needing("middle", ("lib", "link"), there=False),
+            needing("app", ("middle", "build link")),
+            needing("tool", ("app", "run")),
+            needing("user", ("tool", "build")),
+            needing("script", ("lib", "build run")),
+            needing("deep", ("lib", "build"), there=False),
+            needing("deeper", ("deep", "link"), there=False),
+            needing("top", ("deeper", "link run")),
+        ]
+    )
+    folder = tmp_path_factory.mktemp("above")
+    indexes = write_indexes(folder / "i", {(FIRST, "e4s"): first, (SECOND, "e4s"): second})
+    return build(folder / "catalog.db", read_build_caches(indexes))
+
+
+@pytest.mark.parametrize("few", [0, 1, 5, FEW])
+@pytest.mark.parametrize(
+    ("tag", "link", "run", "build_too"),
+    [
+        (SECOND, {"lib", "app"}, {"tool", "script"}, {"user", "top"}),
+        (FIRST, {"lib", "middle", "old-app"}, set(), set()),
+    ],
+)
+def test_both_ways_are_the_same(
+    catalog: Path, few: int, tag: str, link: set[str], run: set[str], build_too: set[str]
+) -> None:
+    in_tag = """
+        SELECT binaries.spec_id, packages.name
+        FROM binaries JOIN packages ON packages.id = binaries.package_id
+        WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
+    """
+    with closing(sqlite3.connect(catalog)) as db:
+        present = dict(db.execute(in_tag, (tag,)))
+        lib = [id_ for id_, name in present.items() if name == "lib"]
+        above = Above(db, tag, lib, present.keys(), few)
+
+    def names(least: Use) -> set[str]:
+        return {present[id_] for id_ in above.climb(lib, least) & present.keys()}
+
+    assert names(Use.LINK) == link
+    assert names(Use.RUN) == link | run
+    assert names(Use.BUILD) == link | run | build_too
+
+
+def test_nothing_is_above_nothing(catalog: Path) -> None:
+    with closing(sqlite3.connect(catalog)) as db:
+        assert Above(db, SECOND, [], []).climb([], Use.BUILD) == set()
