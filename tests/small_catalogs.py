@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from etl.records import Recipe, Record
 from etl.sources.build_caches.mirror import read_build_caches
+from etl.sources.named import Asked, with_name
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
@@ -43,6 +45,29 @@ HISTORY: dict[str, dict[str, list[Item]]] = {
 }
 """Pages of four tags, whose names have a slash, a date or neither."""
 
+THIRD = "develop-2025-01-19"
+THREE_TAGS: dict[str, dict[str, list[Item]]] = {
+    RELEASE: {"tool": [item(1, versions=["1.9"])]},
+    FIRST: {
+        "tool": [item(1, versions=["1.9"]), item(2, versions=["1.10"], os="rhel8")],
+        "lib": [item(10), item(11, versions=["0.9"])],
+    },
+    SECOND: {
+        "tool": [item(3, versions=["1.9"]), item(2, versions=["1.10"], os="rhel8")],
+        "lib": [item(10)],
+    },
+    THIRD: {
+        "tool": [
+            item(3, versions=["1.9"]),
+            item(4, versions=["2.0"], stacks=["hep", "root"], target="zen4"),
+            item(5, versions=["2.0"], os="rhel8"),
+        ],
+        "lib": [item(10)],
+    },
+    DEVELOP: {"tool": [item(6, versions=["3.0"])]},
+}
+"""A spec is rebuilt in the second snapshot, some come and one goes in the third."""
+
 HOSTILE_TEXTS = (
     "<script>alert(1)</script>",
     "\"><img src=x onerror='alert(2)'>",
@@ -76,6 +101,30 @@ def history_catalog(folder: Path) -> Path:
         for package, items in packages.items()
     }
     return build(folder / "catalog.db", read_pages(write_site(folder / "site", files)))
+
+
+def three_tags_catalog(folder: Path) -> Path:
+    """A catalog of :data:`THREE_TAGS`, from pages alone."""
+    return build(folder / "catalog.db", read_pages(write_site(folder / "site", _pages(THREE_TAGS))))
+
+
+def three_tags_of_caches(folder: Path) -> Path:
+    """Two named caches: ``all`` has :data:`THREE_TAGS`, ``some`` the first and last snapshot."""
+    tags = {"all": [*THREE_TAGS], "some": [FIRST, THIRD]}
+    sources = []
+    for name, those in tags.items():
+        pages = _pages({tag: THREE_TAGS[tag] for tag in those})
+        records = read_pages(write_site(folder / name, pages))
+        sources.append(with_name(Asked(str(folder / name), name), records))
+    return build(folder / "catalog.db", *sources)
+
+
+def _pages(history: Mapping[str, Mapping[str, list[Item]]]) -> dict[str, bytes]:
+    return {
+        place_of(quote(tag, safe=""), package): page(tag, package, items)
+        for tag, packages in history.items()
+        for package, items in packages.items()
+    }
 
 
 def hostile_catalog(folder: Path) -> Path:

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from etl.browse.facets import FACETS
 from etl.query.host_misses import HostMisses
 from etl.query.near_misses import NearMiss, Reason, Suggestion
+from etl.query.reuse import Reuse
+from etl.query.search import Scope
 from etl.spack.tree import SpecQuery
 
 FIND_FACETS = ("package", *FACETS)
@@ -16,6 +18,9 @@ SCOPE_FIELDS = ("tag", "cache", "not_in", "stack", "runs_on", "os", "host", "reu
 
 ANY = "any"
 """What stands for all tags in the address."""
+
+ANY_TAG: dict[str, str | None] = {"tag": None, "sort": None, "explain": None}
+"""The changes that make of a question the search that is followed, whatever is in which tag."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,25 @@ class Question:
         """The arguments of the address."""
         more = {"sort": self.sort, "explain": self.explain}
         return {"spec": self.spec, **self.scope, **self.kept, **more}
+
+
+def scope_of(question: Question, reuse: Reuse | None) -> Scope:
+    """Where a question looks, as it says; ``reuse`` holds the catalog against its host."""
+    chosen, kept = question.scope, question.kept
+    return Scope(
+        tag=None if chosen.get("tag") == ANY else chosen.get("tag"),
+        cache=chosen.get("cache"),
+        not_in=chosen.get("not_in"),
+        stack=chosen.get("stack"),
+        runs_on=chosen.get("runs_on"),
+        os=chosen.get("os"),
+        compiler=kept.get("compiler"),
+        version=kept.get("version"),
+        target=kept.get("target"),
+        package=kept.get("package"),
+        also_in=kept.get("stacks"),
+        taken=reuse.condition() if reuse and chosen.get("reusable") else None,
+    )
 
 
 def ways_on(question: Question, query: SpecQuery, miss: Reason) -> list[tuple[str, str]]:

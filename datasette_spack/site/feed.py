@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid5
@@ -15,7 +15,10 @@ from markupsafe import Markup
 from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.xml_page import add
 from etl.browse.news import Names, PackageEvent, TagNews
+from etl.browse.query_tags import MAX_SPECS, Specs, TagChanges
 from etl.browse.removals import Change
+from etl.catalog.asking import Row
+from etl.text import counted
 
 CONTENT_TYPE = "application/atom+xml; charset=utf-8"
 
@@ -32,6 +35,8 @@ _TIME = re.compile(rf"{_DAY.pattern}T\d\d:\d\d:\d\dZ")
 _PARAGRAPH = Markup("<p>{}</p>")
 _LIST = Markup("<p>{} ({:,}): {}</p>")
 _LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}</a></p>')
+_SPEC = Markup('<a href="{}">{}@{} <code>/{}</code></a>')
+_MORE = Markup('{} and <a href="{}">{} more</a>')
 
 
 class Feed:
@@ -76,8 +81,13 @@ class Feed:
                 change, ("stack", stack) if stack else (), f"stack {stack}" if stack else ""
             )
 
-    def change(self, it: Change, about: tuple[str, ...], what: str) -> None:
-        """Add an entry for what was removed from a tag, or returned to it; ``what`` is of what."""
+    def change(
+        self, it: Change, about: tuple[str, ...], what: str, still_gone: Sequence[Row] = ()
+    ) -> None:
+        """Add an entry for what was removed from a tag, or returned to it; ``what`` is of what.
+
+        ``still_gone`` are specs that were removed and did not return, to be named.
+        """
         count = f"{it.binaries:,} {_plural('binary', 'binaries', it.binaries)}"
         packages = it.package if it.packages == 1 else f"{it.packages:,} packages"
         whose = f" of {what}" if what else ""
@@ -96,6 +106,65 @@ class Feed:
         key = (it.event, it.tag, it.at, *about)
         entry = self._entry(key, title, it.at, self._site.tag(it.tag))
         add(entry, "summary", text)
+        if still_gone:
+            removed = Specs(tuple(still_gone[:MAX_SPECS]), it.binaries)
+            listed = self._specs(removed, self._site.tag(it.tag))
+            specs = _LIST.format("Removed", removed.total, listed)
+            add(entry, "content", f"{_PARAGRAPH.format(text)}\n{specs}", type="html")
+
+    def query_tag(
+        self,
+        it: TagChanges,
+        asked: str,
+        what: str,
+        found_in: Callable[[str], str],
+        stack: str | None,
+    ) -> None:
+        """Add an entry for what of a query, ``what``, came and went in a tag.
+
+        ``asked`` is the whole question, ``found_in`` gives the path of what answers it in a tag.
+        """
+        lists = (
+            ("added", it.added, it.tag),
+            ("rebuilt", it.rebuilt, it.tag),
+            ("removed", it.removed, it.previous),
+        )
+        told = [(word, specs, tag) for word, specs, tag in lists if specs.total]
+        words = [f"{specs.total:,} {word}" for word, specs, _ in told]
+        words[0] = f"{counted(told[0][1].total, 'binary', 'binaries')} {told[0][0]}"
+        counts = ", ".join(words)
+        key = ("query tag", it.tag, asked)
+        entry = self._entry(key, f"{it.tag}: {counts} ({what})", it.date, found_in(it.tag))
+        compare_path = self._site.compare(it.previous, it.tag, stack=stack)
+        self._link(entry, "related", compare_path, "text/html")
+        summary = f"{counts} since {it.previous}."
+        add(entry, "summary", summary)
+        content = [_PARAGRAPH.format(summary)]
+        content += [
+            _LIST.format(word.capitalize(), specs.total, self._specs(specs, found_in(tag)))
+            for word, specs, tag in told
+        ]
+        content.append(
+            _LINKS.format(
+                self._origin + found_in(it.tag),
+                f"{what} in {it.tag}",
+                self._origin + compare_path,
+                it.previous,
+            )
+        )
+        add(entry, "content", str(Markup("\n").join(content)), type="html")
+
+    def _specs(self, specs: Specs, all_of_them: str) -> Markup:
+        """Links to the first specs, and one to where there are all of them."""
+        first = Markup(", ").join(
+            _SPEC.format(
+                self._origin + self._site.spec(it["hash"]),
+                *(it["package"], it["version"], it["hash"][:7]),
+            )
+            for it in specs.first
+        )
+        more = specs.total - len(specs.first)
+        return _MORE.format(first, self._origin + all_of_them, f"{more:,}") if more else first
 
     def tag(self, news: TagNews, stack: str | None = None) -> None:
         """Add an entry for a tag, or for what a stack has in it."""

@@ -7,6 +7,7 @@ gives the same feed, and an entry keeps its id in every catalog and on every hos
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -14,17 +15,20 @@ from datasette.utils.asgi import Response
 
 from datasette_spack.site.addresses import Addresses
 from datasette_spack.site.answer import named
-from datasette_spack.site.asked import Question
+from datasette_spack.site.asked import ANY_TAG, Question, scope_of
 from datasette_spack.site.feed import CONTENT_TYPE, NO_DATE, Feed
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import xml_answer
 from etl.browse.newest import newest_tag_name
 from etl.browse.news import PackageEvent, PackageNews, TagNews, package_news, stack_news, tag_news
 from etl.browse.query_news import query_changes, query_news
+from etl.browse.query_tags import TagChanges, query_tags
 from etl.browse.removals import Change, changes_of_stack, recent_changes
 from etl.catalog.asking import Row, ask_one
 from etl.errors import UsageError
-from etl.query.search import Scope
+from etl.hosts.profiles import find_host
+from etl.query.gone import MAX_GONE, Gone, gone_matches
+from etl.query.reuse import Reuse
 from etl.spack.syntax import parse_specs
 
 FEED_ROUTE = r"/feed\.atom$"
@@ -80,45 +84,69 @@ async def stack_feed(datasette: Any, request: Any) -> Response:
     return await xml_answer(datasette, request, CONTENT_TYPE, read, make)
 
 
-async def query_feed(datasette: Any, request: Any) -> Response:
-    """The versions that satisfy a spec as they appeared, also of what is not there yet.
+@dataclass(frozen=True)
+class _QueryFacts:
+    """What the feed of a search tells; ``date`` is that of the newest tag."""
 
-    What satisfies it and was removed, or returned, is told as well.
+    versions: tuple[Row, ...]
+    tags: tuple[TagChanges, ...]
+    changes: tuple[Change, ...]
+    gone: Gone
+    date: str
+
+
+async def query_feed(datasette: Any, request: Any) -> Response:
+    """What satisfies a spec as it came and went, also of what is not there yet.
+
+    The versions as they appeared, the binaries that were added, rebuilt and removed from tag to
+    tag, and what is gone from a tag or returned to it.
     """
     question = Question.of(request.args, str(datasette.urls.path("find")))
+    what = question.spec or "any spec"
 
-    def read(connection: Any) -> tuple[tuple[Row, ...], tuple[Change, ...], str]:
-        chosen, kept = question.scope, question.kept
-        scope = Scope(
-            None, chosen.get("stack"), chosen.get("runs_on"), chosen.get("os"),
-            cache=chosen.get("cache"), not_in=chosen.get("not_in"), **{
-                name: kept[name] for name in ("compiler", "version", "target", "package")
-                if name in kept
-            }
-        )  # fmt: skip
+    def read(connection: Any) -> _QueryFacts:
         queries = parse_specs(question.spec or "*")
-        news = query_news(connection, queries, scope)
-        changes = query_changes(connection, queries, scope)
+        host = question.scope.get("host")
+        reuse = Reuse(connection, find_host(host, files=False)) if host else None
+        scope = replace(scope_of(question, reuse), tag=None)
         newest = newest_tag_name(connection)
         row = ask_one(connection, "SELECT date FROM tags WHERE name = :tag_1", tag_1=newest)
-        return news, changes, (row and row["date"]) or NO_DATE
+        return _QueryFacts(
+            query_news(connection, queries, scope),
+            query_tags(connection, queries, scope),
+            query_changes(connection, queries, scope),
+            gone_matches(connection, queries, scope, MAX_GONE),
+            (row and row["date"]) or NO_DATE,
+        )
 
-    def make(facts: tuple[tuple[Row, ...], tuple[Change, ...], str]) -> Element:
-        news, changes, date = facts
+    def make(facts: _QueryFacts) -> Element:
         feed = Feed(
             datasette,
             request,
             question.address(str(datasette.urls.path("find.atom"))),
-            question.address(tag=None),
+            question.address(**ANY_TAG),
         )
-        asked = question.address("", tag=None)
-        title = f"{question.spec or 'any spec'}: new versions"
-        feed.begin(("query feed", asked), title, date)
-        for it in news:
-            event = PackageEvent("version", it["version"], it["tag"], it["date"], it["binaries"])
-            feed.event(it["package"], event, asked)
-        for change in changes:
-            feed.change(change, ("query", asked), question.spec or "any spec")
+        asked = question.address("", **ANY_TAG)
+        feed.begin(("query feed", asked), f"{what}: added and removed", facts.date)
+        for row in facts.versions:
+            event = PackageEvent(
+                "version", row["version"], row["tag"], row["date"], row["binaries"]
+            )
+            feed.event(row["package"], event, asked)
+        for it in facts.tags:
+            feed.query_tag(
+                it,
+                asked,
+                what,
+                lambda tag: question.address(**{**ANY_TAG, "tag": tag}),
+                question.scope.get("stack"),
+            )
+        gone: dict[tuple[str, str], list[Row]] = {}
+        for row in facts.gone.rows:
+            gone.setdefault((row["tag"], row["gone_since"]), []).append(row)
+        for change in facts.changes:
+            still = gone.get((change.tag, change.at), ()) if change.event == "removed" else ()
+            feed.change(change, ("query", asked), what, still)
         return feed.finished()
 
     return await xml_answer(datasette, request, CONTENT_TYPE, read, make)

@@ -18,7 +18,14 @@ from datasette_spack.site.answer import (
     page_number,
     shown,
 )
-from datasette_spack.site.asked import ANY, FIND_FACETS, Question, ways_for_host, ways_on
+from datasette_spack.site.asked import (
+    ANY_TAG,
+    FIND_FACETS,
+    Question,
+    scope_of,
+    ways_for_host,
+    ways_on,
+)
 from datasette_spack.site.verdicts import with_verdicts
 from datasette_spack.streaming import json_writer, streamed, write_csv
 from datasette_spack.which import catalog_name
@@ -189,6 +196,7 @@ def _page(
             "per_page": MAX_SHOWN,
         },
         status=400 if error else 200,
+        feed=question.address("find.atom", **ANY_TAG) if question.is_asked and not error else None,
         unbounded=question.is_asked,
         query=question.address("") if question.is_asked else "",
     )
@@ -265,22 +273,8 @@ def _scope(
     finder: Finder, question: Question, queries: tuple[SpecQuery, ...], reuse: Reuse | None
 ) -> Scope:
     """Where to look: in the tag that is named, else in the newest that has it."""
-    chosen, kept = question.scope, question.kept
-    scope = Scope(
-        tag=None if chosen.get("tag") == ANY else chosen.get("tag"),
-        cache=chosen.get("cache"),
-        not_in=chosen.get("not_in"),
-        stack=chosen.get("stack"),
-        runs_on=chosen.get("runs_on"),
-        os=chosen.get("os"),
-        compiler=kept.get("compiler"),
-        version=kept.get("version"),
-        target=kept.get("target"),
-        package=kept.get("package"),
-        also_in=kept.get("stacks"),
-        taken=reuse.condition() if reuse and chosen.get("reusable") else None,
-    )
-    if "tag" in chosen or scope.not_in:  # what a cache lacks is asked of whole caches
+    scope = scope_of(question, reuse)
+    if "tag" in question.scope or scope.not_in:  # what a cache lacks is asked of whole caches
         return scope
     return replace(scope, tag=finder.newest_tag(queries, scope))
 

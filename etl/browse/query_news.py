@@ -1,5 +1,7 @@
 """What is new for a spec query: the versions that satisfy it, by the tag that had them first.
 
+What came and went from tag to tag: :mod:`etl.browse.query_tags`.
+
 As in other news, only tags with a date count.  What was removed from a tag, or returned to it, is
 told of all tags, by the time at which that was observed.
 """
@@ -10,7 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from etl.browse.news import MAX_EVENTS
-from etl.browse.removals import IN_STACK, Change, changes_of_specs
+from etl.browse.removals import IN_CACHE, IN_STACK, Change, changes_of_specs
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
 from etl.query.search import Scope, Search, sets_with
@@ -31,7 +33,7 @@ SELECT specs.id AS id
     FROM found CROSS JOIN gone_binaries ON gone_binaries.spec_id = found.id
 ), seen AS (
     SELECT version_id, tag_id, count(*) AS binaries FROM places
-    WHERE tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL){stack}
+    WHERE tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL{cache}){stack}
     GROUP BY version_id, tag_id
 )
 SELECT packages.name, versions.version, tags.name, tags.date, seen.binaries
@@ -57,7 +59,11 @@ def query_news(
     stack = ""
     if scope.stack:
         stack = f"\n    AND stack_set_id IN {sets_with(scope.stack, parameters.add)}"
-    sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, limit=MAX_EVENTS)
+    cache = ""
+    if scope.cache:
+        place = parameters.add("cache", scope.cache)
+        cache = f" AND cache_id = (SELECT id FROM caches WHERE name = {place})"
+    sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, cache=cache, limit=MAX_EVENTS)
     rows = db.execute(sql, parameters.values).fetchall()
     return tuple(dict(zip(_NAMES, row, strict=True)) for row in rows)
 
@@ -79,4 +85,6 @@ def query_changes(
     where = "1"
     if scope.stack:
         where, values["stack_1"] = IN_STACK, scope.stack
+    if scope.cache:
+        where, values["cache_1"] = f"{where} AND {IN_CACHE}", scope.cache
     return changes_of_specs(db, f"SELECT specs.id {specs.sql}", where, values, MAX_EVENTS)

@@ -65,6 +65,10 @@ _PLACE = """EXISTS (
     )"""
 IN_STACK = f"({_PLACE.format(table='binaries')} OR {_PLACE.format(table='gone_binaries')})"
 """The condition that an event is of what is, or was last, in the stack ``:stack_1``."""
+IN_CACHE = """events.tag_id IN (
+        SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = :cache_1)
+    )"""
+"""The condition that an event is of a tag of the cache ``:cache_1``."""
 _LIST = """\
 SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
     gone_binaries.last_seen, gone_binaries.gone_since,

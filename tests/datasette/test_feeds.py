@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,8 @@ import pytest
 from datasette.app import Datasette
 
 from datasette_spack.serve import datasette_for
-from tests.sites import build, item, page, place_of, rows, write_site
+from tests.sites import build, hash_of, item, page, place_of, rows, write_site
+from tests.small_catalogs import three_tags_catalog
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOSTILE = "<b>&amp;\"'\u0001\u000b\uffff]]>é / .. %2F ?#\U0001f4a5"
@@ -92,6 +94,11 @@ def text(element: Element, name: str) -> str:
 
 def entries(feed: Element) -> list[Element]:
     return feed.findall(f"{ATOM}entry")
+
+
+def content_of(entry: Element) -> str:
+    """The HTML of an entry, if it has any."""
+    return entry.findtext(f"{ATOM}content") or ""
 
 
 def links(element: Element) -> dict[str, str]:
@@ -389,10 +396,133 @@ async def test_the_feed_of_a_query(news: Any) -> None:
     check_atom(feed, "http://spack.example/find.atom?spec=hdf5%401.10%3A")
     assert [(text(it, "title"), text(it, "updated")[:10]) for it in entries(feed)] == [
         ("hdf5 1.12", "2025-01-19"),
+        ("develop-2025-01-19: 1 binary added, 1 removed (hdf5@1.10:)", "2025-01-19"),
         ("hdf5 1.14", "2025-01-12"),
+        ("develop-2025-01-12: 1 binary added, 1 removed (hdf5@1.10:)", "2025-01-12"),
+        ("v0.21.0: 1 binary removed (hdf5@1.10:)", "2023-11-11"),
         ("hdf5 1.10", "2023-05-21"),
     ]
-    assert text(entries(feed)[2], "summary") == "First seen in releases/v0.20, with 1 binary."
+    assert text(entries(feed)[5], "summary") == "First seen in releases/v0.20, with 1 binary."
+
+
+@pytest.fixture
+def three(tmp_path: Path, serving: Callable[[Path], Any]) -> Any:
+    """Datasette with a catalog of three snapshots."""
+    return serving(three_tags_catalog(tmp_path))
+
+
+def tag_entries(feed: Element) -> list[Element]:
+    """Those entries that tell of what changed from tag to tag."""
+    return [it for it in entries(feed) if text(it, "title").startswith("develop-")]
+
+
+def link(number: int, spec: str) -> str:
+    """A link to a spec, as it is in the text of an entry."""
+    hash_ = hash_of(number)
+    address = f"http://spack.example/spec/{hash_}"
+    return f'<a href="{address}">{spec} <code>/{hash_[:7]}</code></a>'
+
+
+async def test_a_query_is_told_what_came_and_went_from_tag_to_tag(three: Any) -> None:
+    feed = await feed_of(three, "/find.atom?spec=tool&stack=root&tag=develop&sort=size")
+    check_atom(feed, "http://spack.example/find.atom?spec=tool&tag=develop&stack=root&sort=size")
+    assert text(feed, "title") == "tool: added and removed"
+    newest, before = tag_entries(feed)
+    assert [text(newest, it) for it in ("title", "updated", "summary")] == [
+        "develop-2025-01-19: 2 binaries added, 1 removed (tool)",
+        "2025-01-19T00:00:00Z",
+        "2 binaries added, 1 removed since develop-2025-01-12.",
+    ]
+    find = "http://spack.example/find?spec=tool&amp;tag=develop-2025-01-19&amp;stack=root"
+    compare = "http://spack.example/compare/develop-2025-01-12/develop-2025-01-19?stack=root"
+    assert text(newest, "content") == (
+        "<p>2 binaries added, 1 removed since develop-2025-01-12.</p>\n"
+        f"<p>Added (2): {link(4, 'tool@2.0')}, {link(5, 'tool@2.0')}</p>\n"
+        f"<p>Removed (1): {link(2, 'tool@1.10')}</p>\n"
+        f'<p><a href="{find}">tool in develop-2025-01-19</a>,'
+        f' <a href="{compare}">all that changed since develop-2025-01-12</a></p>'
+    )
+    assert links(newest) == {"alternate": unescape(find), "related": compare}
+    assert [text(before, it) for it in ("title", "updated", "summary")] == [
+        "develop-2025-01-12: 1 binary rebuilt (tool)",
+        "2025-01-12T00:00:00Z",
+        "1 binary rebuilt since develop-2025-01-05.",
+    ]
+    assert f"\n<p>Rebuilt (1): {link(3, 'tool@1.9')}</p>\n" in text(before, "content")
+
+
+async def test_long_lists_of_a_query_lead_to_the_rest(
+    three: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.browse.query_tags.MAX_SPECS", 1)
+    newest, _ = tag_entries(await feed_of(three, "/find.atom?spec=tool"))
+    more = "http://spack.example/find?spec=tool&amp;tag=develop-2025-01-19"
+    assert (f'<p>Added (2): {link(4, "tool@2.0")} and <a href="{more}">1 more</a></p>') in text(
+        newest, "content"
+    )
+    assert f"<p>Removed (1): {link(2, 'tool@1.10')}</p>" in text(newest, "content")
+
+
+async def test_no_link_of_the_feed_of_a_query_leads_to_nothing(three: Any) -> None:
+    for entry in entries(await feed_of(three, "/find.atom?spec=tool+os%3Drhel8", "localhost")):
+        told = [*links(entry).values(), *re.findall('href="([^"]*)"', content_of(entry))]
+        for address in told:
+            path = unescape(address).removeprefix("http://localhost")
+            assert (await three.client.get(path)).status_code == 200, path
+
+
+async def test_ids_of_a_query_are_what_they_have_always_been(three: Any) -> None:
+    feed = await feed_of(three, "/find.atom?spec=lib")
+    other = await feed_of(three, "/find.atom?spec=lib&tag=any&sort=size", "elsewhere.example")
+    ids = [[text(it, "id") for it in (found, *entries(found))] for found in (feed, other)]
+    assert ids[0] == ids[1]
+    assert text(tag_entries(feed)[0], "id") == "urn:uuid:400da863-bf0f-54a0-816b-efe02120bdfe"
+    narrower = await feed_of(three, "/find.atom?spec=lib&os=ubuntu22.04")
+    assert not {text(it, "id") for it in entries(narrower)} & set(ids[0])
+
+
+async def test_a_query_for_a_host_tells_what_the_host_can_use(three: Any) -> None:
+    told = {}
+    for more in ("", "&host=ubuntu22.04/x86_64_v3&reusable=1", "&host=ubuntu22.04/x86_64_v3"):
+        feed = await feed_of(three, f"/find.atom?spec=tool{more}")
+        told[more] = [text(it, "summary").partition(" since")[0] for it in tag_entries(feed)]
+    every = ["2 binaries added, 1 removed", "1 binary rebuilt"]
+    assert told == {
+        "": every,
+        "&host=ubuntu22.04/x86_64_v3": every,
+        "&host=ubuntu22.04/x86_64_v3&reusable=1": ["1 binary added, 1 removed", every[1]],
+    }
+    assert (await three.client.get("/find.atom?spec=tool&host=nowhere")).status_code == 400
+
+
+async def test_what_is_asked_may_be_hostile(tmp_path: Path, serving: Callable[[Path], Any]) -> None:
+    catalog = three_tags_catalog(tmp_path)
+    with closing(sqlite3.connect(catalog)) as db:
+        db.execute("UPDATE versions SET version = ? WHERE version = '2.0'", (HOSTILE,))
+        db.execute("UPDATE packages SET name = ? WHERE name = 'tool'", (HOSTILE,))
+        db.execute("UPDATE tags SET name = ? WHERE name = 'develop-2025-01-12'", (HOSTILE,))
+        db.commit()
+    site = serving(catalog)
+    feed = await feed_of(site, "/find.atom?spec=note%3D%22%3Cb%3E%26%22")
+    check_atom(feed, "http://spack.example/find.atom?spec=note%3D%22%3Cb%3E%26%22")
+    feed = await feed_of(site, "/find.atom")
+    check_atom(feed, "http://spack.example/find.atom?")
+    newest = next(it for it in tag_entries(feed))
+    assert "<b>" not in content_of(newest)
+    assert "Added (2): <a href=" in content_of(newest)
+    assert "&lt;b&gt;&amp;amp;" in content_of(newest)
+
+
+async def test_a_search_can_be_followed(three: Any) -> None:
+    for query in ("spec=tool", "spec=nothing"):
+        answer = await three.client.get(f"/find?{query}&stack=e4s&tag=develop")
+        address = f"/find.atom?{query}&amp;stack=e4s"
+        assert f'<a href="{address}" rel="nofollow">Follow this search</a>' in answer.text
+        assert f'type="application/atom+xml" title="{query[5:]} · Find binaries"' in answer.text
+        feed = await feed_of(three, unescape(address))
+        assert len(tag_entries(feed)) == (2 if query == "spec=tool" else 0)
+    for path in ("/find", "/find?spec=tool%40%40"):
+        assert "find.atom" not in (await three.client.get(path)).text
 
 
 async def test_the_feed_of_a_query_that_nothing_satisfies_yet(news: Any) -> None:

@@ -161,6 +161,11 @@ FEEDS = {
     },
     "/find.atom?spec=tool-3&stack=e4s": {
         (
+            "develop-2025-01-12: 1 binary removed (tool-3)",
+            "2025-01-12T00:00:00Z",
+            f"1 binary removed since {OLD}.",
+        ),
+        (
             "develop: 1 binary of tool-3 returned",
             SUNDAY,
             "1 binary of tool-3 returned to develop.",
@@ -198,6 +203,22 @@ async def test_feeds_tell_what_was_removed_and_what_returned(site: Any, path: st
     assert len(set(ids)) == len(ids)
 
 
+async def test_the_feed_of_a_query_names_what_is_gone(site: Any) -> None:
+    feed = fromstring((await site.client.get("/find.atom?spec=tool-1")).content)
+    told = {it.findtext(f"{ATOM}title"): it for it in feed.findall(f"{ATOM}entry")}
+    content = told["develop: 1 binary of tool-1 removed"].findtext(f"{ATOM}content")
+    assert content == (
+        f"<p>1 binary of tool-1 removed from develop: gone since {FRIDAY}.</p>\n"
+        f'<p>Removed (1): <a href="http://localhost/spec/{hash_of(1)}">'
+        f"tool-1@1.0 <code>/{hash_of(1)[:7]}</code></a></p>"
+    )
+    # What returned is no longer gone.
+    feed = fromstring((await site.client.get("/find.atom?spec=tool-3")).content)
+    told = {it.findtext(f"{ATOM}title"): it for it in feed.findall(f"{ATOM}entry")}
+    assert told["develop: 1 binary of tool-3 removed"].find(f"{ATOM}content") is None
+    assert told[f"{OLD}: 1 binary of tool-3 removed"].find(f"{ATOM}content") is not None
+
+
 async def test_the_feed_of_a_version_keeps_its_date_when_its_tag_is_pruned(site: Any) -> None:
     answer = await site.client.get("/package/tool-3/feed.atom")
     (entry,) = [
@@ -231,7 +252,7 @@ async def test_links_to_a_tag_that_has_it_no_more_lead_somewhere(site: Any) -> N
     [
         "/", "/tags", f"/tag/{OLD}", "/tag/v1", "/stack/hep", "/package/tool-5",
         f"/spec/{hash_of(2)}", f"/spec/{hash_of(5)}", "/package/tool-3", "/find?spec=tool-1",
-        "/feed.atom", "/package/tool-3/feed.atom", "/stack/hep/feed.atom",
+        "/feed.atom", "/package/tool-3/feed.atom", "/stack/hep/feed.atom", "/find.atom?spec=tool-3",
     ],
 )  # fmt: skip
 async def test_no_link_leads_to_nothing(site: Any, start: str) -> None:
