@@ -11,10 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import attrgetter
 
 from etl.catalog.asking import Row, ask
-from etl.catalog.sql_text import Parameters, all_of
+from etl.catalog.sql_text import Parameters, all_of, block
 from etl.query.search import Scope, Search
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
@@ -38,9 +39,14 @@ _TAGS = """
         ))
     ORDER BY position DESC
 """
-_OF_TAG = "specs.id IN (SELECT spec_id FROM gone_binaries WHERE tag_id = {tag}{stacks})"
+# One question for all tags: what a query finds in all of the catalog may be long.
+_GONE = """
+    SELECT gone_binaries.tag_id, gone_binaries.spec_id
+    FROM gone_binaries CROSS JOIN specs ON specs.id = gone_binaries.spec_id
+    WHERE """
+_OF_TAGS = "gone_binaries.tag_id IN (SELECT value FROM json_each({tags}))"
 _IN_STACK = (
-    " AND stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
+    "gone_binaries.stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
     " WHERE stack_id = (SELECT id FROM stacks WHERE name = {stack}))"
 )
 _NOT_IN = (
@@ -102,26 +108,36 @@ def query_tags(
         UsageError: the scope names what is not there.
     """
     tags = ask(db, _TAGS, cache_1=scope.cache, stack_1=scope.stack)
-    had = _Had(db, queries, scope)
+    pairs = [
+        (tag, before)
+        for place, tag in enumerate(tags[:MAX_TAGS])
+        if (before := next((it for it in tags[place + 1 :] if _is_like(it, tag)), None))
+    ]
+    had = _Had(db, queries, scope, [tag["id"] for pair in pairs for tag in pair if tag["gone"]])
     changes = []
-    for place, tag in enumerate(tags[:MAX_TAGS]):
-        before = [it for it in tags[place + 1 :] if _is_like(it, tag)]
-        if not before:
-            continue
-        old, new = had.specs(before[0]), had.specs(tag)
+    for tag, before in pairs:
+        old, new = had.specs(before), had.specs(tag)
         if old is not None and new is not None and old != new:
-            changes.append(_changes(db, tag, before[0], old, new))
+            changes.append(_changes(db, tag, before, old, new))
     return tuple(changes)
 
 
 class _Had:
     """Finds what satisfies the queries in a tag, or did before it went."""
 
-    def __init__(self, db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        pruned: Sequence[int],
+    ) -> None:
+        """``pruned`` are the ids of the tags from which something is gone."""
         self._db = db
         self._search = Search(db)
         self._queries = queries
         self._scope = scope
+        self._pruned = pruned
         self._found: dict[int, frozenset[int] | None] = {}
 
     def specs(self, tag: Row) -> frozenset[int] | None:
@@ -130,31 +146,37 @@ class _Had:
             self._found[tag["id"]] = None
             with suppress(UnanswerableError):
                 there = self._there(tag) if tag["binaries"] else frozenset()
-                self._found[tag["id"]] = there | self._gone(tag) if tag["gone"] else there
+                gone = self._gone[tag["id"]] if tag["gone"] else ()
+                self._found[tag["id"]] = there.union(gone)
         return self._found[tag["id"]]
 
     def _there(self, tag: Row) -> frozenset[int]:
         parameters = Parameters()
         scope = replace(self._scope, tag=tag["name"])
         rows = self._search.binaries(self._queries, scope, parameters)
-        return _ids(self._db.execute(f"SELECT specs.id\n{rows.sql}", parameters.values))
+        found = self._db.execute(f"SELECT specs.id\n{rows.sql}", parameters.values)
+        return frozenset(id_ for (id_,) in found)
 
-    def _gone(self, tag: Row) -> frozenset[int]:
+    @cached_property
+    def _gone(self) -> dict[int, set[int]]:
+        """The specs that are gone, of each tag from which something is."""
         parameters, scope = Parameters(), self._scope
         rows = self._search.known(self._queries, scope, parameters)
-        stacks = "".join(
+        tests = [_OF_TAGS.format(tags=parameters.add("tags", json.dumps(self._pruned)))]
+        tests += [
             _IN_STACK.format(stack=parameters.add("stack", it))
             for it in (scope.stack, scope.also_in)
             if it
-        )
-        tests = [_OF_TAG.format(tag=parameters.add("tag", tag["id"]), stacks=stacks)]
+        ]
         if scope.not_in:
             tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
         if scope.taken:
             tests.append(_TAKEN.format(taken=scope.taken))
-        tests.append(f"specs.id IN (\nSELECT specs.id\n{rows.sql}\n)")
-        sql = f"SELECT specs.id FROM specs WHERE {all_of(tests)}"
-        return _ids(self._db.execute(sql, parameters.values))
+        tests.append(block("specs.id IN (", f"SELECT specs.id\n{rows.sql}"))
+        found: dict[int, set[int]] = {id_: set() for id_ in self._pruned}
+        for tag, spec in self._db.execute(_GONE + all_of(tests), parameters.values):
+            found[tag].add(spec)
+        return found
 
 
 def _changes(
@@ -199,7 +221,3 @@ def _specs(db: sqlite3.Connection, specs: Sequence[_Spec]) -> Specs:
 
 def _is_like(one: Row, other: Row) -> bool:
     return all(one[it] == other[it] for it in ("kind", "cache_id"))
-
-
-def _ids(rows: Iterable[tuple[int]]) -> frozenset[int]:
-    return frozenset(id_ for (id_,) in rows)
