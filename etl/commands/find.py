@@ -104,7 +104,7 @@ def find(
         queries, lines = as_spelled(db, queries)
         for line in (*lines, *without_effect(queries)):
             click.echo(line, err=True)
-        _tell_what_is_meant(db, queries)
+        is_meant_otherwise = _tell_what_is_meant(db, queries)
         finder = Finder(db)
         tag = the_tag(db, tag) if tag else None
         reuse = Reuse(db, host) if host else None
@@ -118,8 +118,8 @@ def find(
         if explained:
             for query in queries:
                 click.echo(explain(db, query, scope))
-                if len(queries) > 1 and not finder.count([query], scope, 1):
-                    _tell_near_misses(db, (query,), scope)
+                if len(queries) > 1:
+                    _tell_near_misses(db, _without(finder, (query,), scope), scope)
             return
         if dialect != "sqlite":
             click.echo(statement_for(dialect, db, queries, scope))
@@ -138,6 +138,9 @@ def find(
             raise click.exceptions.Exit(1)
         if form == "table":
             _tell_caches(where(finder, queries, scope))
+        if len(queries) > 1 and not is_meant_otherwise:
+            without_host = replace(scope, taken=None)
+            _tell_near_misses(db, _without(finder, queries, without_host), without_host)
         found = set_apart(rows)
         verdicts = _verdicts(reuse, found.rows) if reuse else ()
         if reuse and not any(it.reusable for it in verdicts):
@@ -183,9 +186,14 @@ def _tell_host_misses(
     return found is not None
 
 
+def _without(finder: Finder, queries: tuple[SpecQuery, ...], scope: Scope) -> tuple[SpecQuery, ...]:
+    """The queries that no binary satisfies."""
+    return tuple(query for query in queries if not finder.count([query], scope, 1))
+
+
 def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], scope: Scope) -> None:
     for query in queries:
-        click.echo(f"no binary satisfies {query.source}", err=True)
+        click.echo(f"no binary satisfies {query.written}", err=True)
         for miss in near_misses(db, query, scope):
             click.echo(f"  {miss}", err=True)
 
@@ -197,13 +205,15 @@ def _tell_caches(caches: Sequence[InCache]) -> None:
         click.echo(f"in the cache {it.cache}: {what}, newest in {it.newest_tag}", err=True)
 
 
-def _tell_what_is_meant(db: sqlite3.Connection, queries: tuple[SpecQuery, ...]) -> None:
-    """Say that several specs were looked for, or another name, where one was probably meant."""
-    for meant in what_is_meant(db, queries):
+def _tell_what_is_meant(db: sqlite3.Connection, queries: tuple[SpecQuery, ...]) -> bool:
+    """Say what was probably meant instead of what was looked for; False if nothing else was."""
+    meanings = what_is_meant(db, queries)
+    for meant in meanings:
         if len(queries) > 1:
             specs = ", ".join(str(query) for query in queries)
             click.echo(f"any of {len(queries)} specs was looked for: {specs}", err=True)
         click.echo(str(meant), err=True)
+    return bool(meanings)
 
 
 def _formatted(

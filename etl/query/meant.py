@@ -87,7 +87,7 @@ def _alone(db: sqlite3.Connection, queries: Sequence[SpecQuery]) -> tuple[Meant,
 
 def _bare(query: SpecQuery) -> str | None:
     """The word that a spec is, if it is nothing but a name; ``1.14`` is one with a namespace."""
-    word = query.source[slice(*query.root.span)].strip()
+    word = query.written
     return word if str(query) == word and query.root.name else None
 
 

@@ -200,6 +200,14 @@ class SpecQuery:
     dependencies: tuple[Edge, ...]
     source: str = field(compare=False)
 
+    @property
+    def written(self) -> str:
+        """The part of ``source`` that is this query, where it stands beside others."""
+        start, end = self.root.span
+        return self.source[
+            start : max([end, *(edge.span[1] for edge in self.dependencies)])
+        ].strip()
+
     def __str__(self) -> str:
         return " ".join(filter(None, [str(self.root), *map(str, self.dependencies)])) or "*"
 

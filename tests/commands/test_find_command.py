@@ -91,6 +91,19 @@ def test_several_specs_are_any_of_them(catalog: Path) -> None:
     assert [row["package"] for row in json.loads(found.stdout)] == ["hdf5", "pigz", "pigz"]
 
 
+def test_which_of_several_specs_found_nothing(catalog: Path) -> None:
+    found = find(catalog, "petscc hdf5@9", "pigz", "--format", "hashes")
+    assert found.exit_code == 0
+    assert len(found.stdout.split()) == 2
+    assert found.stderr == (
+        "no binary satisfies petscc\n"
+        "  no package petscc in this catalog\n"
+        "no binary satisfies hdf5@9\n"
+        "  without @9: 2 binaries; available: 1.14.6 (2)\n"
+    )
+    assert find(catalog, "hdf5", "pigz", "--format", "hashes").stderr == ""
+
+
 def test_sql_runs_as_it_is(catalog: Path) -> None:
     sql = find(catalog, "hdf5+mpi", "--sql").stdout
     with sqlite3.connect(f"file:{catalog}?mode=ro", uri=True) as db:

@@ -224,6 +224,14 @@ def test_several_specs() -> None:
     assert parse_specs(" \n ") == ()
 
 
+def test_each_of_several_specs_knows_its_part_of_the_text() -> None:
+    text = " hdf5 +mpi ^[deptypes=link] zlib@1:2  %gcc pigz  @1.2"
+    assert [query.written for query in parse_specs(text)] == [
+        "hdf5 +mpi ^[deptypes=link] zlib@1:2  %gcc",
+        "pigz  @1.2",
+    ]
+
+
 ERRORS = [
     ("", "expected a spec; '*' is any", ""),
     ("hdf5 zlib", "expected a single spec; a second one begins here", "zlib"),
