@@ -122,7 +122,7 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
     where = f"in {cover.tag}" if cover.tag else "in all tags together"
     yield f"{printable(lock.name)}: {counted(len(lock.specs), 'spec')}, {where}:"
     size, known = cover.download
-    of = "" if known == len(cover.available) else f" for the {known:,} that tell it"
+    of = "" if known == len(cover.available) else f" for the {known:,} of known size"
     download = f", {in_bytes(size)} to download{of}" if known else ""
     yield f"  {len(cover.available):>6,} in the cache{download}"
     yield f"  {len(cover.external):>6,} external"

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
+from etl.commands.nothing_found import tell_gone, tell_near_misses
 from etl.commands.options import readable_catalog_option, the_tag
 from etl.hosts.host import Host
 from etl.hosts.profiles import THIS_MACHINE, find_host
@@ -20,11 +21,9 @@ from etl.query.dialects import DIALECTS, Dialect, statement_for
 from etl.query.explain import explain
 from etl.query.find import COLUMNS, Finder, Scope
 from etl.query.found import Found, Row, set_apart
-from etl.query.gone import gone_matches
 from etl.query.host_misses import host_misses
 from etl.query.install import by_use, install_commands
 from etl.query.meant import what_is_meant
-from etl.query.near_misses import near_misses
 from etl.query.reuse import Reuse, Verdict
 from etl.query.spelling import as_spelled
 from etl.query.where import MOST, InCache, where
@@ -119,7 +118,7 @@ def find(
             for query in queries:
                 click.echo(explain(db, query, scope))
                 if len(queries) > 1:
-                    _tell_near_misses(db, _without(finder, (query,), scope), scope)
+                    tell_near_misses(db, _without(finder, (query,), scope), scope)
             return
         if dialect != "sqlite":
             click.echo(statement_for(dialect, db, queries, scope))
@@ -131,16 +130,14 @@ def find(
         rows = finder.rows(statement)
         if not rows:
             if not (reuse and _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)):
-                _tell_near_misses(db, queries, replace(scope, taken=None))
-            gone = gone_matches(db, queries, replace(scope, tag=None))
-            for line in gone.in_words() if gone.total else ():
-                click.echo(line, err=True)
+                tell_near_misses(db, queries, scope)
+            tell_gone(db, queries, scope)
             raise click.exceptions.Exit(1)
         if form == "table":
             _tell_caches(where(finder, queries, scope))
         if len(queries) > 1 and not is_meant_otherwise:
             without_host = replace(scope, taken=None)
-            _tell_near_misses(db, _without(finder, queries, without_host), without_host)
+            tell_near_misses(db, _without(finder, queries, without_host), scope)
         found = set_apart(rows)
         verdicts = _verdicts(reuse, found.rows) if reuse else ()
         if reuse and not any(it.reusable for it in verdicts):
@@ -189,13 +186,6 @@ def _tell_host_misses(
 def _without(finder: Finder, queries: tuple[SpecQuery, ...], scope: Scope) -> tuple[SpecQuery, ...]:
     """The queries that no binary satisfies."""
     return tuple(query for query in queries if not finder.count([query], scope, 1))
-
-
-def _tell_near_misses(db: sqlite3.Connection, queries: tuple[SpecQuery, ...], scope: Scope) -> None:
-    for query in queries:
-        click.echo(f"no binary satisfies {query.written}", err=True)
-        for miss in near_misses(db, query, scope):
-            click.echo(f"  {miss}", err=True)
 
 
 def _tell_caches(caches: Sequence[InCache]) -> None:

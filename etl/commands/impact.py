@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
+from etl.commands.nothing_found import tell_nothing_found
 from etl.commands.options import readable_catalog_option, the_tag
 from etl.compare.impact import Impact, Part
 from etl.compare.impact import impact as impact_of
@@ -49,7 +50,7 @@ def impact(spec: str, catalog: Path, tag: str | None, form: str) -> None:
     with open_catalog(catalog) as db:
         tag = the_tag(db, tag) if tag else Finder(db).newest_tag([query], Scope())
         if tag is None:
-            click.echo(f"no binary satisfies {spec}", err=True)
+            tell_nothing_found(db, [query], Scope())
             raise click.exceptions.Exit(1)
         found = impact_of(db, query, tag)
     if form == "json":
@@ -88,5 +89,5 @@ def _in_words(part: Part) -> str:
     told = counted(part.binaries, "binary", "binaries")
     if not part.sizes_known:
         return told
-    of = "" if part.sizes_known == part.binaries else f" of the {part.sizes_known:,} that tell it"
+    of = "" if part.sizes_known == part.binaries else f" in the {part.sizes_known:,} of known size"
     return f"{told} ({in_bytes(part.size)}{of})"

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from etl.catalog.reader import open_catalog
+from etl.commands.nothing_found import tell_nothing_found
 from etl.commands.options import readable_catalog_option, the_tag
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.find import ALL, COLUMNS, Finder, Scope
-from etl.query.gone import gone_matches
 from etl.query.reuse import Reuse
 from etl.spack.syntax import parse_specs
 from etl.text import counted
@@ -54,10 +54,7 @@ def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) ->
         tag = the_tag(db, tag) if tag else finder.newest_tag(queries, Scope())
         rows = finder.rows(finder.binaries(queries, Scope(tag), ALL))
         if not rows:
-            click.echo(f"no binary satisfies {text}", err=True)
-            gone = gone_matches(db, queries, Scope())
-            for line in gone.in_words() if gone.total else ():
-                click.echo(line, err=True)
+            tell_nothing_found(db, queries, Scope(tag))
             raise click.exceptions.Exit(1)
         binaries = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
         verdicts = [reuse.verdict(str(it["hash"]), str(it["tag"])) for it in binaries]
