@@ -9,6 +9,7 @@ means nothing: the catalog written from them is the same.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
@@ -263,42 +264,78 @@ class KeptMirror:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPage:
-    """How an earlier catalog writes a page; ``source`` counts that catalog's sources from 1."""
+class KeptWords:
+    """What the numbers stand for in the rows that an earlier catalog hands over.
 
-    source: int
-    style: PageStyle
-    text: bytes | None
+    ``stacks`` are lists of stacks; those in an order of their own have numbers below zero.
+    ``patches`` are the full sums of the patches in a list of variants, ``patch_orders`` the lists
+    of variants with other orders of them.
+    """
+
+    tags: Mapping[int, str]
+    versions: Mapping[int, str]
+    compilers: Mapping[int, str]
+    systems: Mapping[int, str]
+    platforms: Mapping[int, str]
+    targets: Mapping[int, str]
+    variants: Mapping[int, tuple[str, ...]]
+    patches: Mapping[int, tuple[str, ...]]
+    patch_orders: frozenset[tuple[int, str]]
+    stacks: Mapping[int, tuple[str, ...]]
+    styles: Mapping[int, PageStyle]
 
 
-class KeptBinary(NamedTuple):
-    """A spec in a tag; ``spec`` is its place among those of its package."""
+KeptSpec = tuple[int, str, int, int, int, int, int, int, int | None]
+"""Its number and hash; version, compiler, system, platform, target and variants; its size."""
 
-    spec: int
-    stacks: tuple[str, ...]
-    position: int | None
-    first_seen: str | None
-    last_seen: str | None
-    gone_since: str | None
-    published: str | None = None
+KeptBinary = tuple[int, int, int, int | None, str | None]
+"""Its tag, spec and stacks; its place on the page where that is not by hash; when first seen."""
 
+KeptGone = tuple[int, int, int, int | None, str | None, str | None, str]
+"""As a :data:`KeptBinary`, and when it was last seen and since when it is gone."""
 
-@dataclass(frozen=True, slots=True)
-class KeptTag:
-    """What an earlier catalog has of one package in one tag, in the order of the page."""
+KeptPage = tuple[int, int, int, bytes | None]
+"""Its tag, its source, counted from 1, its style, and the whole page where no style says that."""
 
-    tag: str
-    binaries: tuple[KeptBinary, ...]
-    page: KeptPage | None
+KeptEdge = tuple[str, str, str, str]
+"""A :class:`Dependency` with blank-separated words."""
+
+KeptBuild = tuple[
+    int,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    tuple[tuple[str, tuple[str, ...]], ...],
+    tuple[KeptEdge, ...],
+]
+"""A :class:`Build`: format, namespace, package hash, external, the spec it was spliced from,
+details of an external, order of patches where it is not by their sums, flags, dependencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPackage:
-    """All that an earlier catalog has of a package but what its recipe says."""
+    """All that an earlier catalog has of a package but what its recipe says.
+
+    These are rows as they lie there, in numbers that :class:`KeptWords` explains: a million
+    records would take as long as reading the pages again.  ``builds`` are by number of the spec.
+    """
 
     package: str
-    specs: tuple[Spec, ...]
-    tags: tuple[KeptTag, ...]
+    specs: list[KeptSpec]
+    binaries: list[KeptBinary]
+    gone: list[KeptGone]
+    pages: list[KeptPage]
+    builds: dict[int, KeptBuild]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDates:
+    """When binaries were put into a build cache: the tag, the hash, and when."""
+
+    dates: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +382,7 @@ class KeptEvent:
     hash: str
 
 
-Kept = KeptNames | KeptMirror | KeptPackage | KeptEvent
+Kept = KeptNames | KeptMirror | KeptWords | KeptPackage | KeptDates | KeptEvent
 """What only a catalog tells: everything that it knows, to be carried on."""
 
 Record = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -21,28 +21,28 @@ from etl.catalog.reader import READABLE, open_catalog, refuse_cut_off
 from etl.catalog.variant_text import split_variants
 from etl.errors import CatalogError, ReadError
 from etl.records import (
-    Build,
     Cache,
-    Dependency,
     Digest,
-    KeptBinary,
+    KeptBuild,
+    KeptDates,
     KeptEvent,
     KeptMirror,
     KeptNames,
     KeptPackage,
     KeptPage,
-    KeptTag,
+    KeptWords,
     PageStyle,
     Problem,
     Provision,
     Recipe,
     Record,
     Source,
-    Spec,
 )
 
 _DAMAGED = (sqlite3.DatabaseError, zlib.error, LookupError, TypeError, ValueError, AttributeError)
 """What comes of values that no build has written."""
+
+_DATES_AT_ONCE = 10_000
 
 
 def read_catalog(path: Path) -> Iterator[Record]:
@@ -73,10 +73,6 @@ class _Reader:
         self._db = db
         self._packages = self._names("packages")
         self._tags = self._names("tags")
-        self._styles = {
-            id_: PageStyle.from_json(text)
-            for id_, text in db.execute("SELECT id, style FROM page_styles")
-        }
 
     def records(self) -> Iterator[Record]:
         yield from self._sources()
@@ -84,7 +80,9 @@ class _Reader:
         yield from self._caches()
         yield from self._mirrors()
         yield from self._recipes()
+        yield self._words()
         yield from self._kept_packages()
+        yield from self._dates()
         yield from self._events()
 
     def _rows(self, table: str, columns: str, tail: str = "") -> Iterator[tuple[Any, ...]]:
@@ -97,6 +95,11 @@ class _Reader:
 
     def _names(self, table: str) -> dict[int, str]:
         return dict(self._rows(table, "id, name", "ORDER BY id"))
+
+    def _used(self, table: str, column: str) -> dict[int, str]:
+        """The names that specs have; others are there as this program knows them, not read."""
+        used = f"WHERE EXISTS (SELECT 1 FROM specs WHERE specs.{column} = {table}.id)"
+        return dict(self._rows(table, "id, name", f"{used} ORDER BY id"))
 
     def _sources(self) -> Iterator[Record]:
         problems: dict[int, list[Problem]] = {}
@@ -176,140 +179,128 @@ class _Reader:
             ):
                 yield KeptEvent(*row)
 
-    def _kept_packages(self) -> Iterator[KeptPackage]:
-        """Specs and binaries lie package by package; each table is read once, from end to end."""
-        empty = "SELECT name FROM packages WHERE id NOT IN (SELECT package_id FROM specs)"
-        yield from (KeptPackage(name, (), ()) for (name,) in self._db.execute(empty))
-        self._prepare()
-        pages = {
-            (package, tag): KeptPage(
-                source, self._styles[style], None if text is None else unpacked(text)
-            )
-            for package, tag, source, style, text in self._rows(
-                "pages", "package_id, tag_id, source_id, style_id, text"
-            )
-        }
-        columns = "package_id, tag_id, spec_id, stack_set_id, stack_order_id, position, first_seen"
-        binaries = _Groups(
-            self._rows("binaries", f"{columns}, NULL, NULL, published", "ORDER BY id")
-        )
-        gone = _Groups(
-            self._rows(
-                "gone_binaries", f"{columns}, last_seen, gone_since, published", "ORDER BY id"
-            )
-        )
-        specs = self._rows(
-            "specs",
-            "package_id, id, hash, version_id, compiler_id, os_id, platform_id, target_id,"
-            " variant_set_id, size, format, namespace, package_hash, external, build_spec,"
-            " external_details, patch_order",
-            "WHERE version_id IS NOT NULL ORDER BY id",
-        )
-        for package, rows in groupby(specs, itemgetter(0)):
-            numbers: dict[int, int] = {}
-            found: list[Spec] = []
-            for row in rows:
-                numbers[row[1]] = len(found)
-                found.append(self._spec(row))
-            tags: dict[int, list[KeptBinary]] = {}
-            for _, tag, spec, stacks, order, *rest in (*binaries.of(package), *gone.of(package)):
-                named = self._stack_sets[stacks] if order is None else self._orders[order]
-                tags.setdefault(tag, []).append(KeptBinary(numbers[spec], named, *rest))
-            with_page = [tag for tag in self._tags if (package, tag) in pages and tag not in tags]
-            kept = (
-                KeptTag(self._tags[tag], tuple(tags.get(tag, ())), pages.pop((package, tag), None))
-                for tag in (*tags, *with_page)
-            )
-            yield KeptPackage(self._packages[package], tuple(found), tuple(kept))
-        for (package, tag), page in pages.items():
-            yield KeptPackage(self._packages[package], (), (KeptTag(self._tags[tag], (), page),))
-        if binaries.has_more or gone.has_more:
-            raise ValueError("binaries of specs that it does not have")
-
-    def _prepare(self) -> None:
-        """Load the small tables, and open the large ones that are read beside the specs."""
+    def _words(self) -> KeptWords:
+        """What the numbers in the rows of packages stand for."""
         db = self._db
-        self._versions = dict(db.execute("SELECT id, version FROM versions"))
-        self._compilers = self._names("compilers")
-        self._systems = self._names("operating_systems")
-        self._platforms = self._names("platforms")
-        self._targets = self._names("targets")
-        self._stack_sets = _lists(db, "stack_sets")
-        self._orders = _lists(db, "stack_orders")
-        self._variants = {
-            id_: split_variants(text) if parts is None else tuple(json.loads(parts))
-            for id_, text, parts in self._rows("variant_sets", "id, variants, parts")
-        }
-        self._patches: dict[int, list[str]] = {}
+        patches: dict[int, list[str]] = {}
         for set_, sha256 in db.execute(
             "SELECT variant_set_id, sha256 FROM variants JOIN variant_set_members"
             " ON variant_id = id WHERE sha256 IS NOT NULL"
         ):
-            self._patches.setdefault(set_, []).append(sha256)
-        self._flags = _Groups(self._rows("spec_flags", "spec_id, name, flag", "ORDER BY id"))
+            patches.setdefault(set_, []).append(sha256)
+        orders: Iterable[tuple[Any, ...]] = ()
+        if "patch_order" in columns_of(db, "specs"):
+            ordered = "WHERE patch_order IS NOT NULL"
+            orders = self._rows("specs", "variant_set_id, patch_order", ordered)
+        return KeptWords(
+            self._tags,
+            dict(db.execute("SELECT id, version FROM versions")),
+            self._used("compilers", "compiler_id"),
+            self._used("operating_systems", "os_id"),
+            self._used("platforms", "platform_id"),
+            self._used("targets", "target_id"),
+            {
+                id_: split_variants(text) if parts is None else tuple(json.loads(parts))
+                for id_, text, parts in self._rows("variant_sets", "id, variants, parts")
+            },
+            {set_: tuple(sorted(sums)) for set_, sums in patches.items()},
+            frozenset(orders),
+            _lists(db, "stack_sets")
+            | {-id_: stacks for id_, stacks in _lists(db, "stack_orders").items()},
+            {
+                id_: PageStyle.from_json(text)
+                for id_, text in db.execute("SELECT id, style FROM page_styles")
+            },
+        )
+
+    def _kept_packages(self) -> Iterator[KeptPackage]:
+        """Specs and binaries lie package by package; each table is read once, from end to end."""
+        binary = "tag_id, spec_id, ifnull(-stack_order_id, stack_set_id), position, first_seen"
+        spec = "id, hash, version_id, compiler_id, os_id, platform_id, target_id, variant_set_id"
+        all_specs = self._of_packages("specs", f"{spec}, size", "WHERE version_id IS NOT NULL")
+        all_binaries = self._of_packages("binaries", binary)
+        all_gone = self._of_packages("gone_binaries", f"{binary}, last_seen, gone_since")
+        builds = _Groups(self._builds())
+        pages: dict[int, list[KeptPage]] = {}
+        for package, tag, source, style, text in self._rows(
+            "pages", "package_id, tag_id, source_id, style_id, text", "ORDER BY id"
+        ):
+            page = (tag, source, style, None if text is None else unpacked(text))
+            pages.setdefault(package, []).append(page)
+        for package, name in self._packages.items():
+            specs, binaries, gone = all_specs(package), all_binaries(package), all_gone(package)
+            numbers = range(specs[0][0], specs[-1][0] + 1) if specs else range(0)
+            if len(numbers) != len(specs) or any(
+                rows and not (rows[0][1] in numbers and rows[-1][1] in numbers)
+                for rows in (binaries, gone)
+            ):
+                raise ValueError(f"specs or binaries of {name} that are not where they belong")
+            known = {id_: build for _, id_, build in builds.of(package)}
+            yield KeptPackage(name, specs, binaries, gone, pages.get(package, []), known)
+        if builds.has_more:
+            raise ValueError("specs of packages that it does not have")
+
+    def _of_packages(
+        self, table: str, columns: str, where: str = ""
+    ) -> Callable[[int], list[tuple[Any, ...]]]:
+        """Gives the rows of packages, which are asked for in the order in which they lie."""
+        if not columns_of(self._db, table):
+            return lambda package: []
+        count = f"SELECT package_id, count(*) FROM {table} {where} GROUP BY package_id"
+        counts = dict(self._db.execute(count))
+        if table == "binaries" and "first_seen" not in columns_of(self._db, table):
+            columns = columns.replace("first_seen", "NULL")
+        rows = self._db.execute(f"SELECT {columns} FROM {table} {where} ORDER BY id")
+        return lambda package: rows.fetchmany(counts[package]) if package in counts else []
+
+    def _dates(self) -> Iterator[KeptDates]:
+        for table in ("binaries", "gone_binaries"):
+            if "published" in columns_of(self._db, table):
+                rows = self._db.execute(
+                    f"SELECT tags.name, hash, published FROM {table}"
+                    " CROSS JOIN specs ON specs.id = spec_id CROSS JOIN tags ON tags.id = tag_id"
+                    " WHERE published IS NOT NULL"
+                )
+                while dates := rows.fetchmany(_DATES_AT_ONCE):
+                    yield KeptDates(dates)
+
+    def _builds(self) -> Iterator[tuple[int, int, KeptBuild]]:
+        """What only build caches tell of specs: the package, the spec, its build."""
+        flags = _Groups(self._rows("spec_flags", "spec_id, name, flag", "ORDER BY id"))
         names = {
             id_: (hash_, self._packages[package])
-            for id_, hash_, package in db.execute(
+            for id_, hash_, package in self._db.execute(
                 "SELECT id, hash, package_id FROM specs WHERE EXISTS (SELECT 1 FROM dependencies)"
             )
         }
-        self._edge_words: dict[str, tuple[str, ...]] = {}
-        self._edges = _Groups(
-            (parent, names[child], deptypes, virtuals)
-            for parent, child, deptypes, virtuals in db.execute(
+        edges = _Groups(
+            self._db.execute(
                 "SELECT parent_id, child_id, deptypes, virtuals FROM dependencies ORDER BY id"
             )
         )
-
-    def _spec(self, row: tuple[Any, ...]) -> Spec:
-        package, id_, hash_, version, compiler, system, platform, target, variants, size = row[:10]
-        return Spec(
-            hash_,
-            self._packages[package],
-            self._versions[version],
-            self._compilers[compiler],
-            self._systems[system],
-            self._platforms[platform],
-            self._targets[target],
-            self._variants[variants],
-            size,
-            None if row[10] is None else self._build(id_, variants, *row[10:]),
-        )
-
-    def _build(
-        self,
-        id_: int,
-        variants: int,
-        format_: int,
-        namespace: str | None,
-        package_hash: str | None,
-        external: str | None,
-        build_spec: str | None,
-        external_details: str | None,
-        patch_order: str | None,
-    ) -> Build:
-        flags = groupby(self._flags.of(id_), itemgetter(1))
-        words = self._words
-        return Build(
-            format_,
-            namespace,
-            package_hash,
-            tuple((name, tuple(flag for *_, flag in rows)) for name, rows in flags),
-            tuple(patch_order.split() if patch_order else sorted(self._patches.get(variants, ()))),
-            external,
-            build_spec,
-            tuple(
-                Dependency(hash_, package, words(deptypes), words(virtuals))
-                for _, (hash_, package), deptypes, virtuals in self._edges.of(id_)
-            ),
-            external_details,
-        )
-
-    def _words(self, text: str) -> tuple[str, ...]:
-        found = self._edge_words.get(text)
-        if found is None:
-            found = self._edge_words[text] = tuple(text.split())
-        return found
+        for package, id_, *told in self._rows(
+            "specs",
+            "package_id, id, format, namespace, package_hash, external, build_spec,"
+            " external_details, patch_order",
+            "WHERE format IS NOT NULL AND version_id IS NOT NULL ORDER BY id",
+        ):
+            by_name = groupby(flags.of(id_), itemgetter(1))
+            yield (
+                package,
+                id_,
+                (
+                    *told,
+                    tuple((name, tuple(flag for *_, flag in rows)) for name, rows in by_name),
+                    tuple(
+                        [
+                            (*names[child], deptypes, virtuals)
+                            for _, child, deptypes, virtuals in edges.of(id_)
+                        ]
+                    ),
+                ),
+            )
+        if edges.has_more or flags.has_more:
+            raise ValueError("dependencies or flags of specs that it does not have")
 
 
 def _lists(db: sqlite3.Connection, table: str) -> dict[int, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from etl.catalog.kept import read_catalog
 from etl.catalog.reader import is_catalog_file
-from etl.records import KeptMirror, KeptNames, KeptPackage, KeptTag, Record, Source
+from etl.records import KeptMirror, KeptNames, KeptPackage, KeptWords, Record, Source
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 
@@ -55,6 +55,7 @@ def side_by_side(old: Moment, new: Moment) -> Iterator[tuple[Path, str, str]]:
 
 def _of_tag(moment: Moment, name: str) -> Iterator[Record]:
     """What a catalog has of a tag, under another name."""
+    number = 0
     for record in read_catalog(moment.catalog):
         if isinstance(record, Source):
             yield record
@@ -63,16 +64,18 @@ def _of_tag(moment: Moment, name: str) -> Iterator[Record]:
         elif isinstance(record, KeptMirror) and record.tag == moment.tag:
             if record.gone_since is None:
                 yield replace(record, tag=name, cache=None)
+        elif isinstance(record, KeptWords):
+            number = next((id_ for id_, tag in record.tags.items() if tag == moment.tag), 0)
+            yield replace(record, tags={number: name})
         elif isinstance(record, KeptPackage):
-            for tag in record.tags:
-                if tag.tag == moment.tag:
-                    yield _present(record, tag, name)
+            yield from _present(record, number)
 
 
-def _present(package: KeptPackage, tag: KeptTag, name: str) -> KeptPackage:
+def _present(package: KeptPackage, tag: int) -> Iterator[KeptPackage]:
     """The binaries of a package that are in a tag, and their specs alone."""
-    there = [it for it in tag.binaries if it.gone_since is None]
-    numbers = {it.spec: number for number, it in enumerate(there)}
-    binaries = tuple(it._replace(spec=numbers[it.spec]) for it in there)
-    specs = tuple(package.specs[it.spec] for it in there)
-    return KeptPackage(package.package, specs, (KeptTag(name, binaries, None),))
+    binaries = [it for it in package.binaries if it[0] == tag]
+    if binaries:
+        there = {it[1] for it in binaries}
+        specs = [it for it in package.specs if it[0] in there]
+        builds = {id_: build for id_, build in package.builds.items() if id_ in there}
+        yield KeptPackage(package.package, specs, binaries, [], [], builds)

@@ -10,10 +10,12 @@ from etl.errors import SourceError
 from etl.records import (
     Cache,
     Digest,
+    KeptDates,
     KeptEvent,
     KeptMirror,
     KeptNames,
     KeptPackage,
+    KeptWords,
     Listing,
     Mirror,
     Page,
@@ -27,6 +29,7 @@ from etl.records import (
 from etl.text import printable
 from etl.writer.case import SourcedProblem
 from etl.writer.merging import Merging
+from etl.writer.remembered import Remembered
 from etl.writer.shelf import Shelf
 
 BUCKET = "https://binaries.spack.io"
@@ -152,6 +155,11 @@ class Intake:
             first = self.merging.catalogs[-1]
             self.shelf.put_kept(record, len(self.merging.kept) - 1, first)
             self.statements += 1
+        elif isinstance(record, KeptWords):
+            words = Remembered.of(record, self.shelf.words, printable(self._reading.name))
+            self.merging.words.append(words)
+        elif isinstance(record, KeptDates):
+            self.shelf.put_dates(record.dates)
         elif isinstance(record, KeptNames):
             for name in record.tags:
                 self.shelf.words.tags[name]
@@ -228,7 +236,7 @@ class Intake:
 
     def _put_dates(self, mirror: Mirror) -> None:
         """Keep when binaries were put into a build cache, for when all rows are written."""
-        self.shelf.put_dates(mirror.tag, mirror.put)
+        self.shelf.put_dates((mirror.tag, *put) for put in mirror.put)
 
     def published(self, tag: str) -> str | None:
         """When the newest index of a tag was published, where any source tells."""

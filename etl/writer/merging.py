@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from etl.records import KeptMirror, Listing
-from etl.writer.shelf import KeptItem
+from etl.writer.remembered import Remembered
 
 UNKNOWN = "unknown"
 """The time of what was observed when nobody told one."""
 
 Event = tuple[str, str, str, str]
 """When, ``removed`` or ``returned``, the tag, and the hash."""
+
+
+class KeptItem(NamedTuple):
+    """A binary of an earlier catalog: its stacks by number, its place on the page, its times."""
+
+    stacks: int
+    position: int | None
+    first_seen: str | None
+    last_seen: str | None = None
+    gone_since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,9 @@ class Merging:
 
     ``at`` is when the build reads, if that is told; ``times`` are when each build cache was
     published, which stand for it if not, and ``now`` what stands for it where none is told.
-    ``place`` is where problems are said to be that come of an earlier catalog.
+    ``place`` is where problems are said to be that come of an earlier catalog.  Of each earlier
+    catalog ``catalogs`` counts the sources before its own, ``words`` are its words, and ``kept``
+    its build caches.
     """
 
     at: str | None = None
@@ -83,6 +96,7 @@ class Merging:
     times: dict[tuple[str, str], str] = field(default_factory=dict)
     place: str = "catalog"
     catalogs: list[int] = field(default_factory=list)
+    words: list[Remembered] = field(default_factory=list)
     kept: list[dict[tuple[str, str], KeptMirror]] = field(default_factory=list)
     mirrors: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     pages: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -141,6 +155,15 @@ class Merging:
                     first_seen=min(firsts, default=None),
                 )
         return merged.values()
+
+    def changed_tags(self, catalog: int) -> set[str]:
+        """The tags in which not all that an earlier catalog has need still hold."""
+        replaced = {
+            it.tag
+            for it in self.kept[catalog].values()
+            if self._replaced(catalog, it.tag, it.stack) is not None
+        }
+        return replaced | {tag for tag, _ in (*self.mirrors, *self.pages)}
 
     def state(
         self, catalog: int, tag: str, package: str, stacks: tuple[str, ...], item: KeptItem

@@ -78,7 +78,8 @@ class Resolver:
         pages = self._one_page_per_tag(pages, case)
         # A build cache is heard before the page that was made from it.
         everything: list[Heard] = [*mirrors, *pages]
-        for of_catalog in kept:
+        remembered = self._keeper.take(kept, self._hashes(everything), case)
+        for of_catalog in remembered:
             everything += self._keeper.mentions(of_catalog)
         for heard in sorted(everything, key=self._newest_first):
             if isinstance(heard, PageStatement):
@@ -86,11 +87,33 @@ class Resolver:
             else:
                 self._hear_mirror(heard, case)
         self._join_stacks(case)
-        pages = self._keeper.keep(kept, pages, case)
-        pages = [self._with_text(page, case) for page in pages]
+        self._keeper.keep(remembered, case)
+        doubtful = self._doubtful(case, pages, len(remembered))
+        name = self._words.packages.listed[package]
+        pages = [
+            self._with_text(page, case) if doubtful is None or page.tag in doubtful else page
+            for page in self._keeper.pages(remembered, pages, name, doubtful)
+        ]
         keys = {version: sort_key(version) for version in {s.facts[0] for s in case.specs.values()}}
         specs = sorted(case.specs.values(), key=lambda spec: (keys[spec.facts[0]], spec.hash))
         return ResolvedPackage(package, specs, pages, case.problems, case.events)
+
+    def _hashes(self, everything: list[Heard]) -> set[str] | None:
+        """The hashes of which something is said; None where several packages claim some."""
+        return None if self._disputed else {item[0] for it in everything for item in it.items}
+
+    def _doubtful(self, case: Case, read: list[PageStatement], catalogs: int) -> set[int] | None:
+        """The tags of which a page may not be what the facts give; None if that may be any.
+
+        ``read`` are the pages that were read now, ``catalogs`` how many remember any.
+        """
+        if not (case.touched or case.mirror_stacks or self._odd_lists):
+            return set()
+        if self._odd_lists or self._disputed or catalogs > 1:
+            return None
+        of_touched = {tag for hash_ in case.touched for tag in case.specs[hash_].presence}
+        of_mirrors = {tag for _, tag in case.mirror_stacks}
+        return of_touched | of_mirrors | {page.tag for page in read}
 
     def _newest_first(self, statement: Heard) -> tuple[int, bool, int, str]:
         is_page = isinstance(statement, PageStatement)
@@ -196,7 +219,7 @@ class Resolver:
 
     def _with_text(self, page: PageStatement, case: Case) -> PageStatement:
         """The page, with its text where the facts that were decided upon do not give it back."""
-        if page.text is not None or not (case.touched or case.mirror_stacks or self._odd_lists):
+        if page.text is not None:
             return page
         is_odd = any(facts[_VARIANTS] in self._odd_lists for _, facts, _ in page.items)
         # A build cache of the tag may have more than the page.

@@ -12,7 +12,17 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from etl.records import Build, KeptPackage, Mirror, Page
+from etl.records import (
+    Build,
+    KeptBinary,
+    KeptBuild,
+    KeptGone,
+    KeptPackage,
+    KeptPage,
+    KeptSpec,
+    Mirror,
+    Page,
+)
 from etl.writer.vocabulary import Vocabulary
 
 FactsTuple = tuple[str, int, int, int, int, int, int | None]
@@ -43,7 +53,7 @@ class BuildTuple(NamedTuple):
     """A :class:`~etl.records.Build` as the shelf keeps it; dependencies are plain tuples."""
 
     format: int
-    namespace: str
+    namespace: str | None
     package_hash: str | None
     external: str | None
     build_spec: str | None
@@ -53,33 +63,19 @@ class BuildTuple(NamedTuple):
     dependencies: tuple[tuple[str, str, str, str], ...]
 
 
-class KeptItem(NamedTuple):
-    """A binary of an earlier catalog: its spec by place, the number of its stacks, its times."""
-
-    spec: int
-    stacks: int
-    position: int | None
-    first_seen: str | None
-    last_seen: str | None
-    gone_since: str | None
-
-
-class KeptInTag(NamedTuple):
-    """What an earlier catalog has in a tag; ``source``, ``style`` and ``text`` are of its page."""
-
-    tag: int
-    source: int
-    style: int | None
-    text: bytes | None
-    items: list[KeptItem]
-
-
 class KeptStatement(NamedTuple):
-    """What an earlier catalog has of a package; ``catalog`` is its number among those read."""
+    """What an earlier catalog has of a package, as it hands it over.
+
+    ``catalog`` is its number among those read; all other numbers are its own, but for the sources
+    of pages, which are counted among all.
+    """
 
     catalog: int
-    specs: list[tuple[str, FactsTuple, BuildTuple | None]]
-    tags: list[KeptInTag]
+    specs: list[KeptSpec]
+    binaries: list[KeptBinary]
+    gone: list[KeptGone]
+    pages: list[KeptPage]
+    builds: dict[int, KeptBuild]
 
 
 Statement = PageStatement | MirrorStatement | KeptStatement
@@ -130,32 +126,13 @@ class Shelf:
 
     def put_kept(self, kept: KeptPackage, catalog: int, first_source: int) -> None:
         """Keep what an earlier catalog has; ``first_source`` counts the sources before its own."""
-        words = self.words
-        stack_lists = words.stack_lists
-        specs = [
-            (spec.hash, words.facts_of(spec), _build_tuple(spec.build) if spec.build else None)
-            for spec in kept.specs
-        ]
-        tags = []
-        for it in kept.tags:
-            page = it.page
-            of_page = (
-                (0, None, None)
-                if page is None
-                else (page.source + first_source, words.styles[page.style], page.text)
-            )
-            items = [(spec, stack_lists[stacks], *rest) for spec, stacks, *rest, _ in it.binaries]
-            tags.append((words.tags[it.tag], *of_page, items))
-            dates = [(kept.specs[b.spec].hash, b.published) for b in it.binaries if b.published]
-            if dates:
-                self.put_dates(it.tag, dates)
-        self._put(words.packages[kept.package], 2, (catalog, specs, tags))
+        pages = [(tag, source + first_source, *how) for tag, source, *how in kept.pages]
+        statement = (catalog, kept.specs, kept.binaries, kept.gone, pages, kept.builds)
+        self._put(self.words.packages[kept.package], 2, statement)
 
-    def put_dates(self, tag: str, dates: Iterable[tuple[str, str]]) -> None:
-        """Keep when the binaries with these hashes were put into a build cache of a tag."""
-        self._db.executemany(
-            "INSERT INTO shelf.dates VALUES (?, ?, ?)", ((tag, *pair) for pair in dates)
-        )
+    def put_dates(self, dates: Iterable[tuple[str, str, str]]) -> None:
+        """Keep when binaries were put into a build cache: the tag, the hash, and when."""
+        self._db.executemany("INSERT INTO shelf.dates VALUES (?, ?, ?)", dates)
 
     def _put(self, package: int, kind: int, statement: Any) -> None:
         self._db.execute(
@@ -182,15 +159,10 @@ class Shelf:
         for kind, statement in rows:
             # Written by this very process: nobody else can have put anything there.
             values = marshal.loads(statement)  # noqa: S302
-            if kind == 2:
-                catalog, specs, tags = values
-                in_tags = [
-                    KeptInTag(tag, source, style, text, [KeptItem(*item) for item in items])
-                    for tag, source, style, text, items in tags
-                ]
-                yield KeptStatement(catalog, specs, in_tags)
-            else:
-                yield PageStatement(*values) if kind else MirrorStatement(*values)
+            yield _KINDS[kind](*values)
+
+
+_KINDS: tuple[type[Statement], ...] = (MirrorStatement, PageStatement, KeptStatement)
 
 
 def _patch_order(patches: tuple[str, ...]) -> str | None:

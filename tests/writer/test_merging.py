@@ -275,12 +275,35 @@ def test_a_catalog_that_is_cut_off_anywhere_writes_nothing(tmp_path: Path) -> No
         assert target.read_bytes() == whole
 
 
-def test_a_catalog_with_rows_that_lead_nowhere_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [True, False], ids=["with another", "alone"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE binaries SET stack_set_id = 999 WHERE id = 2",
+        "UPDATE binaries SET tag_id = 999 WHERE id = 2",
+        "UPDATE binaries SET spec_id = 1 WHERE id = (SELECT max(id) FROM binaries)",
+        "UPDATE specs SET version_id = 999 WHERE id = 2",
+        "UPDATE specs SET target_id = NULL WHERE id = 2",
+        "UPDATE specs SET package_id = 2 WHERE id = 1",
+        "UPDATE pages SET tag_id = 999 WHERE id = 2",
+        "UPDATE pages SET style_id = 999 WHERE id = 2",
+        "DELETE FROM variant_sets WHERE id = 1",
+    ],
+)
+def test_a_catalog_with_rows_that_lead_nowhere_writes_nothing(
+    change: str, beside: bool, tmp_path: Path
+) -> None:
     catalog = history_catalog(tmp_path)
+    readings = []
+    if beside:
+        (tmp_path / "beside").mkdir()
+        other = history_catalog(tmp_path / "beside")
+        readings = [Reading("other", read_catalog(other), is_catalog=True)]
     with closing(sqlite3.connect(catalog)) as db, db:
-        db.execute("UPDATE binaries SET stack_set_id = 999 WHERE id = 2")
-    with pytest.raises(ReadError, match="damaged"):
-        build_catalog([Reading("old", read_catalog(catalog), is_catalog=True)], tmp_path / "n.db")
+        db.execute(change)
+    readings.append(Reading("old", read_catalog(catalog), is_catalog=True))
+    with pytest.raises(ReadError, match=r"(old|catalog\.db): is damaged"):
+        build_catalog(readings, tmp_path / "n.db")
     assert not (tmp_path / "n.db").exists()
 
 

@@ -21,6 +21,7 @@ from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
+from etl.writer.resolve import Resolver
 from tests.running import Run
 from tests.sites import hash_of, item, page, place_of, write_site
 from tests.small_catalogs import DEVELOP, SECOND, history_catalog, node, record, write_indexes
@@ -222,3 +223,24 @@ def test_a_disk_that_is_full_while_catalogs_are_merged_changes_nothing(
     assert "catalog.db: cannot be written" in ended.stderr
     assert digest(whole) == before
     assert not list(tmp_path.glob(".catalog.db.*.building*"))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(states, min_size=2, max_size=len(TIMES)))
+def test_what_nothing_new_is_said_of_is_as_if_it_had_been_decided_again(weeks: list[State]) -> None:
+    """What is carried over as it is, and what is decided upon spec by spec, are the same bytes."""
+    weeks[0] = (frozenset({1}), *weeks[0][1:])
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        last: dict[bool, Path | None] = {False: None, True: None}
+        for number, (at, state) in enumerate(zip(TIMES, weeks, strict=False)):
+            for anew in last:
+                if anew:
+                    for method in ("_hashes", "_doubtful"):
+                        patch.setattr(Resolver, method, lambda *told: None)
+                last[anew] = read(folder / f"{number}-{anew}.db", at, state, last[anew])
+                patch.undo()
+            one, other = last.values()
+            assert one is not None
+            assert other is not None
+            assert digest(one) == digest(other)
