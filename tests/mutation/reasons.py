@@ -7,7 +7,7 @@ from tests.mutation.changes import Mutant
 _SAME_FORMS = "narrow and wide conditions mean the same, which a test shows; one is faster"
 _DATA = "a table copied from elsewhere; a test would be the same table again"
 _ONLY_FASTER = "the result is the same, only later"
-_PARAMETER = "the name of a parameter, which is replaced by its value wherever SQL is shown"
+_MEASURED = "a number that was measured; one more does as well, and gives the same result"
 
 REASONS: dict[tuple[str, str], str] = {
     ("etl/spack/tags.py", '"'): _DATA,
@@ -21,12 +21,13 @@ REASONS: dict[tuple[str, str], str] = {
     ("etl/query/conditions.py", 'low, high = self._add("hash", prefix)'): (
         "a parameter, and { sorts after all that a hash is made of, whatever follows it"
     ),
-    ("etl/query/search.py", 'f" (SELECT id FROM stacks WHERE name = {add('): _PARAMETER,
     ("etl/query/search.py", "nowhere = (0, 0)"): "no error is told of what is not in the text",
     ("etl/query/reuse.py", 'mirror = dict(zip(("tag", "stack"), found'): (
         "the statement gives as many values as there are names"
     ),
     ("etl/query/starting_point.py", 'return self.entry == "NOT INDEXED"'): _ONLY_FASTER,
+    ("etl/query/starting_point.py", "return min(max(int(edges) // 50"): _MEASURED,
+    ("etl/query/starting_point.py", "written = [conditions[position].write"): _SAME_FORMS,
     ("etl/query/find.py", "if self.count(queries, replace(scope, tag=tag), 1):"): _ONLY_FASTER,
     ("etl/query/dialects.py", "name: value.replace("): (
         "tests/export/test_engines.py notices, which takes too long to run for each mutant"

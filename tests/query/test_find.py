@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.catalog.reader import open_catalog
-from etl.catalog.sql_text import Parameters, all_of
+from etl.catalog.sql_text import Parameters, all_of, inline
 from etl.query.find import Finder, Scope, UnanswerableError
 from etl.query.search import Search
 from etl.sources.build_caches.mirror import read_build_caches
@@ -91,6 +91,24 @@ def test_a_search_begins_where_fewest_are(
     assert "LIMIT 1000" in sql
 
 
+@pytest.mark.parametrize(
+    ("spec", "limit", "way"),
+    [
+        ("platform=linux", 1, "INDEXED BY idx_specs_platform_id"),
+        ("namespace=builtin", 1, "INDEXED BY idx_specs_package_id_version_id"),
+        ("cflags=-O2", 1, "NOT INDEXED"),
+        ("^gmake", 1, "INDEXED BY idx_specs_package_id_version_id"),  # nearly every one will do
+        ("^gmake", 1000, "NOT INDEXED"),
+    ],
+)
+def test_in_all_tags_it_begins_at_specs_by_the_shortest_way(
+    release: Path, spec: str, limit: int, way: str
+) -> None:
+    with open_catalog(release) as db:
+        sql = Finder(db).binaries([parse_spec(spec)], Scope(), limit).sql
+    assert f"FROM specs {way}\n" in sql
+
+
 def test_in_all_tags_each_spec_comes_once_with_its_newest_tag(sample_catalog: Path) -> None:
     newest = """
         SELECT hash, tag FROM binary_list JOIN tags ON tags.name = tag
@@ -167,6 +185,31 @@ def test_newest_tags_come_first_and_in_each_newest_versions(
         finder = Finder(db)
         rows = finder.rows(finder.binaries([parse_spec("cmake")], Scope()))
     assert list(dict.fromkeys(row[2] for row in rows)) == ["3.31.8", "3.25.3", "3.30.5"]
+
+
+def test_fewer_are_the_first_of_more(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder = Finder(db)
+        for scope in (Scope(), Scope("v2025.07.0")):
+            rows = finder.rows(finder.binaries([parse_spec("mpich")], scope))
+            for limit in range(1, len(rows)):
+                some = finder.rows(finder.binaries([parse_spec("mpich")], scope, limit))
+                assert some == rows[:limit]
+
+
+def test_each_alternative_can_be_read_on_its_own(sample_catalog: Path) -> None:
+    with open_catalog(sample_catalog) as db:
+        parameters = Parameters()
+        queries = [parse_spec(it) for it in ("platform=linux os=*", "os=ubuntu22.04")]
+        machine, alternatives = Search(db).wide(queries, Scope(os="debian12"), parameters)
+    assert inline(machine, parameters.values) == (
+        "specs.os_id = (SELECT id FROM operating_systems WHERE name = 'debian12')"
+    )
+    assert inline(alternatives, parameters.values) == (
+        "((specs.os_id IS NOT NULL\n"
+        "AND specs.platform_id = (SELECT id FROM platforms WHERE name = 'linux'))"
+        " OR (specs.os_id = (SELECT id FROM operating_systems WHERE name = 'ubuntu22.04')))"
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,11 @@ def needing(name: str, number: int, *virtuals: str) -> dict[str, object]:
     return {"name": name, "hash": hash_of(number), "parameters": purpose}
 
 
+def needing_to_build(name: str, number: int) -> dict[str, object]:
+    purpose = {"deptypes": ["build"], "virtuals": []}
+    return {"name": name, "hash": hash_of(number), "parameters": purpose}
+
+
 NODES = {
     1: node("lib", "1", parameters={"libs": ["a", "b"]}),
     2: node("lib", "2", parameters={"libs": ["a"]}),
@@ -34,6 +39,10 @@ NODES = {
     7: node("other", "1", dependencies=[needing("gcc", 3, "cxx")]),
     8: node("fixed", "1", parameters={"patches": [SUM]}, patches=[SUM]),
     9: node("fixed", "2", parameters={"patches": [SUM, OTHER]}, patches=[SUM, OTHER]),
+    10: node("tool", "git.main=2", dependencies=[needing("gcc", 3, "c")]),
+    11: node("tool", "git.old=2", dependencies=[needing("llvm", 4, "c")]),
+    12: node("top", "1", dependencies=[needing_to_build("tool", 10)]),
+    13: node("top", "2", dependencies=[needing_to_build("tool", 11)]),
 }
 
 
@@ -66,6 +75,14 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("app %cxx", set()),
         (f"lib/{hash_of(1)}", {1}),
         (f"app ^lib/{hash_of(2)}", {6}),
+        # A reference stands for each version that is said to be of it.
+        ("tool@git.main", {10}),
+        ("tool@git.main=2", {10}),
+        ("tool@git.mai", set()),
+        ("tool@2", {10, 11}),
+        # What only builds a spec is below it, and has its own compiler.
+        ("top ^tool %gcc", {12}),
+        ("top ^tool %llvm", {13}),
     ],
 )
 def test_what_is_found(catalog: Path, spec: str, expected: set[int]) -> None:

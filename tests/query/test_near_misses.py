@@ -45,6 +45,11 @@ TAG = "develop-2025-07-20"
     ("spec", "scope", "expected"),
     [
         ("zlib-ng ^nothing", Scope(TAG), NearMiss("^nothing", (8, 16), 3)),
+        (
+            "* +mpi os=debian12",  # any package is no name that could be unknown
+            Scope(TAG),
+            NearMiss("os=debian12", (7, 18), 1, (("ubuntu22.04", 1),)),
+        ),
         ("hdf5 cflags=-O9", Scope(TAG), NearMiss("cflags=-O9", (5, 15), 2)),
         ("hdf5 namespace=acme", Scope(TAG), NearMiss("namespace=acme", (5, 19), 2)),
         ("hdf5 /abc", Scope(TAG), NearMiss("/abc", (5, 9), 2)),

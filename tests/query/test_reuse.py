@@ -20,7 +20,17 @@ from etl.sources.selection import Selection
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.running import Run
-from tests.small_catalogs import graph_catalog, spec_hash
+from tests.sites import hash_of
+from tests.small_catalogs import (
+    FIRST,
+    SECOND,
+    build,
+    graph_catalog,
+    node,
+    record,
+    spec_hash,
+    write_indexes,
+)
 
 HOSTS = (
     "centos7-haswell", "amzn2-graviton2", "rocky8-zen3", "sles15.5-skylake", "rocky9-zen4",
@@ -149,3 +159,24 @@ def test_what_is_in_the_way_may_be_far_below(tmp_path: Path) -> None:
         verdict = Reuse(db, find_host("ubuntu24.04/zen3")).verdict(spec_hash(needs, "app"))
     low = spec_hash(needs, "low")[:7]
     assert verdict == Verdict("closure", f"its low/{low} is not in the cache")
+
+
+def test_in_each_tag_something_else_may_be_in_the_way(tmp_path: Path) -> None:
+    one, other = hash_of(1), hash_of(2)
+    app = record(node("app", "1", needs=[("one", one), ("other", other)]))
+    indexes = {
+        (tag, "e4s"): {
+            one: record(node("one", "1"), there=tag == FIRST),
+            other: record(node("other", "1"), there=tag == SECOND),
+            hash_of(3): app,
+        }
+        for tag in (FIRST, SECOND)
+    }
+    folder = write_indexes(tmp_path / "indexes", indexes)
+    with open_catalog(build(tmp_path / "catalog.db", read_build_caches(folder))) as db:
+        reuse = Reuse(db, find_host("ubuntu24.04/zen3"))
+        why = {tag: reuse.verdict(hash_of(3), tag) for tag in (FIRST, SECOND)}
+    assert why == {
+        FIRST: Verdict("closure", f"its other/{other[:7]} is not in the cache"),
+        SECOND: Verdict("closure", f"its one/{one[:7]} is not in the cache"),
+    }

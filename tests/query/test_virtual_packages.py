@@ -8,7 +8,7 @@ import pytest
 
 from etl.catalog.reader import open_catalog
 from etl.query.find import Finder, Scope, UnanswerableError
-from etl.query.near_misses import near_misses
+from etl.query.near_misses import Suggestion, near_misses
 from etl.query.providers import Providers
 from etl.records import Provision, Recipe
 from etl.sources.build_caches.mirror import read_build_caches
@@ -111,6 +111,12 @@ def test_what_provides_it(catalog: Path, spec: str, expected: set[int]) -> None:
     assert found(catalog, spec) == expected
 
 
+def test_what_has_the_hash_is_asked_whether_it_provides_it(catalog: Path) -> None:
+    with open_catalog(catalog) as db:
+        sql = Finder(db).specs([parse_spec(f"mpi/{hash_of(2)}")]).sql
+    assert "FROM specs INDEXED BY idx_specs_hash\n" in sql
+
+
 @pytest.mark.parametrize(
     ("spec", "place", "message"),
     [
@@ -165,3 +171,10 @@ def test_why_nothing_provides_it(catalog: Path) -> None:
     with open_catalog(catalog) as db:
         reasons = [str(it) for it in near_misses(db, parse_spec("mpi@4:"), Scope(SECOND))]
     assert reasons == ["without @4:: 3 binaries"]
+
+
+def test_what_is_no_package_and_nothing_provides_is_unknown(catalog: Path) -> None:
+    with open_catalog(catalog) as db:
+        (found,) = near_misses(db, parse_spec("mpj"), Scope())
+    assert isinstance(found, Suggestion)
+    assert (found.what, found.name) == ("package", "mpj")
