@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
+
+import pytest
 
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
@@ -192,3 +195,22 @@ def as_nobody() -> Iterator[None]:
     finally:
         os.setresuid(0, 0, 0)
         os.setresgid(0, 0, 0)
+
+
+def shuffle_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every folder be listed in another order each time, as file systems may."""
+    scandir = os.scandir
+
+    class Shuffled:
+        def __init__(self, path: Any) -> None:
+            with scandir(path) as listing:
+                self._entries = list(listing)
+            random.shuffle(self._entries)
+
+        def __enter__(self) -> Any:
+            return iter(self._entries)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(os, "scandir", Shuffled)

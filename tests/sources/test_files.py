@@ -30,7 +30,7 @@ from etl.sources.files import (
     sha256_of,
 )
 from etl.text import printable
-from tests.sites import as_nobody, write_site
+from tests.sites import as_nobody, shuffle_folders, write_site
 
 LIMIT = 1000
 
@@ -149,21 +149,7 @@ def test_the_order_of_the_file_system_does_not_matter(
     (tmp_path / "x" / "link").symlink_to(tmp_path)
     (tmp_path / "z" / "link").symlink_to(tmp_path)
     expected = _listed(tmp_path)
-    scandir = os.scandir
-
-    class Shuffled:
-        def __init__(self, path: Any) -> None:
-            with scandir(path) as listing:
-                self._entries = list(listing)
-            random.shuffle(self._entries)
-
-        def __enter__(self) -> Any:
-            return iter(self._entries)
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    monkeypatch.setattr(os, "scandir", Shuffled)
+    shuffle_folders(monkeypatch)
     for _ in range(5):
         assert _listed(tmp_path) == expected
 

@@ -21,7 +21,19 @@ from etl.sources.pages import read_pages
 from etl.spack.targets import known_targets
 from etl.writer.build import Summary, build_catalog
 from etl.writer.intake import Reading
-from tests.sites import SEED, Era, build, hash_of, item, page, place_of, problems, rows, write_site
+from tests.sites import (
+    SEED,
+    Era,
+    build,
+    hash_of,
+    item,
+    page,
+    place_of,
+    problems,
+    rows,
+    shuffle_folders,
+    write_site,
+)
 
 TAGS = b"""\
 - {name: develop, stacks: [e4s, root]}
@@ -370,21 +382,7 @@ def test_neither_folder_nor_order_nor_time_matters(
     monkeypatch.chdir(other)
     build(tmp_path / "other name.db", Path())
     sums.add(_sha256(tmp_path / "other name.db"))
-    scandir = os.scandir
-
-    class Shuffled:
-        def __init__(self, path: Any) -> None:
-            with scandir(path) as listing:
-                self._entries = list(listing)
-            random.shuffle(self._entries)
-
-        def __enter__(self) -> Any:
-            return iter(self._entries)
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    monkeypatch.setattr(os, "scandir", Shuffled)
+    shuffle_folders(monkeypatch)
     for _ in range(3):
         build(tmp_path / "3.db", first)
         sums.add(_sha256(tmp_path / "3.db"))
