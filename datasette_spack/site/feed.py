@@ -88,6 +88,9 @@ class Feed:
 
         ``still_gone`` are specs that were removed and did not return, to be named.
         """
+        if it.event == "left":
+            self._stacks_left(it)
+            return
         count = f"{it.binaries:,} {_plural('binary', 'binaries', it.binaries)}"
         packages = it.package if it.packages == 1 else f"{it.packages:,} packages"
         whose = f" of {what}" if what else ""
@@ -111,6 +114,14 @@ class Feed:
             listed = self._specs(removed, self._site.tag(it.tag))
             specs = _LIST.format("Removed", removed.total, listed)
             add(entry, "content", f"{_PARAGRAPH.format(text)}\n{specs}", type="html")
+
+    def _stacks_left(self, it: Change) -> None:
+        """Add an entry for stacks that left a tag."""
+        stacks = f"{_plural('stack', 'stacks', len(it.stacks))} {', '.join(it.stacks)}"
+        key = (it.event, it.tag, it.at, *it.stacks)
+        entry = self._entry(key, f"{it.tag}: {stacks} left", it.at, self._site.tag(it.tag))
+        text = f"The {stacks} left {it.tag}: gone since {it.at}."
+        add(entry, "summary", f"{text} What other stacks of {it.tag} have is still there.")
 
     def query_tag(
         self,

@@ -2,7 +2,8 @@
 
 Builds from an earlier catalog observe it (the table ``events``); a catalog that was built from
 nothing but its sources tells none.  Of what was removed it is told whether the same spec can still
-be had: another tag may have the very same binary.
+be had: another tag may have the very same binary.  A stack that leaves a tag is told as such: what
+its other stacks have as well stays in the tag, and is no event.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
 
 from etl.catalog.asking import Listed, Row, ask, ask_one, listed
 from etl.catalog.sql_text import Value, inline
@@ -49,6 +53,19 @@ _NAMED = """
     CROSS JOIN tags ON tags.id = changes.tag_id
     CROSS JOIN packages ON packages.id = changes.package_id
     LEFT JOIN tags AS others ON others.id = changes.elsewhere_id
+"""
+# A stack that left a tag with other stacks; what is gone of the tag as a whole is told of that.
+_STACKS_LEFT = """
+    SELECT at, tag, kind, json_group_array(stack) AS stacks FROM (
+        SELECT mirrors.gone_since AS at, tags.position, tags.name AS tag, tags.kind,
+            stacks.name AS stack
+        FROM mirrors
+        CROSS JOIN tags ON tags.id = mirrors.tag_id
+        CROSS JOIN stacks ON stacks.id = mirrors.stack_id
+        WHERE mirrors.gone_since IS NOT NULL AND tags.gone_since IS NOT mirrors.gone_since
+            AND :kind_1 IN ('', tags.kind) AND :stack_1 IN ('', stacks.name)
+    )
+    GROUP BY at, position ORDER BY at DESC, position DESC LIMIT :number_1
 """
 _BY_TIME = "events CROSS JOIN specs ON specs.id = events.spec_id"
 _BY_SPEC = "specs CROSS JOIN events ON events.spec_id = specs.id"
@@ -122,19 +139,21 @@ class Change:
 
     ``package`` is the first of the packages by name; ``elsewhere`` says of how many the same spec
     is in a tag now, and ``still_in`` is the newest of those tags.  ``whole`` is whether nothing of
-    the tag is left since.
+    the tag is left since.  Or ``stacks`` of the tag ``left`` it: their build caches are gone, and
+    what other stacks of the tag have is still there.
     """
 
     at: str
     event: str
     tag: str
     kind: str
-    binaries: int
-    packages: int
-    package: str
-    elsewhere: int
-    still_in: str | None
-    whole: bool
+    binaries: int = 0
+    packages: int = 0
+    package: str = ""
+    elsewhere: int = 0
+    still_in: str | None = None
+    whole: bool = False
+    stacks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, row: Row) -> Change:
@@ -147,7 +166,8 @@ def recent_changes(
 ) -> tuple[Change, ...]:
     """What was removed from tags, or those of a kind, and what returned, the newest first."""
     where = _OF_READINGS + _OF_KIND
-    return _changes(db, _BY_TIME, where, most, readings_1=_readings(db, most), kind_1=kind)
+    changes = _changes(db, _BY_TIME, where, most, readings_1=_readings(db, most), kind_1=kind)
+    return _newest(most, changes, _stacks_left(db, most, kind_1=kind, stack_1=""))
 
 
 def changes_of_stack(
@@ -156,7 +176,8 @@ def changes_of_stack(
     """What was removed from a stack and its tag, and what returned, the newest first."""
     where = f"{_OF_READINGS} AND {IN_STACK}"
     readings = _readings(db, most)
-    return _changes(db, _BY_TIME, where, most, readings_1=readings, stack_1=stack)
+    changes = _changes(db, _BY_TIME, where, most, readings_1=readings, stack_1=stack)
+    return _newest(most, changes, _stacks_left(db, most, kind_1="", stack_1=stack))
 
 
 def changes_of_package(
@@ -210,6 +231,22 @@ def seen_of_package(db: sqlite3.Connection, package: str) -> dict[str, str | Non
 def gone_tags(db: sqlite3.Connection) -> tuple[Row, ...]:
     """The tags of which nothing is there any more, the newest first."""
     return ask(db, _GONE_TAGS)
+
+
+def _stacks_left(db: sqlite3.Connection, most: int, **values: Value) -> tuple[Change, ...]:
+    """The stacks that left a tag that is still there, the newest first."""
+    return tuple(
+        Change(
+            *(row["at"], "left", row["tag"], row["kind"]),
+            stacks=tuple(sorted(json.loads(row["stacks"]))),
+        )
+        for row in ask(db, _STACKS_LEFT, number_1=most, **values)
+    )
+
+
+def _newest(most: int, *changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The newest of several lists, which each are in that order."""
+    return tuple(islice(merge(*changes, key=attrgetter("at"), reverse=True), most))
 
 
 def _readings(db: sqlite3.Connection, most: int) -> str:

@@ -16,7 +16,7 @@ from datasette_spack.serve import datasette_for
 from etl.cli import main
 from tests.html_tree import main_of
 from tests.sites import hash_of
-from tests.weekly import FRIDAY, MONDAY, SUNDAY, three_weeks
+from tests.weekly import FRIDAY, MONDAY, SUNDAY, mirror, three_weeks, week
 
 OLD = "develop-2025-01-05"
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -264,3 +264,50 @@ async def test_no_link_leads_to_nothing(site: Any, start: str) -> None:
             continue
         there = await site.client.get(path, follow_redirects=True)
         assert there.status_code == 200, path
+
+
+@pytest.fixture(scope="module")
+def one_stack_less(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """On Friday hep and ml left develop, which e4s still has, and v1 went as a whole."""
+    folder = tmp_path_factory.mktemp("stacks")
+    first = week(
+        folder / "1.db",
+        MONDAY,
+        mirror("develop", "e4s", 1, 2),
+        mirror("develop", "hep", 1),
+        mirror("develop", "ml", 2, 3),
+        mirror("v1", "hep", 5),
+    )
+    friday = (mirror("develop", "e4s", 1, 2),)
+    datasette = datasette_for(week(folder / "catalog.db", FRIDAY, *friday, old=first))
+    yield datasette
+    datasette.get_database("catalog").close()
+
+
+async def test_a_stack_that_leaves_a_tag_is_told_where_the_tag_stays(one_stack_less: Any) -> None:
+    text = await said(one_stack_less, "/")
+    left = "2025-01-10: stacks hep, ml left develop; what its other stacks have is still there"
+    assert left in text
+    assert "2025-01-10: 1 binary of tool-3 removed from develop." in text
+    assert "left v1" not in text
+    feed = fromstring((await one_stack_less.client.get("/feed.atom")).content)
+    told = {it.findtext(f"{ATOM}title"): it for it in feed.findall(f"{ATOM}entry")}
+    entry = told["develop: stacks hep, ml left"]
+    assert entry.findtext(f"{ATOM}updated") == FRIDAY
+    assert entry.findtext(f"{ATOM}summary") == (
+        f"The stacks hep, ml left develop: gone since {FRIDAY}."
+        " What other stacks of develop have is still there."
+    )
+    assert not [title for title in told if title and title.startswith("v1: stack")]
+    titles = {
+        path: {
+            it.findtext(f"{ATOM}title")
+            for it in fromstring((await one_stack_less.client.get(path)).content)
+        }
+        for path in ("/stack/hep/feed.atom", "/stack/e4s/feed.atom", "/feed.atom?kind=release")
+    }
+    assert "develop: stack hep left" in titles["/stack/hep/feed.atom"]
+    assert not [it for it in titles["/stack/e4s/feed.atom"] if it and " left" in it]
+    assert not [it for it in titles["/feed.atom?kind=release"] if it and " left" in it]
+    text = await said(one_stack_less, "/stack/hep")
+    assert "develop 0 gone since 2025-01-10" in text
