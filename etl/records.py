@@ -226,14 +226,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All build caches that there are below an address, as (tag, stack).
+    """All build caches that there are at an address or below it, as (tag, stack).
 
-    Only a source that was read whole tells it: what an earlier catalog has below ``address`` and
-    is not listed any more is gone.
+    Only a source that was read whole tells it: what an earlier catalog has there, in the same named
+    ``cache`` if any, and is not listed any more is gone.  Where views are not listed (``views``),
+    that is said of none but releases, which are looked for by their names.  With ``tags`` it is
+    said of these alone: who reads something as a tag says nothing of what else it may be.
     """
 
     address: str
     mirrors: frozenset[tuple[str, str]]
+    views: bool = False
+    cache: str | None = None
+    tags: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +349,16 @@ class Source:
 
     ``location`` holds no path of the machine that built the catalog: the same input gives the
     same catalog wherever it lies.  ``parts`` is how many pages or indexes are about to come, where
-    that is known.  ``read_at`` is when, of a source that an earlier catalog read.
+    that is known.  Of a source that an earlier catalog read, ``read_at`` is when, ``cache`` what
+    the user called it, and ``options`` are those of the command line that say what to read of it.
     """
 
     kind: SourceKind
     location: str
     parts: int | None = None
     read_at: str | None = None
+    cache: str | None = None
+    options: str = ""
 
 
 @dataclass(frozen=True, slots=True)

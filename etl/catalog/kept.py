@@ -107,10 +107,11 @@ class _Reader:
             "problems", "source_id, place, kind, message", "ORDER BY id"
         ):
             problems.setdefault(source, []).append(Problem(place, kind, message))
-        for id_, kind, location, sha256, read_at in self._rows(
-            "sources", "id, kind, location, sha256, read_at", "ORDER BY id"
+        caches = self._names("caches")
+        for id_, kind, location, sha256, read_at, cache, options in self._rows(
+            "sources", "id, kind, location, sha256, read_at, cache_id, options", "ORDER BY id"
         ):
-            yield Source(kind, location, read_at=read_at)
+            yield Source(kind, location, None, read_at, caches.get(cache), options or "")
             yield from problems.get(id_, ())
             if sha256 is not None:
                 yield Digest(sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def newest_reading(path: Path) -> str:
         return str(newest)
 
 
-def known_indexes(path: Path) -> dict[tuple[str, str], str]:
-    """The SHA-256 of the index of each build cache that the catalog has, by tag and stack.
+def known_indexes(path: Path) -> dict[tuple[str, str], tuple[str, str | None, str | None]]:
+    """The SHA-256 of the index of each build cache that the catalog has, its address and view.
+
+    They are by tag and stack.
 
     Raises:
         ReadError: it is not a catalog, or one that cannot be read.
@@ -49,42 +52,54 @@ def known_indexes(path: Path) -> dict[tuple[str, str], str]:
         if "sha256" not in columns_of(db, "mirrors"):
             return {}
         rows = db.execute(
-            "SELECT tags.name, stacks.name, sha256 FROM mirrors"
+            "SELECT tags.name, stacks.name, sha256, url, view FROM mirrors"
             " JOIN tags ON tags.id = tag_id JOIN stacks ON stacks.id = stack_id"
             " WHERE sha256 IS NOT NULL AND mirrors.gone_since IS NULL"
         )
-        return {(tag, stack): sha256 for tag, stack, sha256 in rows}
+        return {(tag, stack): (*rest,) for tag, stack, *rest in rows}
 
 
-def known_digests(path: Path) -> set[str]:
-    """The SHA-256 of what was read last of each source that the catalog was built from.
-
-    Raises:
-        ReadError: it is not a catalog, or one that cannot be read.
-    """
-    with open_catalog(path, READABLE) as db:
-        rows = db.execute(
-            "SELECT sha256 FROM sources WHERE sha256 IS NOT NULL AND id IN"
-            " (SELECT max(id) FROM sources GROUP BY kind, location)"
-        )
-        return {sha256 for (sha256,) in rows}
-
-
-def known_addresses(path: Path) -> list[str]:
-    """The addresses that the catalog was built from, as ``NAME=ADDRESS`` where it has a name.
+def known_digests(path: Path) -> set[tuple[str | None, str, str, str]]:
+    """What was read last of each source: its cache, its options, its location and the SHA-256.
 
     Raises:
         ReadError: it is not a catalog, or one that cannot be read.
     """
     with open_catalog(path, READABLE) as db:
-        names = {}
-        if columns_of(db, "caches"):
-            names = dict(db.execute("SELECT address, name FROM caches"))
+        cache, options, join = _asked(db)
         rows = db.execute(
-            "SELECT DISTINCT location FROM sources WHERE location LIKE '%://%' ORDER BY 1"
+            f"SELECT {cache}, {options}, location, sha256 FROM sources {join}"
+            " WHERE sha256 IS NOT NULL AND sources.id IN"
+            f" (SELECT max(sources.id) FROM sources {join}"
+            f" GROUP BY sources.kind, location, {cache}, {options})"
         )
-        addresses = [(it, it.partition("#")[0].rstrip("/")) for (it,) in rows]
-        return [f"{names[it]}={at}" if it in names else at for at, it in addresses]
+        return {(name, how, at, sha256) for name, how, at, sha256 in rows}
+
+
+def known_sources(path: Path) -> list[tuple[str, str | None, str]]:
+    """What can be read again of what the catalog was built from: address, name, options.
+
+    These are all addresses, and folders that have a name.
+
+    Raises:
+        ReadError: it is not a catalog, or one that cannot be read.
+    """
+    with open_catalog(path, READABLE) as db:
+        cache, options, join = _asked(db)
+        folder = "caches.address" if join else "NULL"
+        rows = db.execute(
+            f"SELECT DISTINCT CASE WHEN location LIKE '%://%' THEN location ELSE {folder} END,"
+            f" {cache}, {options} FROM sources {join}"
+            f" WHERE location LIKE '%://%' OR {folder} LIKE 'file://%' ORDER BY 1, 2, 3"
+        )
+        return [(address, name, how) for address, name, how in rows]
+
+
+def _asked(db: sqlite3.Connection) -> tuple[str, str, str]:
+    """The SQL for the name of a source, its options, and what to join for that."""
+    if "options" not in columns_of(db, "sources"):
+        return "NULL", "''", ""
+    return "caches.name", "options", "LEFT JOIN caches ON caches.id = cache_id"
 
 
 def known_mirrors(catalog: Path) -> Iterator[KeptMirror]:

@@ -277,7 +277,9 @@ TABLES: dict[str, str] = {
         kind TEXT NOT NULL,
         location TEXT NOT NULL,
         sha256 TEXT,
-        read_at TEXT
+        read_at TEXT,
+        cache_id INTEGER REFERENCES caches(id),
+        options TEXT NOT NULL DEFAULT ''
     """,
     "events": """
         id INTEGER PRIMARY KEY,

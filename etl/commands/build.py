@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
@@ -15,13 +16,12 @@ from etl.catalog.reader import is_catalog_file
 from etl.commands.options import catalog_option, progress_option, selection_options, workers_option
 from etl.errors import UsageError
 from etl.progress import Progress, silently
-from etl.records import Problem
-from etl.sources.build_caches.naming import checked_view, read_owner
+from etl.records import Problem, Record
+from etl.sources.build_caches.indexes import Known
 from etl.sources.download.fetch import Fetcher
 from etl.sources.files import sha256_of
-from etl.sources.mirrors_yaml import is_mirrors_yaml, read_mirrors_yaml
-from etl.sources.named import read_asked, refuse_twice, with_name
-from etl.sources.recognise import read_recipe_folder, read_source
+from etl.sources.recognise import read_recipe_folder
+from etl.sources.requests import Request, read_requests
 from etl.sources.selection import Selection
 from etl.text import counted, more_gone, printable
 from etl.workers import Workers
@@ -35,13 +35,6 @@ _PROBLEMS_SHOWN = 20
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @catalog_option
 @selection_options
-@click.option("--view", multiple=True, metavar="NAME", help="Read only this view; repeatable.")
-@click.option(
-    "--as",
-    "owner",
-    metavar="TAG[/STACK]",
-    help="What a mirror is that does not say whose it is. [default: the name of its folder]",
-)
 @click.option("--strict", is_flag=True, help="Write nothing if any input is refused.")
 @click.option("--offline", is_flag=True, help="Read addresses from the download cache alone.")
 @click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
@@ -62,11 +55,7 @@ _PROBLEMS_SHOWN = 20
 def build(
     sources: tuple[str, ...],
     catalog: Path,
-    tag: tuple[str, ...],
-    stack: tuple[str, ...],
-    package: tuple[str, ...],
-    view: tuple[str, ...],
-    owner: str | None,
+    selection: Selection,
     strict: bool,
     offline: bool,
     sizes: bool,
@@ -97,58 +86,51 @@ def build(
     3 nothing was written.
     """
     started = time.monotonic()
-    if owner is not None:
-        read_owner(owner)  # which refuses what cannot be one
-    selection = Selection(
-        frozenset(tag),
-        frozenset(stack),
-        frozenset(package),
-        frozenset(map(checked_view, view)),
-        owner,
-    )
-    asked = [
-        it
-        for name in sources
-        for it in (
-            read_mirrors_yaml(Path(name)) if is_mirrors_yaml(Path(name)) else [read_asked(name)]
-        )
-    ]
-    refuse_twice(asked)
+    requests = read_requests(sources, selection, sizes=sizes)
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
-        catalogs, others = sort_out_catalogs([it.address for it in asked if it.name is None])
-        named = {it.address for it in asked if it.name} | set(others)
-        streams = [
-            (
-                it.address,
-                with_name(
-                    it,
-                    read_source(
-                        it.address, it.within(selection), fetcher, sizes=sizes, workers=workers
-                    ),
-                ),
-            )
-            for it in asked
-            if it.address in named
+        names = [it.asked.address for it in requests if it.asked.name is None]
+        catalogs, others = sort_out_catalogs(names)
+        readings = [Reading(str(path), read_catalog(path), is_catalog=True) for path in catalogs]
+        readings += [
+            reading_of(it, fetcher, workers, follow=follow)
+            for it in requests
+            if it.asked.name or it.asked.address in others
         ]
         if recipes is not None:
-            streams.append((recipes, read_recipe_folder(recipes)))
-        readings = [
-            Reading(str(path), read_catalog(path), is_catalog=True) for path in catalogs
-        ] + [
-            Reading(
-                name,
-                follow.reading(name, records) if follow else records,
-                selection.packages,
-                selection.stacks,
+            readings.append(
+                Reading(recipes, _followed(read_recipe_folder(recipes), recipes, follow))
             )
-            for name, records in streams
-        ]
         summary = build_catalog(
             readings, catalog, strict=strict, follow=follow or silently, at=time_of(at)
         )
     _print_summary(summary, catalog, time.monotonic() - started)
     click.get_current_context().exit(1 if summary.refused else 0)
+
+
+def reading_of(
+    request: Request,
+    fetcher: Fetcher,
+    workers: Workers,
+    *,
+    known: Known = MappingProxyType({}),
+    follow: Progress | None = None,
+) -> Reading:
+    """What the writer takes of a source that is asked for."""
+    asked, selection = request.asked, request.selection
+    records = request.read(fetcher, known=known, workers=workers)
+    return Reading(
+        asked.address,
+        _followed(records, asked.address, follow),
+        selection.packages,
+        selection.stacks,
+        cache=asked.name,
+        options=request.options,
+    )
+
+
+def _followed(records: Iterable[Record], name: str, follow: Progress | None) -> Iterable[Record]:
+    return follow.reading(name, records) if follow else records
 
 
 def sort_out_catalogs(sources: Iterable[str]) -> tuple[list[Path], list[str]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from etl.catalog.aliases import tag_named
 from etl.catalog.reader import check_whole
+from etl.sources.build_caches.naming import checked_view, read_owner
+from etl.sources.selection import Selection
 from etl.text import printable
 from etl.workers import Workers, available_cores
 
@@ -71,12 +74,38 @@ def _located(context: click.Context, option: click.Parameter, name: str) -> Path
 
 
 def selection_options(command: F) -> F:
-    """``--tag``, ``--stack`` and ``--package``: which part of the sources is read."""
-    for option, what in (("--package", "package"), ("--stack", "stack"), ("--tag", "tag")):
-        command = click.option(
-            option, multiple=True, metavar=what.upper(), help=f"Read only this {what}; repeatable."
-        )(command)
-    return command
+    """``--tag``, ``--stack``, ``--package``, ``--view``, ``--as``: what of the sources is read.
+
+    They give the command its ``selection``.
+    """
+
+    @wraps(command)
+    def selecting(
+        tag: tuple[str, ...],
+        stack: tuple[str, ...],
+        package: tuple[str, ...],
+        view: tuple[str, ...],
+        owner: str | None,
+        **others: Any,
+    ) -> Any:
+        if owner is not None:
+            read_owner(owner)  # which refuses what cannot be one
+        views = frozenset(map(checked_view, view))
+        selection = Selection(frozenset(tag), frozenset(stack), frozenset(package), views, owner)
+        return command(selection=selection, **others)
+
+    selecting = click.option(
+        "--as",
+        "owner",
+        metavar="TAG[/STACK]",
+        help="What a mirror is that does not say whose it is. [default: the name of its folder]",
+    )(selecting)
+    for name in ("view", "package", "stack", "tag"):
+        metavar = "NAME" if name == "view" else name.upper()
+        selecting = click.option(
+            f"--{name}", multiple=True, metavar=metavar, help=f"Read only this {name}; repeatable."
+        )(selecting)
+    return cast("F", selecting)
 
 
 progress_option = click.option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,25 @@ import click
 from etl.catalog.kept import read_catalog
 from etl.catalog.known import (
     changes_at,
-    known_addresses,
     known_digests,
     known_indexes,
     known_mirrors,
+    known_sources,
 )
-from etl.commands.build import print_refused, time_of
-from etl.commands.options import catalog_option, progress_option, workers_option
+from etl.commands.build import print_refused, reading_of, time_of
+from etl.commands.options import (
+    catalog_option,
+    progress_option,
+    selection_options,
+    workers_option,
+)
 from etl.errors import SourceError, UsageError
 from etl.progress import Progress, silently
-from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Record
+from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Source
 from etl.sources.build_caches.indexes import Known
 from etl.sources.download.fetch import Fetcher
-from etl.sources.named import read_asked, with_name
-from etl.sources.recognise import is_address, read_source
-from etl.sources.selection import EVERYTHING
+from etl.sources.requests import Request, read_requests, remembered
+from etl.sources.selection import EVERYTHING, Selection
 from etl.text import counted, more_gone, printable
 from etl.workers import Workers
 from etl.writer.build import build_catalog
@@ -39,6 +42,8 @@ from etl.writer.swap import alone
 @click.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @catalog_option
+@selection_options
+@click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
 @click.option("--at", metavar="TIME", help="When the sources are read. [default: now]")
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
@@ -48,6 +53,8 @@ from etl.writer.swap import alone
 def update(
     sources: tuple[str, ...],
     catalog: Path,
+    selection: Selection,
+    sizes: bool,
     at: str | None,
     form: str,
     workers: Workers,
@@ -55,8 +62,9 @@ def update(
 ) -> None:
     """Bring the catalog up to date, and say what changed.
 
-    SOURCEs are read as by build, by default the addresses that the catalog was built from; of
-    build caches on the web only what has changed.  What they no longer have is kept, marked as
+    SOURCEs are read as by build, with the same options; by default the addresses and the named
+    caches that the catalog was built from, each with the options that it was read with.  Of build
+    caches on the web only what has changed is read.  What they no longer have is kept, marked as
     gone.  The new catalog is checked before it takes the place of the old one; where nothing
     changed, nothing is written.  Two updates of a catalog never run at once.
 
@@ -67,15 +75,13 @@ def update(
     follow = Progress() if progress else None
     with alone(catalog), Fetcher(progress=follow.receiving if follow else None) as fetcher:
         known = known_indexes(catalog) if catalog.exists() else {}
-        names = list(sources) or (known_addresses(catalog) if catalog.exists() else [])
-        if not names:
-            raise UsageError("name a SOURCE: the catalog was not built from any address")
-        news = _news(catalog, names, fetcher, known, workers)
+        requests = _requests(sources, catalog, selection, sizes=sizes)
+        news = _news(catalog, requests, fetcher, known, workers)
         if isinstance(news, list):
             report: dict[str, Any] = {"changed": False, "at": moment}
             refused = tuple(news)
         else:
-            readings = [Reading(name, _read(name, fetcher, known, workers)) for name in names]
+            readings = [reading_of(it, fetcher, workers, known=known) for it in requests]
             if catalog.exists():
                 old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
                 readings.insert(0, old)
@@ -90,21 +96,29 @@ def update(
     click.get_current_context().exit(1 if refused else 0)
 
 
-def _read(name: str, fetcher: Fetcher, known: Known, workers: Workers) -> Iterator[Record]:
-    asked = read_asked(name)
-    address, prefix = asked.address, f"{asked.name}:" if asked.name else ""
-    if not is_address(address):
-        return with_name(asked, read_source(address, EVERYTHING, fetcher, workers=workers))
-    mine = {
-        (tag.removeprefix(prefix), stack): sha256
-        for (tag, stack), sha256 in known.items()
-        if tag.startswith(prefix)
-    }
-    return with_name(asked, read_source(address, EVERYTHING, fetcher, known=mine))
+def _requests(
+    sources: tuple[str, ...], catalog: Path, selection: Selection, *, sizes: bool
+) -> list[Request]:
+    """What is asked for: by the user, else what the catalog remembers of how it was built.
+
+    Raises:
+        UsageError: there is nothing to ask for.
+    """
+    if sources:
+        return read_requests(sources, selection, sizes=sizes)
+    if selection != EVERYTHING or sizes:
+        raise UsageError(
+            "name the SOURCE that the options are about; without one, each source"
+            " is read with the options of the build"
+        )
+    known = known_sources(catalog) if catalog.exists() else []
+    if not known:
+        raise UsageError("name a SOURCE: the catalog was not built from any address")
+    return [remembered(*it) for it in known]
 
 
 def _news(
-    catalog: Path, names: list[str], fetcher: Fetcher, known: Known, workers: Workers
+    catalog: Path, requests: list[Request], fetcher: Fetcher, known: Known, workers: Workers
 ) -> list[Problem] | None:
     """What was refused, if there is nothing else that is new; None as soon as there is."""
     if not catalog.exists():
@@ -112,17 +126,23 @@ def _news(
     mirrors = [it for it in known_mirrors(catalog) if it.gone_since is None]
     read_before = known_digests(catalog)
     refused: list[Problem] = []
-    for name in names:
+    for request in requests:
+        how = request.asked.name, request.options
+        location, is_told = "", False
         try:
-            on_disk = not is_address(read_asked(name).address)
-            for record in _read(name, fetcher, known, workers):
-                if isinstance(record, Mirror | Page) and not on_disk:
-                    return None
-                if isinstance(record, Digest) and on_disk and record.sha256 not in read_before:
-                    return None
-                if isinstance(record, Listing) and _lacks_any(record, mirrors):
-                    return None
-                if isinstance(record, Problem) and record.kind == "refused":
+            for record in request.read(fetcher, known=known, workers=workers):
+                if isinstance(record, Source):
+                    location, is_told = record.location, False
+                elif isinstance(record, Mirror | Page):
+                    is_told = True
+                elif isinstance(record, Digest):
+                    # What is unchanged is not told again, and has the same digest.
+                    if is_told and (*how, location, record.sha256) not in read_before:
+                        return None
+                elif isinstance(record, Listing):
+                    if _lacks_any(record, mirrors):
+                        return None
+                elif isinstance(record, Problem) and record.kind == "refused":
                     refused.append(record)
         except SourceError as error:
             refused.append(Problem(error.place, "refused", error.message))

@@ -13,9 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from etl.errors import UsageError
-from etl.records import Cache, Listing, Mirror, Page, Record, Source, Tag, Unchanged
+from etl.records import Cache, Listing, Mirror, Page, Record, Tag, Unchanged
 from etl.sources.download.addresses import public_address
-from etl.sources.selection import Selection
 from etl.text import printable
 
 _NAMED = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99})=(.+)", re.DOTALL)
@@ -33,12 +32,6 @@ class Asked:
     name: str | None = None
     view: str | None = None
     signed: bool | None = None
-
-    def within(self, selection: Selection) -> Selection:
-        """What to read of it: of a mirror with a view, that view."""
-        if self.view is None:
-            return selection
-        return replace(selection, views=frozenset({self.view}))
 
 
 def read_asked(text: str) -> Asked:
@@ -68,7 +61,7 @@ def with_name(asked: Asked, records: Iterable[Record]) -> Iterator[Record]:
         yield from records
         return
     address = public_address(address_of(asked.address))
-    told = False
+    yield Cache(name, address, kind_of(asked.address))
     for record in records:
         if isinstance(record, Mirror):
             url = record.url or _url_inside(address, record)
@@ -83,12 +76,11 @@ def with_name(asked: Asked, records: Iterable[Record]) -> Iterator[Record]:
             yield replace(record, tag=f"{name}:{record.tag}")
         elif isinstance(record, Listing):
             listed = frozenset((f"{name}:{tag}", stack) for tag, stack in record.mirrors)
-            yield replace(record, mirrors=listed)
+            at = record.address if "://" in record.address else address
+            tags = None if record.tags is None else frozenset(f"{name}:{it}" for it in record.tags)
+            yield replace(record, address=at, mirrors=listed, cache=name, tags=tags)
         else:
             yield record
-        if isinstance(record, Source) and not told:
-            told = True
-            yield Cache(name, address, kind_of(asked.address))
 
 
 def local_path(source: str) -> tuple[str, str]:

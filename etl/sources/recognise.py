@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from etl.errors import SourceError
-from etl.records import Record, Source
+from etl.records import Listing, Record, Source
 from etl.sources.build_caches.indexes import Known
 from etl.sources.build_caches.layouts import with_view_of
 from etl.sources.build_caches.mirror import is_build_cache, read_build_caches
@@ -48,9 +48,9 @@ def read_source(
         UsageError: ``selection`` has to name a tag or a stack, and does not.
     """
     if name.startswith(("oci://", "oci+http://", "oci+https://")):
-        yield from read_registry(name, fetcher=fetcher, selection=selection)
+        yield from read_registry(name, fetcher=fetcher, selection=selection, known=known)
     elif name.startswith("s3://"):
-        yield from read_bucket(name, fetcher=fetcher, selection=selection, sizes=sizes)
+        yield from read_bucket(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
     elif is_address(name):
         yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
     else:
@@ -83,7 +83,9 @@ def _read_folder(path: Path, selection: Selection, workers: Workers) -> Iterator
     if holds_page(path):
         yield from read_pages(path, selection, workers)
     for folder in caches:
-        yield from read_build_caches(folder, selection)
+        # What is not in one folder is in the next; none of them is all that there is.
+        records = read_build_caches(folder, selection)
+        yield from (record for record in records if not isinstance(record, Listing))
 
 
 def read_recipe_folder(name: str) -> Iterator[Record]:

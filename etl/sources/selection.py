@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -17,6 +18,35 @@ class Selection:
     packages: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
     owner: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of a source is asked for, whatever it is read as."""
+        return not (self.tags or self.stacks or self.packages or self.views)
+
+    def options(self) -> Iterator[str]:
+        """The words of the command line that ask for it: ``--view``, ``py``."""
+        for option, values in (
+            ("--tag", self.tags),
+            ("--stack", self.stacks),
+            ("--package", self.packages),
+            ("--view", self.views),
+            ("--as", {self.owner} - {None}),
+        ):
+            for value in sorted(map(str, values)):
+                yield from (option, value)
+
+    @classmethod
+    def of_options(cls, words: Iterable[str]) -> Selection:
+        """What such words ask for."""
+        found: dict[str, set[str]] = {}
+        pairs = iter(words)
+        for option, value in zip(pairs, pairs, strict=False):
+            found.setdefault(option, set()).add(value)
+        tags, stacks, packages, views = (
+            frozenset(found.get(it, ())) for it in ("--tag", "--stack", "--package", "--view")
+        )
+        return cls(tags, stacks, packages, views, next(iter(found.get("--as", ())), None))
 
     def wants(self, tag: str, package: str) -> bool:
         """Whether the binaries of this package in this tag are asked for."""

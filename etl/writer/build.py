@@ -128,8 +128,8 @@ def _write(
     names = Names(shelf.words, intake.stacks, intake.caches, intake.tag_caches, intake.published)
     names.write(db)
     intake.merging.settle(tag.date for tag in names.tags.values)
-    sources = intake.number_sources()
-    insert(db, "sources", "kind, location, sha256, read_at", sources)
+    sources = intake.sources.rows(names.cache_ids)
+    insert(db, "sources", "kind, location, sha256, read_at, cache_id, options", sources)
     assembly = _assemble(db, shelf, names, follow, intake)
     assembly.write_shared()
     finish.add_edges(db)
@@ -139,7 +139,7 @@ def _write(
     problems = sorted(
         intake.problems + assembly.problems,
         key=lambda sourced: (
-            intake.numbers[sourced[0]],
+            intake.sources.numbers[sourced[0]],
             sourced[1].place,
             sourced[1].kind,
             sourced[1].message,
@@ -151,13 +151,13 @@ def _write(
         "source_id, place, kind, message",
         dict.fromkeys(
             (
-                intake.numbers[source],
-                intake.place_in_catalog(source, it.place),
+                intake.sources.numbers[source],
+                intake.sources.place_in_catalog(source, it.place),
                 it.kind,
                 it.message,
             )
             for source, it in problems
-            if not intake.is_superseded(source)
+            if not intake.sources.is_superseded(source)
         ),
     )
     finish.create_indexes(db)
@@ -183,9 +183,9 @@ def _write(
 def _as_told(intake: Intake, problems: Iterable[SourcedProblem]) -> tuple[Problem, ...]:
     """The problems, each at its place as the user finds it."""
     return tuple(
-        replace(problem, place=intake.place_for_user(source, problem.place))
+        replace(problem, place=intake.sources.place_for_user(source, problem.place))
         for source, problem in problems
-        if source not in intake.kept_sources
+        if not intake.sources.is_kept(source)
     )
 
 
@@ -227,7 +227,7 @@ def _assemble(
 ) -> Assembly:
     """Write all packages; again, in the rare case that several claim the same hash."""
     shelf.open_edges()
-    assembly = Assembly(db, shelf, names, {}, intake.merging, intake.numbers)
+    assembly = Assembly(db, shelf, names, {}, intake.merging, intake.sources.numbers)
     assembly.write_packages(follow)
     claims = finish.index_hashes(db)
     if claims:
@@ -238,7 +238,7 @@ def _assemble(
             db.execute(f"DELETE FROM {table}")
         shelf.open_edges()
         disputed = {hash_: numbers[package] for hash_, package in claims.items()}
-        assembly = Assembly(db, shelf, names, disputed, intake.merging, intake.numbers)
+        assembly = Assembly(db, shelf, names, disputed, intake.merging, intake.sources.numbers)
         assembly.write_packages(follow)
         finish.index_hashes(db)
     return assembly

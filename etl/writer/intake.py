@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from etl.errors import SourceError
 from etl.records import (
@@ -29,6 +28,7 @@ from etl.records import (
 from etl.text import printable
 from etl.writer.case import SourcedProblem
 from etl.writer.merging import Merging
+from etl.writer.origins import Origins
 from etl.writer.remembered import Remembered
 from etl.writer.shelf import Shelf
 
@@ -38,9 +38,6 @@ BUCKET = "https://binaries.spack.io"
 
 ROOT = "root"
 """The stack that is a tag's own top-level build cache."""
-
-
-_UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +65,24 @@ class Marks:
             max((self.published or "", other.published or "")) or None,
         )
 
+    def filled(self, earlier: Marks) -> Marks:
+        """This, with what an earlier catalog knows of signatures where they were not seen now."""
+        if self.layout != earlier.layout:
+            return self
+        return replace(
+            self,
+            signed=earlier.signed if self.signed is None else self.signed,
+            keys=earlier.keys if self.keys is None else self.keys,
+        )
+
 
 @dataclass(frozen=True)
 class Reading:
     """One source that the user named, and the records that come from it.
 
     ``packages`` and ``stacks`` are those that alone were read of it, if any; ``is_catalog`` is
-    whether it is an earlier catalog.
+    whether it is an earlier catalog.  ``cache`` is what the user calls it, and ``options`` are
+    those of the command line that say what to read of it.
     """
 
     name: str
@@ -82,25 +90,26 @@ class Reading:
     packages: frozenset[str] = frozenset()
     stacks: frozenset[str] = frozenset()
     is_catalog: bool = False
+    cache: str | None = None
+    options: str = ""
 
 
 @dataclass
 class Intake:
     """What was read, beside the statements on the shelf.
 
-    ``sources`` are kind, location and SHA-256; ``stacks`` are all stacks that are named;
+    ``sources`` are where it came from; ``stacks`` are all stacks that are named;
     ``mirrors`` are the addresses of build caches by tag and stack, as far as they are told, and
     ``views`` the parts of them where they are no whole ones;
     ``tag_mirrors`` the address of the top-level build cache of each tag that pages are about, as
-    the site has it, and ``told_mirrors`` those that pages tell; ``names`` is what the user calls
-    each source;
+    the site has it, and ``told_mirrors`` those that pages tell;
     ``caches`` are those that the user named, ``tag_caches`` which tag is of which, ``marks`` what
     else is known of each build cache;
     ``recipes`` is what package repositories say, by package.
     """
 
     shelf: Shelf
-    sources: list[tuple[str, str, str | None]] = field(default_factory=list)
+    sources: Origins = field(default_factory=Origins)
     problems: list[SourcedProblem] = field(default_factory=list)
     stacks: set[str] = field(default_factory=set)
     mirrors: dict[tuple[str, str], str | None] = field(default_factory=dict)
@@ -111,16 +120,11 @@ class Intake:
     tag_mirrors: dict[str, str] = field(default_factory=dict)
     told_mirrors: dict[str, set[str]] = field(default_factory=dict)
     recipes: dict[str, Recipe] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
     statements: int = 0
     merging: Merging = field(default_factory=Merging)
     events: set[KeptEvent] = field(default_factory=set)
-    read_at: list[str | None] = field(default_factory=list)
     indexes: dict[tuple[str, str], str | None] = field(default_factory=dict)
     unchanged: set[tuple[str, str]] = field(default_factory=set)
-    kept_sources: set[int] = field(default_factory=set)
-    of_reading: list[int] = field(default_factory=list)
-    numbers: dict[int, int] = field(default_factory=dict)
     _of_pages: set[tuple[str, str]] = field(default_factory=set)
     _listed_tag: str | None = None
     _listed: set[tuple[str, ...]] = field(default_factory=set)
@@ -128,27 +132,20 @@ class Intake:
 
     def read(self, reading: Reading) -> None:
         """Read one source to its end, or to where it can be read no further."""
-        first = len(self.sources)
         self._reading, self._newest = reading, None
+        self.sources.begin()
         if reading.is_catalog:
-            self.merging.catalogs.append(first)
+            self.merging.catalogs.append(len(self.sources))
             self.merging.kept.append({})
         try:
             for record in reading.records:
                 self._take(record)
-                self.names += [reading.name] * (len(self.sources) - len(self.names))
         except SourceError as error:
-            if len(self.sources) == first:
-                name = printable(reading.name.rstrip("/").rsplit("/", 1)[-1])
-                self.sources.append((_UNREADABLE, name, None))
-                self.names.append(reading.name)
+            self.sources.add_unreadable(
+                reading.name, reading.cache, reading.options, is_kept=reading.is_catalog
+            )
             self._note(Problem(error.place, "refused", error.message))
-        more = len(self.sources) - len(self.read_at)
-        published = None if reading.is_catalog else self.merging.at or self._newest
-        self.read_at += [published] * more
-        self.of_reading += [first] * (len(self.sources) - first)
-        if reading.is_catalog:
-            self.kept_sources.update(range(first + 1, len(self.sources) + 1))
+        self.sources.end(self.merging.at or self._newest)
 
     def _take(self, record: Record) -> None:
         if isinstance(record, KeptPackage):
@@ -207,12 +204,11 @@ class Intake:
         elif isinstance(record, Problem):
             self._note(record)
         elif isinstance(record, Source):
-            self.sources.append((record.kind, record.location, None))
-            if self._reading.is_catalog:
-                self.read_at += [record.read_at]
+            if not self._reading.is_catalog:
+                record = replace(record, cache=self._reading.cache, options=self._reading.options)
+            self.sources.add(record, self._reading.name, is_kept=self._reading.is_catalog)
         elif isinstance(record, Digest):
-            kind, location, _ = self.sources[-1]
-            self.sources[-1] = (kind, location, record.sha256)
+            self.sources.digest(record.sha256)
 
     def _take_page(self, page: Page) -> None:
         self.shelf.put_page(page, len(self.sources))
@@ -248,23 +244,6 @@ class Intake:
         ]
         return max(times, default=None)
 
-    def place_in_catalog(self, source: int, place: str) -> str:
-        """The place of a problem as the catalog has it: without the path of a source on disk."""
-        kind, location, _ = self.sources[source - 1]
-        return location if kind == _UNREADABLE else place
-
-    def place_for_user(self, source: int, place: str) -> str:
-        """The place of a problem as the user finds it: with the path of its source."""
-        name = self.names[source - 1]
-        if "://" in name or place.startswith(printable(name)):
-            return place
-        if Path(name).is_dir():
-            return printable(name.rstrip("/")) + ("" if place == "." else f"/{place}")
-        file, blank, rest = place.partition(" ")
-        if str(Path(name).absolute()).endswith(file):
-            return printable(name) + blank + rest
-        return f"{printable(name)}: {place}"
-
     def address(self, tag: str, stack: str) -> str | None:
         """The address of the build cache of a stack: as a source gives it, else as pages imply."""
         told = self.mirrors.get((tag, stack))
@@ -296,36 +275,6 @@ class Intake:
         gone = before.gone_since or (merging.now if merging.gone(before) else None)
         last = merging.at if key in self.unchanged and merging.at else before.last_seen
         return url, before.view, before.first_seen, last, gone, before.sha256
-
-    def number_sources(self) -> list[tuple[str, str, str | None, str | None]]:
-        """The rows of sources; what was read before and is read again unchanged is one row."""
-        rows: list[tuple[str, str, str | None, str | None]] = []
-        places: dict[tuple[str, str, str | None], tuple[int, int]] = {}
-        for number, (source, at, reading) in enumerate(
-            zip(self.sources, self.read_at, self.of_reading, strict=True), start=1
-        ):
-            place, read_by = places.get(source, (0, reading))
-            if read_by == reading or source[2] is None:
-                rows.append((*source, at))
-                place = len(rows)
-            else:
-                newest = max(filter(None, (rows[place - 1][3], at)), default=None)
-                rows[place - 1] = (*source, newest)
-            self.numbers[number] = place
-            if number in self.kept_sources:
-                places.setdefault(source, (place, reading))
-        return rows
-
-    def is_superseded(self, number: int) -> bool:
-        """Whether the source of an earlier catalog was read again now."""
-        if number not in self.kept_sources:
-            return False
-        mine = self.sources[number - 1]
-        return any(
-            source[:2] == mine[:2] and "://" in mine[1]
-            for place, source in enumerate(self.sources, start=1)
-            if place not in self.kept_sources
-        )
 
     def _note(self, problem: Problem) -> None:
         self.problems.append((len(self.sources), problem))

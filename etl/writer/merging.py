@@ -75,9 +75,15 @@ def _latest(times: Iterable[str | None]) -> str | None:
 
 
 def lacks(listing: Listing, mirror: KeptMirror) -> bool:
-    """Whether a build cache that was below the address of a list is not in it any more."""
-    is_below = (mirror.url or "").startswith(listing.address.rstrip("/") + "/")
-    return is_below and (mirror.tag, mirror.stack) not in listing.mirrors
+    """Whether a build cache that was at or below the address of a list is not in it any more."""
+    if (mirror.tag, mirror.stack) in listing.mirrors or mirror.cache != listing.cache:
+        return False
+    if listing.tags is not None and mirror.tag not in listing.tags:
+        return False
+    is_release = mirror.view == mirror.tag.rpartition(":")[2]
+    if mirror.view is not None and not (listing.views or is_release):
+        return False
+    return f"{mirror.url or ''}/".startswith(listing.address.rstrip("/") + "/")
 
 
 @dataclass

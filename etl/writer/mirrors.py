@@ -81,6 +81,5 @@ def _marks(
     intake: Intake, kept: Mapping[tuple[str, str], KeptMirror], key: tuple[str, str]
 ) -> Marks:
     """What is known of a build cache: as read now, else as it is remembered."""
-    if key in intake.marks:
-        return intake.marks[key]
-    return Marks.of(kept[key]) if key in kept else Marks()
+    remembered = Marks.of(kept[key]) if key in kept else Marks()
+    return intake.marks[key].filled(remembered) if key in intake.marks else remembered

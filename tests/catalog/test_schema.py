@@ -12,6 +12,7 @@ from etl.catalog import indexes, schema, views
 from tests.sites import SEED, build, rows
 
 FOREIGN_KEYS = {
+    "sources": {"cache_id": "caches"},
     "events": {"tag_id": "tags", "spec_id": "specs"},
     "binaries": {
         "tag_id": "tags", "spec_id": "specs", "stack_set_id": "stack_sets",

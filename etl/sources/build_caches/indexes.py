@@ -37,8 +37,8 @@ It takes two to five requests for each; what is not asked is unknown.
 FindSizes = Callable[[Index, Sequence[Spec]], Sizes]
 """Tells the sizes of these binaries of the mirror that an index belongs to."""
 
-Known = Mapping[tuple[str, str], str]
-"""The SHA-256 of indexes that were read before, by tag and stack."""
+Known = Mapping[tuple[str, str], tuple[str, str | None, str | None]]
+"""The SHA-256 of indexes that were read before, address and view, by tag and stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,10 @@ class IndexReader:
         places = Counter((index.tag, index.stack) for index in found.indexes)
         if find_twice := {key for key, times in places.items() if times > 1}:
             self._known = {key: it for key, it in self._known.items() if key not in find_twice}
-        if "://" in location and self._selection == EVERYTHING and _is_bucket(found, location):
-            yield Listing(location, frozenset((it.tag, it.stack) for it in found.indexes))
+        if found.whole or (self._selection == EVERYTHING and _is_bucket(found, location)):
+            mirrors = frozenset((it.tag, it.stack) for it in found.indexes)
+            tags = None if self._selection.owner is None else frozenset(it for it, _ in mirrors)
+            yield Listing(location, mirrors, views=found.whole, tags=tags)
         self._asked = _to_be_asked(found.indexes)
         for index, located in zip(
             found.indexes, self._store.map(self._locate, found.indexes), strict=True
@@ -146,7 +148,7 @@ class IndexReader:
                 " it is damaged",
             )
         self._read.append((place, checksum))
-        if self._known.get((index.tag, index.stack)) == checksum and not index.view:
+        if self._known.get((index.tag, index.stack)) == (checksum, index.url, index.view or None):
             yield Unchanged(index.tag, index.stack)
             return
         database = read_database(unpack(data, place), place, self._selection.packages)
@@ -199,7 +201,9 @@ def _to_be_asked(indexes: Sequence[Index]) -> frozenset[Index]:
 def _is_bucket(found: Found, location: str) -> bool:
     """Whether the indexes are of mirrors below an address, and not of the one that is there."""
     base = location.rstrip("/")
-    return all(index.url is None or index.url.rstrip("/") != base for index in found.indexes)
+    return "://" in location and all(
+        index.url is None or index.url.rstrip("/") != base for index in found.indexes
+    )
 
 
 def _binaries(database: Database) -> list[Spec]:

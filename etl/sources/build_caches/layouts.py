@@ -71,12 +71,14 @@ def wanted(index: Index, selection: Selection) -> bool:
 class Found:
     """The indexes that are asked for, and what was refused while looking for them.
 
-    ``read`` is what was read to find them, as place and SHA-256.
+    ``read`` is what was read to find them, as place and SHA-256.  ``whole`` is whether there are
+    no others, views or not.
     """
 
     indexes: tuple[Index, ...]
     problems: tuple[Problem, ...] = ()
     read: tuple[tuple[str, str], ...] = ()
+    whole: bool = False
 
 
 def find_indexes(folder: Path, selection: Selection) -> Found:
@@ -111,7 +113,8 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
         found = list(_of_tag(_tag_of(folder, selection), own, below))
     else:
         found = name_lone(own, selection, str(folder.resolve())) if own else []
-    return chosen(with_views(found), selection, problems)
+    whole = selection.is_whole and not problems
+    return replace(chosen(with_views(found), selection, problems), whole=whole)
 
 
 def with_view_of(source: str, selection: Selection) -> tuple[str, Selection]:

@@ -8,16 +8,18 @@ and are never signed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import quote
 
 from etl.errors import SourceError
-from etl.records import Mirror, Problem, Record, Source, Spec
+from etl.records import Digest, Mirror, Problem, Record, Source, Spec, Unchanged
 from etl.sources.build_caches.database import read_database
-from etl.sources.build_caches.indexes import IndexReader
+from etl.sources.build_caches.indexes import IndexReader, Known
 from etl.sources.build_caches.layouts import chosen, name_lone
 from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES
 from etl.sources.build_caches.places import Index
@@ -73,9 +75,13 @@ def read_address(address: str) -> Image:
 
 
 def read_registry(
-    address: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING
+    address: str,
+    *,
+    fetcher: Fetcher,
+    selection: Selection = EVERYTHING,
+    known: Known = MappingProxyType({}),
 ) -> Iterator[Record]:
-    """Read the build cache at ``oci://registry/name``.
+    """Read the build cache at ``oci://registry/name``; of a known index only that it is unchanged.
 
     Raises:
         SourceError: there is nothing that could be read.
@@ -89,12 +95,12 @@ def read_registry(
     try:
         data = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
     except MissingError:
-        yield from _without_index(image, store, selection)
+        yield from _without_index(image, store, selection, known)
         return
     checksum = _digest_of(_part(data, place, "layers"), place)
     index = Index(image.blob(checksum), image.address, "oci", checksum=checksum, url=image.address)
     (named,) = name_lone([index], selection, image.address)
-    reader = IndexReader(store, selection, lambda _, specs: _seen(fetcher, image, specs))
+    reader = IndexReader(store, selection, lambda _, specs: _seen(fetcher, image, specs), known)
     yield from reader.read(chosen([named], selection, ()), image.address)
 
 
@@ -111,7 +117,9 @@ def _seen(fetcher: Fetcher, image: Image, specs: Sequence[Spec]) -> Sizes:
     return sizes
 
 
-def _without_index(image: Image, store: WebStore, selection: Selection) -> Iterator[Record]:
+def _without_index(
+    image: Image, store: WebStore, selection: Selection, known: Known
+) -> Iterator[Record]:
     """A cache of which nobody has made an index: each spec is asked for."""
     fetcher = store.fetcher
     names = spec_tags(fetcher, image)
@@ -150,6 +158,11 @@ def _without_index(image: Image, store: WebStore, selection: Selection) -> Itera
             there = hash_ == own or bool(before.get("in_buildcache"))
             installs[hash_] = {"spec": node, "in_buildcache": there}
     text = json.dumps({"database": {"version": "8", "installs": installs}}, sort_keys=True)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if known.get((named.tag, named.stack)) == (sha256, image.address, None):
+        yield Unchanged(named.tag, named.stack)
+        yield Digest(sha256)
+        return
     database = read_database(text.encode(), image.address, selection.packages)
     yield from database.problems
     yield Mirror(
@@ -162,7 +175,9 @@ def _without_index(image: Image, store: WebStore, selection: Selection) -> Itera
         layout="oci",
         signed=False,
         keys=False,
+        sha256=sha256,
     )
+    yield Digest(sha256)
 
 
 def _config(fetcher: Fetcher, image: Image, name: str) -> dict[str, object]:

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from etl.errors import SourceError
 from etl.page_format.names import is_name
 from etl.records import Problem, Record
 from etl.sources.build_caches.bucket import MAX_LIST_BYTES, read_bucket_list
-from etl.sources.build_caches.indexes import IndexReader
+from etl.sources.build_caches.indexes import IndexReader, Known
 from etl.sources.build_caches.layouts import Found, find_indexes, with_view_of
 from etl.sources.build_caches.naming import ROOT, is_view
 from etl.sources.build_caches.places import (
@@ -59,12 +60,17 @@ class _Places:
 
 
 def read_bucket(
-    address: str, *, fetcher: Fetcher, selection: Selection = EVERYTHING, sizes: bool = False
+    address: str,
+    *,
+    fetcher: Fetcher,
+    selection: Selection = EVERYTHING,
+    sizes: bool = False,
+    known: Known = MappingProxyType({}),
 ) -> Iterator[Record]:
     """Read the build caches in ``s3://bucket/prefix``; after a ``#`` comes the name of a view.
 
     ``sizes`` has the size of each binary asked for, and when it was put there, however many
-    there are.
+    there are; of the indexes in ``known`` it is only said that they are unchanged.
 
     Raises:
         SourceError: the bucket cannot be listed, or has no build cache in it.
@@ -79,7 +85,8 @@ def read_bucket(
         raise SourceError(bucket.address, "no index of a build cache in this bucket or folder")
     found = _named(bucket, places, selection)
     binaries = Binaries(fetcher, listing, bucket, found.indexes, sizes=sizes)
-    yield from IndexReader(store, selection, binaries.about).read(found, bucket.address)
+    reader = IndexReader(store, selection, binaries.about, known)
+    yield from reader.read(found, bucket.address)
     yield from binaries.skipped()
 
 
@@ -179,6 +186,7 @@ def _named(bucket: Bucket, places: _Places, selection: Selection) -> Found:
         tuple(_on_web(bucket, index) for index in found.indexes),
         (*problems, *found.problems),
         places.read,
+        found.whole and not problems,
     )
 
 

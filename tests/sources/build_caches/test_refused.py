@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from etl.catalog.known import known_addresses
+from etl.catalog.known import known_sources
 from etl.cli import main
 
 
@@ -74,4 +74,5 @@ def test_an_update_reads_the_view_that_was_named(
     source = f"mine={server.url}/#codecs"
     done = CliRunner().invoke(main, ["build", source, "--catalog", str(catalog), "--as", "v1"])
     assert done.exit_code == 0, done.output
-    assert known_addresses(catalog) == [f"mine={server.url}/#codecs"]
+    known = [(f"{server.url}/#codecs", "mine", "--view codecs --as v1")]
+    assert known_sources(catalog) == known

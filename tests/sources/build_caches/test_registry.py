@@ -6,16 +6,12 @@ import base64
 import hashlib
 import json
 import shutil
-import socket
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from etl.errors import SourceError
@@ -26,10 +22,9 @@ from etl.sources.download.registry import challenges
 from etl.sources.recognise import read_source
 from etl.sources.selection import Selection
 from tests.sites import hash_of
+from tests.storage import Registries, with_registry
 from tests.token_server import ISSUER, SERVICE, TokenServer
 
-REGISTRY = shutil.which("docker-registry")
-DATA = Path(__file__).parents[2] / "data" / "registry" / "registry.tar.xz"
 HASHES = {
     "hello-data": "zyklpecjd6vlhgxlglndlw5jbn6a3rfy",
     "hello-tool": "io5qqcw4lobmt5v6sikvfdlt2j7cwgwm",
@@ -37,42 +32,15 @@ HASHES = {
 MINE = Selection(owner="t/s")
 PASSWORDS = "me:$2y$04$CPjpan/8/K1JfqSBE2RCSOvmV9J55yZ/QsE4vYp7/mBqj7DRb8Yju\n"  # secret
 
-with_registry = pytest.mark.skipif(
-    not REGISTRY, reason="docker-registry is not installed (apt-get install docker-registry)"
-)
-
 Serve = Callable[..., str]
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Serve]:
     """Starts a registry; gives its address without a scheme."""
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(more: str = "") -> str:
-        with tarfile.open(DATA) as archive:
-            archive.extractall(tmp_path / "registry", filter="data")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{free.getsockname()[1]}"
-        configuration = tmp_path / "registry.yml"
-        configuration.write_text(
-            f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\n"
-            f"http:\n  addr: {address}\n{more}"
-        )
-        log = (tmp_path / "registry.log").open("wb")
-        running.append(
-            subprocess.Popen([str(REGISTRY), "serve", str(configuration)], stdout=log, stderr=log)
-        )
-        transport = httpx.HTTPTransport(retries=10)
-        with httpx.Client(transport=transport) as client:
-            assert client.get(f"http://{address}/v2/").status_code in (200, 401)
-        return address
-
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait()
+    registries = Registries(tmp_path)
+    yield registries
+    registries.stop()
 
 
 def found(records: Any) -> dict[str, str]:

@@ -7,11 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from etl.errors import SourceError
 from etl.records import Mirror, Problem
@@ -19,33 +17,14 @@ from etl.sources.download.fetch import Fetcher
 from etl.sources.download.s3 import Key, Listing, TooManyFilesError, read_address
 from etl.sources.recognise import read_source
 from etl.sources.selection import Selection
+from tests.storage import s3_server, upload
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server with an empty bucket that all may read, spack-binaries."""
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    address = f"http://{host}:{port}"
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
-    everyone = {"x-amz-acl": "public-read"}
-    httpx.put(f"{address}/spack-binaries", headers=everyone).raise_for_status()
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
-    yield address
-    moto.stop()
-
-
-def upload(server: str, folder: Path, prefix: str = "") -> None:
-    """Put the files of a folder into the bucket."""
-    with httpx.Client() as client:
-        for file in sorted(it for it in folder.rglob("*") if it.is_file()):
-            place = quote(prefix + file.relative_to(folder).as_posix())
-            client.put(
-                f"{server}/spack-binaries/{place}",
-                content=file.read_bytes(),
-                headers={"x-amz-acl": "public-read"},
-            ).raise_for_status()
+    """See :func:`s3_server`."""
+    with s3_server(monkeypatch) as address:
+        yield address
 
 
 def binaries(records: list[Any]) -> dict[tuple[str, str], set[str]]:
