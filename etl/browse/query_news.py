@@ -1,6 +1,6 @@
 """What is new for a spec query: the versions that satisfy it, by the tag that had them first.
 
-What came and went from tag to tag: :mod:`etl.browse.query_tags`.
+What was added and removed from tag to tag: :mod:`etl.browse.query_tags`.
 
 As in other news, only tags with a date count.  What was removed from a tag, or returned to it, is
 told of all tags, by the time at which that was observed.
@@ -48,7 +48,7 @@ LIMIT {limit}"""
 def query_news(
     db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope
 ) -> tuple[Row, ...]:
-    """The last versions that came: package, version, tag, date, and binaries in that tag.
+    """The last versions that were added: package, version, tag, date, and binaries in that tag.
 
     Raises:
         UnanswerableError: the catalog cannot answer a query as Spack would.

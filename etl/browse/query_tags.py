@@ -1,7 +1,7 @@
-"""What came and went for a spec query from tag to tag: binaries added, rebuilt and removed.
+"""What changed for a spec query from tag to tag: binaries added, rebuilt and removed.
 
 A tag is held against the one before it of its kind and cache, as pages on what changed do.  What
-is gone from a tag since counts as had: what a tag changed does not change when it is pruned.
+has gone from a tag since then still counts: what a tag changed does not change when it is pruned.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 
-from etl.catalog.asking import Row, ask
+from etl.catalog.asking import AT_ONCE, Row, ask
 from etl.catalog.sql_text import Parameters, all_of, block
-from etl.query.search import Scope, Search
+from etl.query.search import Scope, Search, sets_with
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
+from etl.workers import batched
 
 MAX_TAGS = 12
 """The newest tags are compared with those before them, at most so many."""
 
 MAX_SPECS = 30
 """Specs named in one list; of more than these only the number is told."""
-
-_AT_ONCE = 2_000
-"""Specs that are asked for at once, as one value: a site allows values of 50,000 bytes."""
 
 _TAGS = """
     SELECT id, name, kind, date, cache_id, binaries, gone FROM tags
@@ -45,10 +43,6 @@ _GONE = """
     FROM gone_binaries CROSS JOIN specs ON specs.id = gone_binaries.spec_id
     WHERE """
 _OF_TAGS = "gone_binaries.tag_id IN (SELECT value FROM json_each({tags}))"
-_IN_STACK = (
-    "gone_binaries.stack_set_id IN (SELECT stack_set_id FROM stack_set_members"
-    " WHERE stack_id = (SELECT id FROM stacks WHERE name = {stack}))"
-)
 _NOT_IN = (
     "NOT EXISTS (SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id AND binaries.tag_id IN"
     " (SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = {cache})))"
@@ -123,7 +117,7 @@ def query_tags(
 
 
 class _Had:
-    """Finds what satisfies the queries in a tag, or did before it went."""
+    """Finds what satisfies the queries in a tag, or did before it was removed."""
 
     def __init__(
         self,
@@ -164,7 +158,7 @@ class _Had:
         rows = self._search.known(self._queries, scope, parameters)
         tests = [_OF_TAGS.format(tags=parameters.add("tags", json.dumps(self._pruned)))]
         tests += [
-            _IN_STACK.format(stack=parameters.add("stack", it))
+            f"gone_binaries.stack_set_id IN {sets_with(it, parameters.add)}"
             for it in (scope.stack, scope.also_in)
             if it
         ]
@@ -182,15 +176,15 @@ class _Had:
 def _changes(
     db: sqlite3.Connection, tag: Row, before: Row, old: frozenset[int], new: frozenset[int]
 ) -> TagChanges:
-    came, went = _builds(db, new - old), _builds(db, old - new)
-    both = {it.build for it in came} & {it.build for it in went}
+    fresh, lost = _builds(db, new - old), _builds(db, old - new)
+    both = {it.build for it in fresh} & {it.build for it in lost}
     return TagChanges(
         tag["name"],
         tag["date"],
         before["name"],
-        added=_specs(db, [it for it in came if it.build not in both]),
-        rebuilt=_specs(db, [it for it in came if it.build in both]),
-        removed=_specs(db, [it for it in went if it.build not in both]),
+        added=_specs(db, [it for it in fresh if it.build not in both]),
+        rebuilt=_specs(db, [it for it in fresh if it.build in both]),
+        removed=_specs(db, [it for it in lost if it.build not in both]),
     )
 
 
@@ -204,12 +198,10 @@ class _Spec:
 
 
 def _builds(db: sqlite3.Connection, ids: Iterable[int]) -> list[_Spec]:
-    asked = sorted(ids)
-    parts = (asked[first : first + _AT_ONCE] for first in range(0, len(asked), _AT_ONCE))
     # Packages have their numbers in the order of their names, their versions in Spack's.
     return [
         _Spec((package, -build[0], hash_), id_, tuple(build))
-        for part in parts
+        for part in batched(sorted(ids), AT_ONCE)
         for id_, package, hash_, *build in db.execute(_BUILDS, {"ids_1": json.dumps(part)})
     ]
 

@@ -70,7 +70,7 @@ class Comparison:
       one: old has a binary of the same package, version, compiler, os, platform, target and
       variants, and new no longer has that.  A new hash beside one that stays is an addition;
     * ``stacks``: stack, old_binaries, new_binaries, their difference, and how many of them were
-      added and removed, for stacks in which a binary came or went.
+      added and removed, for stacks in which a binary was added or removed.
 
     Of the binaries, by hash, ``binaries_kept`` are in both; ``binaries_rebuilt`` are those of the
     added that ``rebuilt`` counts.

@@ -153,7 +153,7 @@ def test_many_specs_are_asked_for_in_parts(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A site refuses long values."""
-    monkeypatch.setattr("etl.browse.query_tags._AT_ONCE", 1)
+    monkeypatch.setattr("etl.browse.query_tags.AT_ONCE", 1)
     sent: list[str] = []
     db.set_trace_callback(sent.append)
     assert query_tags(db, parse_specs("tool"), Scope()) == (THIRD_OF_TOOL, SECOND_OF_TOOL)
