@@ -19,7 +19,7 @@ _FULL_HASH = 32
 _BEGINNING = re.compile(rf"[a-z0-9_][a-z0-9_.-]{{0,{MAX_NAME - 1}}}")
 
 _NAMED = {
-    "package": "SELECT name FROM packages WHERE name = :name_1 AND binaries > 0",
+    "package": "SELECT name FROM packages WHERE name = :name_1 AND (binaries > 0 OR gone > 0)",
     "tag": "SELECT name FROM tags WHERE name = :name_1",
     "stack": "SELECT name FROM stacks WHERE name = :name_1",
     "virtual": "SELECT virtual AS name FROM virtual_providers WHERE virtual = :name_1 LIMIT 1",
@@ -33,13 +33,13 @@ _FACTS = """
 # Names in a range are in the index; the last character of all comes after whatever goes on.
 _BEGIN_WITH = f"""{_FACTS}
     WHERE packages.name >= :name_1 AND packages.name < :name_1 || char(0x10FFFF)
-        AND packages.binaries > 0
+        AND (packages.binaries > 0 OR packages.gone > 0)
     ORDER BY packages.binaries DESC, packages.name LIMIT {MAX_SUGGESTIONS}
 """
 # The names are read in their index; only those that match are looked up.
 _HAVE_INSIDE = f"""{_FACTS}
     WHERE packages.id IN (SELECT id FROM packages WHERE instr(name, :name_1) > 1)
-        AND packages.binaries > 0
+        AND (packages.binaries > 0 OR packages.gone > 0)
     ORDER BY packages.binaries DESC, packages.name LIMIT {MAX_SUGGESTIONS}
 """
 
@@ -54,7 +54,7 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A package that may be meant, and what helps to tell it from others."""
+    """A package that may be meant, and what helps to tell it from others; it may be gone."""
 
     value: str
     label: str
@@ -106,5 +106,7 @@ def _spellings(text: str) -> tuple[str, ...]:
 
 
 def _suggestion(row: Row) -> Suggestion:
+    if not row["binaries"]:
+        return Suggestion(row["name"], "gone")
     binaries = f"{row['binaries']:,} {'binary' if row['binaries'] == 1 else 'binaries'}"
     return Suggestion(row["name"], f"{row['version']}, {binaries}" if row["version"] else binaries)

@@ -90,10 +90,10 @@ def near_names(
 ) -> tuple[str, ...]:
     """Names that look like this one: those that begin with it or have it in them come first.
 
-    Of packages only those that have binaries.
+    Of packages only those that have binaries, or had some that are gone.
     """
     name = name.strip().lower().replace("_", "-")
-    there = " WHERE binaries > 0" if table == "packages" else ""
+    there = " WHERE binaries > 0 OR gone > 0" if table == "packages" else ""
     names = [it for (it,) in db.execute(f"SELECT name FROM {table}{there} ORDER BY name")]
     inside = sorted((it for it in names if name and name in it), key=lambda it: (len(it), it))
     close = get_close_matches(name[:100], names, n=MAX_NEAR)

@@ -32,6 +32,15 @@ _OPTIONS = {
 }
 """The parts of a scope, and the column in which a binary tells its own."""
 
+_LAST_GONE = """
+    SELECT gone_binaries.gone_since, tags.name
+    FROM packages
+    CROSS JOIN gone_binaries ON gone_binaries.package_id = packages.id
+    CROSS JOIN tags ON tags.id = gone_binaries.tag_id
+    WHERE packages.name = ? AND packages.binaries = 0
+    ORDER BY gone_binaries.gone_since DESC, tags.position DESC LIMIT 1
+"""
+
 Values = Callable[[Tally], Counts]
 """What binaries have in the place of a constraint, and how many have each, the most first."""
 
@@ -77,6 +86,18 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class AllGone:
+    """A package of which no build cache has anything any more."""
+
+    package: str
+    since: str
+    last_in: str
+
+    def __str__(self) -> str:
+        return f"all of {self.package} is gone since {self.since}, last in {self.last_in}"
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Binaries of which the catalog does not know what a query asks about."""
 
@@ -90,15 +111,17 @@ class Unknown:
         )
 
 
-Reason = Suggestion | NearMiss | Unknown
+Reason = Suggestion | AllGone | NearMiss | Unknown
 """Why nothing was found."""
 
 
 def near_misses(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> tuple[Reason, ...]:
-    """Why nothing satisfies a query in a scope: names that are unknown, else near misses.
+    """Why nothing satisfies a query in a scope: names that are gone or unknown, else near misses.
 
     It takes about ``PATIENCE`` at most; what was not found by then is left out.
     """
+    if gone := _all_gone(db, query):
+        return (gone,)
     suggestions = tuple(_suggestions(db, query))
     if any(suggestion.what == "package" for suggestion in suggestions):
         return suggestions
@@ -215,6 +238,13 @@ def _variant(name: str) -> Values:
 def _is_virtual(db: sqlite3.Connection, name: str) -> bool:
     found = "SELECT 1 FROM provides WHERE virtual = ?"
     return db.execute(found, (name,)).fetchone() is not None
+
+
+def _all_gone(db: sqlite3.Connection, query: SpecQuery) -> AllGone | None:
+    """When the last of a package went, and from which tag; None where any of it is there."""
+    name = query.root.name
+    row = name and db.execute(_LAST_GONE, (name.text,)).fetchone()
+    return AllGone(name.text, *row) if name and row else None
 
 
 def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestion]:

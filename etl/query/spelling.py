@@ -13,7 +13,7 @@ from dataclasses import replace
 from etl.spack.tree import Edge, Node, SpecQuery
 
 _IS_KNOWN = """
-    SELECT name FROM packages WHERE name = :name AND (binaries > 0 OR :below)
+    SELECT name FROM packages WHERE name = :name AND (binaries > 0 OR gone > 0 OR :below)
     UNION ALL SELECT virtual FROM provides WHERE virtual = :name
     UNION ALL SELECT virtual FROM virtual_providers WHERE virtual = :name
 """

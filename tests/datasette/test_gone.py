@@ -108,6 +108,46 @@ async def test_what_was_there_is_told_where_nothing_is_found(site: Any, catalog:
     assert f"is gone from {OLD} since {FRIDAY}; the same spec is in develop" in found.stderr
 
 
+ALL_GONE = f"all of tool-5 is gone since {FRIDAY}, last in v1"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["tool-5", "tool-5@9", "TOOL_5", "tool-5 --tag develop", "tool-5 --tag v1", "tool-5 +x"],
+)
+def test_a_package_that_is_gone_as_a_whole_is_said_to_be(asked: str, catalog: Path) -> None:
+    """Not that there is no such package, nor that another was meant."""
+    found = CliRunner().invoke(main, ["find", *asked.split(), "--catalog", str(catalog)])
+    assert found.exit_code == 1
+    assert f"  {ALL_GONE}" in found.stderr.splitlines()
+    assert "did you mean" not in found.stderr
+    assert "no package tool-5" not in found.stderr
+
+
+async def test_the_site_says_that_a_package_is_gone_as_a_whole(site: Any) -> None:
+    text = await said(site, "/find?spec=tool-5")
+    assert ALL_GONE in text
+    assert "no package" not in text
+    answer = (await site.client.get("/find.json?spec=tool-5")).json()
+    assert answer["near_misses"] == [ALL_GONE]
+    assert [(it["tag"], it["gone_since"]) for it in answer["gone"]] == [("v1", FRIDAY)]
+    text = await said(site, "/package/tool-5")
+    assert "The last went on 2025-01-10, from v1." in text
+
+
+async def test_packages_that_are_gone_are_offered_too(site: Any, catalog: Path) -> None:
+    text = await said(site, "/package/tool-55", 404)
+    assert "tool-5" in text.replace("tool-55", "")
+    found = CliRunner().invoke(main, ["find", "toool-5", "--catalog", str(catalog)])
+    assert found.exit_code == 1
+    assert "did you mean tool-5" in found.stderr
+    offered = (await site.client.get("/suggest.json?q=tool")).json()
+    assert {"value": "tool-5", "label": "gone"} in offered["suggestions"]
+    answer = await site.client.get("/search?q=tool-5")
+    assert answer.status_code == 302
+    assert answer.headers["location"].endswith("/package/tool-5")
+
+
 FEEDS = {
     "/feed.atom": {
         ("develop: 1 binary returned", SUNDAY, "1 binary of tool-3 returned to develop."),
