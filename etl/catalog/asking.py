@@ -17,6 +17,9 @@ MAX_NEAR = 5
 AT_ONCE = 500
 """Numbers or hashes in one statement, at most: a site allows statements of 10,000 characters."""
 
+IN_ONE_VALUE = 4_000
+"""Numbers in one value, a JSON array, at most: a site allows values of 50,000 bytes."""
+
 
 class NotHereError(CatalogError):
     """The catalog has no such thing; ``near`` are names that it has and that look alike."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,13 +10,15 @@ import click
 from etl.catalog.reader import open_catalog
 from etl.commands.nothing_found import tell_nothing_found
 from etl.commands.options import readable_catalog_option, the_tag
-from etl.compare.impact import Impact, Part
+from etl.compare.impact import CLOSURES, Impact, Part, closure_for, impact_tag
 from etl.compare.impact import impact as impact_of
-from etl.query.find import Finder, Scope
+from etl.compare.impact_rows import IMPACT_COLUMNS, PACKAGE_COLUMNS, impact_rows, rows_as_csv
+from etl.query.find import Scope
 from etl.spack.syntax import parse_spec
-from etl.text import counted, in_bytes
+from etl.text import counted, in_bytes, printable
 
 _SHOWN = 20
+_NOT_TOLD = "not known: the sources of {} do not list dependencies"
 
 
 @click.command()
@@ -28,7 +27,21 @@ _SHOWN = 20
 @click.option(
     "--tag",
     metavar="TAG",
-    help="Of this tag, or newest-release. [default: the newest that has SPEC]",
+    help="Of this tag, newest or newest-release. [default: the newest that has SPEC]",
+)
+@click.option(
+    "--closure",
+    type=click.Choice([*CLOSURES]),
+    help="List what has SPEC in its link closure, in its link and run closure, or all that was"
+    " built with it too. [default: link where SPEC has a version, else build]",
+)
+@click.option(
+    "--list",
+    "listed",
+    type=click.Choice(("binaries", "packages")),
+    default="binaries",
+    show_default=True,
+    help="What CSV lists: the binaries, or their packages, those of most binaries first.",
 )
 @click.option(
     "--format",
@@ -36,39 +49,46 @@ _SHOWN = 20
     type=click.Choice(("text", "json", "csv")),
     default="text",
     show_default=True,
+    help="JSON and CSV have all binaries; text has the packages of most binaries.",
 )
-def impact(spec: str, catalog: Path, tag: str | None, form: str) -> None:
+def impact(
+    spec: str, catalog: Path, tag: str | None, closure: str | None, listed: str, form: str
+) -> None:
     """Say which binaries contain SPEC, and so would be rebuilt if it changed.
 
     SPEC is a package (zlib-ng), or one with more (xz@5.6.0:5.6.1).  Those that link to it, that
-    need it to run, and that were only built with it are told apart.
+    need it to run, and that were only built with it are told apart.  With a version, what is
+    listed is what has it in its link closure.
 
-    Exit codes: 0 something contains it; 1 nothing does; 2 SPEC cannot be read; 3 there is no
-    catalog.
+    Exit codes: 0 something contains it; 1 nothing does, or no source tells; 2 SPEC cannot be
+    read; 3 there is no catalog.
     """
     query = parse_spec(spec)
     with open_catalog(catalog) as db:
-        tag = the_tag(db, tag) if tag else Finder(db).newest_tag([query], Scope())
+        asked = the_tag(db, tag) if tag else None
+        tag = asked or impact_tag(db, query)
         if tag is None:
-            tell_nothing_found(db, [query], Scope())
+            click.echo(_NOT_TOLD.format("this catalog"), err=True)
             raise click.exceptions.Exit(1)
-        found = impact_of(db, query, tag)
+        found = impact_of(db, query, tag, closure or closure_for(query))
+        rows = impact_rows(db, found) if form != "text" else []
+        if not found.is_told:
+            click.echo(_NOT_TOLD.format(printable(tag)), err=True)
+        elif not found.total.binaries:
+            tell_nothing_found(db, [query], Scope(tag=asked))
     if form == "json":
-        click.echo(json.dumps({**asdict(found), "total": asdict(found.total)}, indent=2))
+        click.echo(json.dumps({**found.to_json(), "binaries": rows}, indent=2))
     elif form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("package", "binaries"))
-        writer.writerows(found.packages)
-        click.echo(text.getvalue().rstrip("\n"))
-    else:
+        csv = (found.packages, PACKAGE_COLUMNS) if listed == "packages" else (rows, IMPACT_COLUMNS)
+        click.echo(rows_as_csv(*csv), nl=False)
+    elif found.total.binaries:
         click.echo(_text(found))
     raise click.exceptions.Exit(0 if found.total.binaries else 1)
 
 
 def _text(found: Impact) -> str:
     total = found.total
-    stacks = counted(len(found.stacks), "stack")
+    stacks = counted(found.in_stacks, "stack")
     lines = [
         f"changing {found.what} rebuilds {_in_words(total)}, in {stacks} of {found.tag}:",
         f"  {_in_words(found.itself)} of its own",
@@ -78,8 +98,11 @@ def _text(found: Impact) -> str:
         "",
     ]
     shown = found.packages[:_SHOWN]
-    width = max((len(name) for name, _ in shown), default=0)
-    lines += [f"  {name.ljust(width)}  {number:>6,}" for name, number in shown]
+    width = max((len(row["package"]) for row in shown), default=0)
+    if found.closure != "build":
+        listed, stacks = counted(found.listed, "binary", "binaries"), len(found.stacks)
+        lines.append(f"{listed} in {counted(stacks, 'stack')}, {CLOSURES[found.closure]}:")
+    lines += [f"  {row['package'].ljust(width)}  {row['binaries']:>6,}" for row in shown]
     if len(found.packages) > _SHOWN:
         lines.append(f"  … and {len(found.packages) - _SHOWN:,} more; --format json or csv has all")
     return "\n".join(lines)

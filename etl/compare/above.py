@@ -1,24 +1,36 @@
-"""The graph of one tag upwards: from what is depended on to what depends on it."""
+"""The graph upwards: from what is depended on to what depends on it, and what for."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import chain, islice
 
-from etl.catalog.asking import AT_ONCE
+from etl.catalog.asking import IN_ONE_VALUE
 from etl.workers import batched
 
-FEW = 20_000
+FEW = 4_000
 """Edges above what is asked for, in all tags, up to which they are looked up one by one."""
 
+
+class Use(IntEnum):
+    """What a spec is to another: it was only built with it, needs it to run, links to it, is it."""
+
+    BUILD = 1
+    RUN = 2
+    LINK = 3
+    ITSELF = 4
+
+
 # The parent, and what it needs the child for, as one number: reading is most of the work.
-_EDGE = """
-    dependencies.child_id, dependencies.parent_id * 4 + CASE WHEN NOT dependencies.linked THEN 0
-        WHEN dependencies.deptypes LIKE '%link%' THEN 2 ELSE 1 END
+_EDGE = f"""
+    dependencies.child_id, dependencies.parent_id * 4 + CASE
+        WHEN NOT dependencies.linked THEN {Use.BUILD:d}
+        WHEN instr(dependencies.deptypes, 'link') THEN {Use.LINK:d} ELSE {Use.RUN:d} END
 """
 _OVER = f"""
     SELECT {_EDGE}
@@ -33,75 +45,87 @@ _UNDER = f"""
     SELECT {_EDGE}
     FROM json_each(?) CROSS JOIN dependencies ON dependencies.parent_id = value
 """
+_PRESENT = "SELECT spec_id FROM binaries WHERE tag_id = (SELECT id FROM tags WHERE name = ?)"
 
 
-class Use(IntEnum):
-    """What a dependency is for: only to build, to run without being linked to, or to link."""
+class Graph:
+    """Some of the edges of a catalog, each from the spec that is needed to the one that needs it.
 
-    BUILD = 0
-    RUN = 1
-    LINK = 2
-
-
-class Above:
-    """What depends on some specs, as far as it leads to binaries of a tag.
-
-    Of what little is needed the parents are looked up, in whatever tag they are.  Where there are
-    many, most of them are of other tags; then the graph of the tag is read instead, that is of its
-    binaries and of all below them, since what is between two binaries need not be in the tag.
+    In little room, since that of a tag may be kept: a million edges take about 25 MB.
     """
 
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        tag: str,
-        specs: Collection[int],
-        present: Collection[int],
-        few: int = FEW,
-    ) -> None:
-        """Read what is above ``specs``; ``present`` are the specs of the binaries of ``tag``."""
-        self._parents: dict[int, list[int]] = defaultdict(list)
-        if self._looked_up(db, specs, few):
-            return
-        self._parents.clear()
-        self._add(db.execute(_OF_TAG, (tag,)))
-        read = set(present)
-        while below := self._parents.keys() - read:
-            read |= below
-            self._add(_rows(db, _UNDER, sorted(below)))
+    def __init__(self, parents: Mapping[int, Iterable[int]]) -> None:
+        """``parents`` are the edges over each spec, as statements of this module give them."""
+        self._parents = {child: array("q", above) for child, above in parents.items()}
 
-    def _looked_up(self, db: sqlite3.Connection, specs: Collection[int], most: int) -> bool:
-        """Look up the parents of specs, level by level; whether that were all, or too many."""
-        seen, level = set(specs), list(specs)
-        while level:
-            edges = list(islice(_rows(db, _OVER, level), most + 1))
-            most -= len(edges)
-            if most < 0:
-                return False
-            self._add(edges)
-            level = [*({parent_and_use >> 2 for _, parent_and_use in edges} - seen)]
-            seen.update(level)
-        return True
+    def uses(self, specs: Iterable[int]) -> dict[int, int]:
+        """What some specs are to each that is above them: the closest :class:`Use` of all ways.
 
-    def _add(self, edges: Iterable[tuple[int, int]]) -> None:
-        for child, parent_and_use in edges:
-            self._parents[child].append(parent_and_use)
-
-    def climb(self, specs: Iterable[int], least: Use) -> set[int]:
-        """The specs, and all above them over edges for ``least`` or for more than that."""
-        found = set(specs)
-        waiting, lowest = list(found), int(least)  # to compare with members of an Enum is slow
-        while waiting:
-            for parent_and_use in self._parents.get(waiting.pop(), ()):
-                if parent_and_use & 3 >= lowest:
+        A way is what the least of its edges is: what runs with something that links to a spec
+        needs that to run.
+        """
+        uses = dict.fromkeys(specs, int(Use.ITSELF))
+        waiting: list[list[int]] = [[] for _ in range(Use.ITSELF)]
+        waiting.append([*uses])
+        for use in range(Use.ITSELF, 0, -1):  # the closest first, so that each is gone up once
+            todo = waiting[use]
+            for spec in todo:  # which grows while it is gone through
+                if uses[spec] != use:
+                    continue
+                for parent_and_use in self._parents.get(spec, ()):
+                    here = parent_and_use & 3
+                    if here > use:  # min() takes twice as long
+                        here = use
                     parent = parent_and_use >> 2
-                    if parent not in found:
-                        found.add(parent)
-                        waiting.append(parent)
-        return found
+                    if here > uses.get(parent, 0):
+                        uses[parent] = here
+                        waiting[here].append(parent)
+        return uses
 
 
-def _rows(db: sqlite3.Connection, sql: str, specs: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """The edges of specs; asked in parts, since a site allows no value of any length."""
-    parts = (db.execute(sql, (json.dumps(part),)) for part in batched(specs, AT_ONCE))
+GraphOf = Callable[[sqlite3.Connection, str], Graph]
+"""Gives the graph of a tag: :func:`graph_of_tag`, or whoever keeps what that gave."""
+
+
+def graph_of_tag(db: sqlite3.Connection, tag: str) -> Graph:
+    """The graph of the binaries of a tag and of all below them.
+
+    What is between two binaries need not be in the tag.
+    """
+    parents: dict[int, list[int]] = defaultdict(list)
+    read = {spec for (spec,) in db.execute(_PRESENT, (tag,))}
+    _add(parents, db.execute(_OF_TAG, (tag,)))
+    while below := parents.keys() - read:
+        read |= below
+        _add(parents, _rows(db, _UNDER, sorted(below)))
+    return Graph(parents)
+
+
+def graph_over(db: sqlite3.Connection, specs: Collection[int], most: int = FEW) -> Graph | None:
+    """The graph of all that is above some specs, in whatever tags; None where it is large.
+
+    It is looked up level by level. Of what many need most is in other tags than the one that is
+    asked about; then :func:`graph_of_tag` is quicker.
+    """
+    parents: dict[int, list[int]] = defaultdict(list)
+    seen, level = set(specs), list(specs)
+    while level:
+        edges = list(islice(_rows(db, _OVER, level), most + 1))
+        most -= len(edges)
+        if most < 0:
+            return None
+        _add(parents, edges)
+        level = [*({parent_and_use >> 2 for _, parent_and_use in edges} - seen)]
+        seen.update(level)
+    return Graph(parents)
+
+
+def _add(parents: dict[int, list[int]], edges: Iterable[tuple[int, int]]) -> None:
+    for child, parent_and_use in edges:
+        parents[child].append(parent_and_use)
+
+
+def _rows(db: sqlite3.Connection, sql: str, ids: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The edges of a statement about some specs, some at a time, each with its statement."""
+    parts = (db.execute(sql, (json.dumps(part),)) for part in batched(ids, IN_ONE_VALUE))
     return chain.from_iterable(parts)

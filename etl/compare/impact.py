@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
+from etl.catalog.asking import IN_ONE_VALUE, Row
 from etl.catalog.names_near import check_name
-from etl.compare.above import Above, Use
+from etl.compare.above import GraphOf, Use, graph_of_tag, graph_over
+from etl.errors import UsageError
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
+from etl.workers import batched
+
+CLOSURES: Final = {
+    "link": "what links to it",
+    "run": "what links to it or needs it to run",
+    "build": "all, what was only built with it too",
+}
+"""The closures that a list may be of, and which binaries have something in theirs."""
+
+HOW: Final = {Use.ITSELF: "itself", Use.LINK: "link", Use.RUN: "run", Use.BUILD: "build"}
+"""How a binary contains something, the closest first."""
+
+_LEAST = {"link": Use.LINK, "run": Use.RUN, "build": Use.BUILD}
 
 _PRESENT = """
-    SELECT binaries.spec_id, packages.name, specs.size, stack_sets.stacks
-    FROM binaries
-    CROSS JOIN specs ON specs.id = binaries.spec_id
-    CROSS JOIN packages ON packages.id = binaries.package_id
-    CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
-    WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
+    SELECT binaries.spec_id, binaries.id, binaries.package_id, binaries.stack_set_id, specs.size
+    FROM json_each(?)
+    CROSS JOIN binaries ON binaries.spec_id = value
+        AND binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
+    CROSS JOIN specs ON specs.id = value
+"""
+_NAMED = "SELECT id, {} FROM {} WHERE id IN (SELECT value FROM json_each(?))"
+
+# Of tags that tell dependencies the newest; those with a date come before those without.
+_NEWEST = """
+    SELECT name FROM tags WHERE described > 0
+    ORDER BY id NOT IN (SELECT value FROM json_each(?)), date IS NULL, position DESC LIMIT 1
+"""
+_WITH = """
+    SELECT DISTINCT tag_id FROM json_each(?) CROSS JOIN binaries ON binaries.spec_id = value
 """
 
 
@@ -26,78 +53,161 @@ _PRESENT = """
 class Part:
     """Some binaries: how many, how many bytes as far as they are known, and of how many."""
 
-    binaries: int
-    size: int
-    sizes_known: int
+    binaries: int = 0
+    size: int = 0
+    sizes_known: int = 0
+
+    def __add__(self, other: Part) -> Part:
+        return Part(
+            self.binaries + other.binaries,
+            self.size + other.size,
+            self.sizes_known + other.sizes_known,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What contains a package in a tag.
+    """What contains a package, or some versions of it, in a tag.
 
     ``itself`` are its own binaries; ``links`` are those that link to it, directly or through
     others; ``runs`` those that need it at run time otherwise; ``builds`` are the others that were
-    built with it, at whatever distance.
-    ``packages`` names those that would be rebuilt, most binaries first.
+    built with it, at whatever distance.  ``is_told`` is whether the tag tells dependencies at all.
+
+    What is listed are the binaries that have it in their ``closure``, one of :data:`CLOSURES`:
+    ``packages`` ranks them (package, binaries, size), most binaries first, ``stacks`` counts those
+    of each stack, and ``found`` has the ids of the binaries, by how they contain it.  All that
+    contain it are in so many stacks: ``in_stacks``.
     """
 
     what: str
     tag: str
+    closure: str
     itself: Part
     links: Part
     runs: Part
     builds: Part
-    packages: tuple[tuple[str, int], ...]
+    in_stacks: int
+    packages: tuple[Row, ...]
     stacks: tuple[tuple[str, int], ...]
+    found: tuple[tuple[str, array[int]], ...]
+    is_told: bool
 
     @property
     def total(self) -> Part:
         """All that a change would rebuild."""
-        parts = (self.itself, self.links, self.runs, self.builds)
-        return Part(
-            sum(it.binaries for it in parts),
-            sum(it.size for it in parts),
-            sum(it.sizes_known for it in parts),
-        )
+        return self.itself + self.links + self.runs + self.builds
+
+    @property
+    def listed(self) -> int:
+        """How many binaries are listed."""
+        return sum(len(ids) for _, ids in self.found)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as JSON has it, without the binaries themselves."""
+        told = {
+            name: getattr(self, name)
+            for name in ("what", "tag", "closure", "is_told", "in_stacks", "packages", "stacks")
+        }
+        names = ("itself", "links", "runs", "builds", "total")
+        parts = {name: asdict(getattr(self, name)) for name in names}
+        return {**told, **parts, "listed": self.listed}
 
 
-def impact(db: sqlite3.Connection, query: SpecQuery, tag: str) -> Impact:
-    """What a change of the specs that satisfy a query would rebuild in a tag.
+def impact(
+    db: sqlite3.Connection,
+    query: SpecQuery,
+    tag: str,
+    closure: str = "build",
+    graph_of: GraphOf = graph_of_tag,
+) -> Impact:
+    """What contains the specs that satisfy a query in a tag, and which of it is in a closure.
 
     Raises:
-        UsageError: there is no such tag.
+        UsageError: there is no such tag, or no such closure.
         UnanswerableError: the catalog cannot answer the query.
     """
     check_name(db, "tag", tag)
+    if closure not in CLOSURES:
+        raise UsageError(f"the closure is one of {', '.join(CLOSURES)}")
+    (described,) = db.execute("SELECT described FROM tags WHERE name = ?", (tag,)).fetchone()
+    own = _specs(db, query) if described else []
+    over = graph_over(db, own)
+    uses = (over or graph_of(db, tag)).uses(own)
+    found: dict[Use, array[int]] = {use: array("q") for use in HOW}
+    parts = dict.fromkeys(HOW, Part())
+    packages: dict[int, Part] = defaultdict(Part)
+    sets: Counter[int] = Counter()
+    every_set: set[int] = set()
+    for spec, id_, package, stack_set, size in _about(db, _PRESENT, uses, tag):
+        use = Use(uses[spec])
+        this = Part(1, size or 0, size is not None)
+        parts[use] += this
+        every_set.add(stack_set)
+        if use >= _LEAST[closure]:
+            found[use].append(id_)
+            packages[package] += this
+            sets[stack_set] += 1
+    return Impact(
+        str(query),
+        tag,
+        closure,
+        *parts.values(),
+        in_stacks=len(_by_stack(db, dict.fromkeys(every_set, 1))),
+        packages=_ranked(db, packages),
+        stacks=_by_stack(db, sets),
+        found=tuple((HOW[use], ids) for use, ids in found.items()),
+        is_told=bool(described),
+    )
+
+
+def closure_for(query: SpecQuery) -> str:
+    """What is listed where nothing is asked: all, of some versions what links to them.
+
+    Who names versions asks what is affected by something in them.
+    """
+    return "link" if query.root.version else "build"
+
+
+def impact_tag(db: sqlite3.Connection, query: SpecQuery) -> str | None:
+    """The tag to look in where none is asked for: the newest that has a binary of the query.
+
+    What has binaries nowhere, as compilers of the system, is looked for in the newest; None if no
+    tag tells dependencies.
+    """
+    tags = sorted({tag for (tag,) in _about(db, _WITH, _specs(db, query))})
+    row = db.execute(_NEWEST, (json.dumps(tags),)).fetchone()
+    return row and str(row[0])
+
+
+def _specs(db: sqlite3.Connection, query: SpecQuery) -> list[int]:
     statement = Finder(db).specs([query])
     sql = f"SELECT id FROM specs WHERE hash IN (\n{statement.sql}\n)"
-    own = {id_ for (id_,) in db.execute(sql, statement.values)}
-    present = {row[0]: row[1:] for row in db.execute(_PRESENT, (tag,))}
-    above = Above(db, tag, own, present.keys())
-    linked = above.climb(own, Use.LINK)
-    needed = above.climb(linked, Use.RUN)
-    every = above.climb(needed, Use.BUILD)
-    groups = [
-        own & present.keys(),
-        (linked - own) & present.keys(),
-        (needed - linked) & present.keys(),
-        (every - needed) & present.keys(),
-    ]
-    affected = set().union(*groups)
-    packages = Counter(present[id_][0] for id_ in affected)
+    return [id_ for (id_,) in db.execute(sql, statement.values)]
+
+
+def _about(
+    db: sqlite3.Connection, sql: str, ids: Iterable[int], *values: str
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement about so many ids, asked in parts."""
+    for part in batched(ids, IN_ONE_VALUE):
+        yield from db.execute(sql, (json.dumps(part), *values))
+
+
+def _ranked(db: sqlite3.Connection, packages: Mapping[int, Part]) -> tuple[Row, ...]:
+    names = dict(_about(db, _NAMED.format("name", "packages"), packages))
+    rows = (
+        {
+            "package": names[id_],
+            "binaries": part.binaries,
+            "size": part.size if part.sizes_known else None,
+        }
+        for id_, part in packages.items()
+    )
+    return tuple(sorted(rows, key=lambda it: (-it["binaries"], it["package"])))
+
+
+def _by_stack(db: sqlite3.Connection, sets: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
     stacks: Counter[str] = Counter()
-    for text, binaries in Counter(present[id_][2] for id_ in affected).items():
-        stacks.update(dict.fromkeys(text.split(), binaries))
-    itself, links, runs, builds = (_part(present[id_][1] for id_ in group) for group in groups)
-    return Impact(str(query), tag, itself, links, runs, builds, _ranked(packages), _ranked(stacks))
-
-
-def _part(sizes: Iterable[int | None]) -> Part:
-    known: dict[bool, list[int]] = defaultdict(list)
-    for size in sizes:
-        known[size is not None].append(size or 0)
-    return Part(len(known[True]) + len(known[False]), sum(known[True]), len(known[True]))
-
-
-def _ranked(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.items(), key=lambda it: (-it[1], it[0])))
+    for id_, names in _about(db, _NAMED.format("stacks", "stack_sets"), sets):
+        stacks.update(dict.fromkeys(names.split(), sets[id_]))
+    return tuple(sorted(stacks.items(), key=lambda it: (-it[1], it[0])))

@@ -6,15 +6,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-from etl.catalog.asking import AT_ONCE
+from etl.catalog.asking import AT_ONCE, IN_ONE_VALUE
 from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
 from etl.compare.graph import Edge, Node
 from etl.compare.past import TagAt, there
 from etl.workers import batched
-
-_MANY = 4_000
-"""Numbers of specs in one value, a JSON array, at most: a site allows values of 50,000 bytes."""
 
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
@@ -119,7 +116,7 @@ class Nodes:
         while fresh:
             below = {
                 id_
-                for part in _parts(sorted(fresh), _MANY)
+                for part in _parts(sorted(fresh), IN_ONE_VALUE)
                 for (id_,) in self._db.execute(_CHILDREN, (f"[{part}]",))
             }
             fresh = below - found - known
@@ -133,7 +130,7 @@ class Nodes:
         """
         likeness = {
             tuple(like)
-            for part in _parts([node.key for node in these], _MANY)
+            for part in _parts([node.key for node in these], IN_ONE_VALUE)
             for like in self._db.execute(_LIKENESS, (f"[{part}]",))
         }
         found = (

@@ -28,7 +28,7 @@ COLUMNS = (
 """The columns of a result, as in the view ``binary_list``."""
 
 # CROSS keeps SQLite from beginning with products of the small tables.
-_NAMES = """\
+NAMES = """\
 SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
     compilers.name AS compiler, operating_systems.name AS os, platforms.name AS platform,
     targets.name AS target, variant_sets.variants, stack_sets.stacks, specs.size,
@@ -46,6 +46,7 @@ CROSS JOIN targets ON targets.id = binaries.target_id
 CROSS JOIN variant_sets ON variant_sets.id = specs.variant_set_id
 CROSS JOIN stack_sets ON stack_sets.id = binaries.stack_set_id
 LEFT JOIN caches ON caches.id = tags.cache_id"""
+"""The columns of binaries of which a table ``found`` has the ids, in the order of that table."""
 
 ORDERING = Ordering(
     {
@@ -126,7 +127,7 @@ class Finder:
             rows = self._search.binaries(queries, scope, parameters, offset + limit)
             found = f"SELECT binaries.id\n{rows.sql}\nORDER BY {rows.order}\n{bounds}"
             last = f"ORDER BY {ORDERING.sql() if scope.tag else _NEWEST_TAGS_FIRST}"
-        return Statement(f"{block('WITH found AS (', found)}\n{_NAMES}\n{last}", parameters.values)
+        return Statement(f"{block('WITH found AS (', found)}\n{NAMES}\n{last}", parameters.values)
 
     def count(self, queries: Sequence[SpecQuery], scope: Scope, most: int = ALL) -> int:
         """How many binaries there are; ``most`` if there are more."""
