@@ -198,9 +198,12 @@ def spec_hash(names: Iterable[str], name: str) -> str:
 
 
 def node(
-    name: str, version: str, needs: Iterable[tuple[str, str]] = (), **more: Any
+    name: str, version: str, needs: Iterable[tuple[str, ...]] = (), **more: Any
 ) -> dict[str, Any]:
-    """A spec as an index describes it; ``needs`` are names and hashes."""
+    """A spec as an index describes it; ``needs`` are names and hashes, to build and to link.
+
+    A third part says what else it is for: ``run``.
+    """
     return {
         "name": name,
         "version": version,
@@ -210,9 +213,12 @@ def node(
             {
                 "name": it,
                 "hash": hash_,
-                "parameters": {"deptypes": ["build", "link"], "virtuals": []},
+                "parameters": {
+                    "deptypes": " ".join(purpose or ["build link"]).split(),
+                    "virtuals": [],
+                },
             }
-            for it, hash_ in needs
+            for it, hash_, *purpose in needs
         ],
         **more,
     }

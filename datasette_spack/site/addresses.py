@@ -32,6 +32,10 @@ class Addresses:
         """What depends on a package, in the tag that is asked for."""
         return self._path("package", package, "dependents", **chosen)
 
+    def impact(self, package: str, **chosen: str | None) -> str:
+        """What contains a package, in the tag and the closure that are asked for."""
+        return self._path("package", package, "impact", **chosen)
+
     def spec(self, hash_: str) -> str:
         """The page of a spec."""
         return self._path("spec", hash_)

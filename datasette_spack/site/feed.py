@@ -18,6 +18,7 @@ from etl.browse.news import Names, PackageEvent, TagNews
 from etl.browse.query_tags import MAX_SPECS, Specs, TagChanges
 from etl.browse.removals import Change
 from etl.catalog.asking import Row
+from etl.compare.impact import CLOSURES, Impact
 from etl.text import counted
 
 CONTENT_TYPE = "application/atom+xml; charset=utf-8"
@@ -36,6 +37,7 @@ _PARAGRAPH = Markup("<p>{}</p>")
 _LIST = Markup("<p>{} ({:,}): {}</p>")
 _LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}</a></p>')
 _SPEC = Markup('<a href="{}">{}@{} <code>/{}</code></a>')
+_RANKED = Markup('<a href="{}">{}</a> ({:,})')
 _MORE = Markup('{} and <a href="{}">{} more</a>')
 
 
@@ -176,6 +178,30 @@ class Feed:
         )
         more = specs.total - len(specs.first)
         return _MORE.format(first, self._origin + all_of_them, f"{more:,}") if more else first
+
+    def impact(self, it: Impact, date: str, path: str) -> None:
+        """Add an entry for what contains something in a tag; ``path`` is where all of it is."""
+        count, packages = counted(it.listed, "binary", "binaries"), it.packages
+        contain = f"{'contain' if it.listed > 1 else 'contains'} {it.what}"
+        title = f"{it.tag}: {count if it.listed else 'no binary'} {contain}"
+        summary = (
+            f"{count} of {counted(len(packages), 'package')} in"
+            f" {counted(len(it.stacks), 'stack')}: {CLOSURES[it.closure]}."
+        )
+        entry = self._entry(("impact", it.tag, it.what, it.closure), title, date, path)
+        add(entry, "summary", summary)
+        ranked = Markup(", ").join(
+            _RANKED.format(
+                self._origin + self._site.package(row["package"], tag=it.tag),
+                row["package"],
+                row["binaries"],
+            )
+            for row in packages[:MAX_SPECS]
+        )
+        if (more := len(packages) - MAX_SPECS) > 0:
+            ranked = _MORE.format(ranked, self._origin + path, f"{more:,}")
+        content = [_PARAGRAPH.format(summary), *([_PARAGRAPH.format(ranked)] if packages else [])]
+        add(entry, "content", str(Markup("\n").join(content)), type="html")
 
     def tag(self, news: TagNews, stack: str | None = None) -> None:
         """Add an entry for a tag, or for what a stack has in it."""

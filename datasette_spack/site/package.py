@@ -13,15 +13,14 @@ from datasette_spack.site.addresses import Addresses, origin
 from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
 from datasette_spack.site.asked import Question, ways_for_host
 from datasette_spack.site.badge import markdown
+from datasette_spack.site.impact import impact_in
 from datasette_spack.site.linked_data import linked_data
 from datasette_spack.site.pictures import versions_pictures
 from datasette_spack.site.recipes import recipe_links
-from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, is_package, package_facts
 from etl.browse.virtual import is_virtual, provided_by
 from etl.catalog.variant_text import split_variants
-from etl.compare.impact import Impact, impact
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.find import ALL, Finder, Scope
@@ -93,7 +92,7 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 "verdicts": verdicts,
                 "host_misses": misses,
                 "instead": ways_for_host(question, misses),
-                "impact": remembered(datasette, _impact, name, facts.tag)(connection)
+                "impact": impact_in(datasette, name, facts.tag, "build")(connection)
                 if facts.tag and facts.described
                 else None,
                 "profiles": SHOWN_PROFILES,
@@ -123,10 +122,6 @@ def _host_misses(
     if Finder(connection).count(queries, replace(scope, taken=reuse.condition()), 1):
         return None
     return host_misses(connection, queries, scope, reuse, any_tag=False)
-
-
-def _impact(connection: Any, name: str, tag: str) -> Impact:
-    return impact(connection, parse_spec(name), tag)
 
 
 def chosen_by(arguments: Any) -> Chosen:

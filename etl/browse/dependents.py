@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from etl.browse.lists import described_tags
 from etl.browse.newest import newest_tag_name
 from etl.catalog.asking import Listed, NotHereError, Row, ask, known, near_names
 from etl.catalog.sql_text import Parameters, inline
@@ -54,7 +55,6 @@ SELECT packages.name AS package, count(*) AS binaries
 FROM parents
 {in_tag}
 ORDER BY packages.name"""
-_TAGS = "SELECT name AS tag FROM tags WHERE described > 0 ORDER BY position DESC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def dependents(
     """
     if db.execute("SELECT 1 FROM packages WHERE name = ?", (package,)).fetchone() is None:
         raise NotHereError("package", package, near_names(db, "packages", package))
-    tags = ask(db, _TAGS)
+    tags = described_tags(db)
     names = [row["tag"] for row in tags]
     if tag:
         known(db, "tags", "tag", tag)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from etl.catalog.asking import Listed, like, listed
+from etl.catalog.asking import Listed, Row, ask, like, listed
 from etl.catalog.ordering import Ordering
 from etl.errors import UsageError
 
@@ -114,6 +114,11 @@ def stack_list(
     return listed(
         db, _STACKS.format(order=STACKS.sql(sort)), limit, (page - 1) * PAGE, name_1=like(part)
     )
+
+
+def described_tags(db: sqlite3.Connection) -> tuple[Row, ...]:
+    """The tags that tell dependencies, newest first: tag and date."""
+    return ask(db, "SELECT name AS tag, date FROM tags WHERE described > 0 ORDER BY position DESC")
 
 
 def scope_names(db: sqlite3.Connection) -> dict[str, list[str]]:

@@ -100,11 +100,15 @@ def _text(found: Impact) -> str:
     shown = found.packages[:_SHOWN]
     width = max((len(row["package"]) for row in shown), default=0)
     if found.closure != "build":
-        listed, stacks = counted(found.listed, "binary", "binaries"), len(found.stacks)
-        lines.append(f"{listed} in {counted(stacks, 'stack')}, {CLOSURES[found.closure]}:")
+        listed = counted(found.listed, "binary", "binaries")
+        those = counted(len(found.stacks), "stack")
+        lines.append(f"{CLOSURES[found.closure]}, {listed} in {those}:")
     lines += [f"  {row['package'].ljust(width)}  {row['binaries']:>6,}" for row in shown]
     if len(found.packages) > _SHOWN:
         lines.append(f"  … and {len(found.packages) - _SHOWN:,} more; --format json or csv has all")
+    if found.untold:
+        untold = counted(found.untold, "binary", "binaries")
+        lines.append(f"of {untold} of {found.tag} the dependencies are not told by any source")
     return "\n".join(lines)
 
 

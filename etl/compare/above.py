@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import chain, islice
+from typing import NamedTuple
 
 from etl.catalog.asking import IN_ONE_VALUE
 from etl.workers import batched
@@ -45,7 +46,11 @@ _UNDER = f"""
     SELECT {_EDGE}
     FROM json_each(?) CROSS JOIN dependencies ON dependencies.parent_id = value
 """
-_PRESENT = "SELECT spec_id FROM binaries WHERE tag_id = (SELECT id FROM tags WHERE name = ?)"
+_BINARIES = """
+    SELECT binaries.spec_id, binaries.id, binaries.package_id, binaries.stack_set_id, specs.size
+    FROM binaries CROSS JOIN specs ON specs.id = binaries.spec_id
+    WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
+"""
 
 
 class Graph:
@@ -83,22 +88,40 @@ class Graph:
         return uses
 
 
-GraphOf = Callable[[sqlite3.Connection, str], Graph]
+class Binary(NamedTuple):
+    """A binary as far as it is counted: the ids of what it is, and its size if that is known."""
+
+    spec: int
+    id: int
+    package: int
+    stack_set: int
+    size: int | None
+
+
+class TagGraph(NamedTuple):
+    """The binaries of a tag by their specs, and the graph of them and of all below them."""
+
+    binaries: Mapping[int, Binary]
+    graph: Graph
+
+
+GraphOf = Callable[[sqlite3.Connection, str], TagGraph]
 """Gives the graph of a tag: :func:`graph_of_tag`, or whoever keeps what that gave."""
 
 
-def graph_of_tag(db: sqlite3.Connection, tag: str) -> Graph:
-    """The graph of the binaries of a tag and of all below them.
+def graph_of_tag(db: sqlite3.Connection, tag: str) -> TagGraph:
+    """Read the graph of a tag.
 
     What is between two binaries need not be in the tag.
     """
+    binaries = {row[0]: Binary(*row) for row in db.execute(_BINARIES, (tag,))}
     parents: dict[int, list[int]] = defaultdict(list)
-    read = {spec for (spec,) in db.execute(_PRESENT, (tag,))}
+    read = set(binaries)
     _add(parents, db.execute(_OF_TAG, (tag,)))
     while below := parents.keys() - read:
         read |= below
         _add(parents, _rows(db, _UNDER, sorted(below)))
-    return Graph(parents)
+    return TagGraph(binaries, Graph(parents))
 
 
 def graph_over(db: sqlite3.Connection, specs: Collection[int], most: int = FEW) -> Graph | None:

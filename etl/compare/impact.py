@@ -6,13 +6,13 @@ import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from etl.catalog.asking import IN_ONE_VALUE, Row
 from etl.catalog.names_near import check_name
-from etl.compare.above import GraphOf, Use, graph_of_tag, graph_over
+from etl.compare.above import Binary, GraphOf, Use, graph_of_tag, graph_over
 from etl.errors import UsageError
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
@@ -21,7 +21,7 @@ from etl.workers import batched
 CLOSURES: Final = {
     "link": "what links to it",
     "run": "what links to it or needs it to run",
-    "build": "all, what was only built with it too",
+    "build": "all, also what was only built with it",
 }
 """The closures that a list may be of, and which binaries have something in theirs."""
 
@@ -53,16 +53,9 @@ _WITH = """
 class Part:
     """Some binaries: how many, how many bytes as far as they are known, and of how many."""
 
-    binaries: int = 0
-    size: int = 0
-    sizes_known: int = 0
-
-    def __add__(self, other: Part) -> Part:
-        return Part(
-            self.binaries + other.binaries,
-            self.size + other.size,
-            self.sizes_known + other.sizes_known,
-        )
+    binaries: int
+    size: int
+    sizes_known: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +64,8 @@ class Impact:
 
     ``itself`` are its own binaries; ``links`` are those that link to it, directly or through
     others; ``runs`` those that need it at run time otherwise; ``builds`` are the others that were
-    built with it, at whatever distance.  ``is_told`` is whether the tag tells dependencies at all.
+    built with it, at whatever distance.  ``is_told`` is whether any binary of the tag tells its
+    dependencies, and ``untold`` how many do not, which pages list.
 
     What is listed are the binaries that have it in their ``closure``, one of :data:`CLOSURES`:
     ``packages`` ranks them (package, binaries, size), most binaries first, ``stacks`` counts those
@@ -91,11 +85,17 @@ class Impact:
     stacks: tuple[tuple[str, int], ...]
     found: tuple[tuple[str, array[int]], ...]
     is_told: bool
+    untold: int
 
     @property
     def total(self) -> Part:
         """All that a change would rebuild."""
-        return self.itself + self.links + self.runs + self.builds
+        parts = (self.itself, self.links, self.runs, self.builds)
+        return Part(
+            sum(it.binaries for it in parts),
+            sum(it.size for it in parts),
+            sum(it.sizes_known for it in parts),
+        )
 
     @property
     def listed(self) -> int:
@@ -106,7 +106,16 @@ class Impact:
         """The same as JSON has it, without the binaries themselves."""
         told = {
             name: getattr(self, name)
-            for name in ("what", "tag", "closure", "is_told", "in_stacks", "packages", "stacks")
+            for name in (
+                "what",
+                "tag",
+                "closure",
+                "is_told",
+                "untold",
+                "in_stacks",
+                "packages",
+                "stacks",
+            )
         }
         names = ("itself", "links", "runs", "builds", "total")
         parts = {name: asdict(getattr(self, name)) for name in names}
@@ -129,34 +138,41 @@ def impact(
     check_name(db, "tag", tag)
     if closure not in CLOSURES:
         raise UsageError(f"the closure is one of {', '.join(CLOSURES)}")
-    (described,) = db.execute("SELECT described FROM tags WHERE name = ?", (tag,)).fetchone()
+    sql = "SELECT described, binaries - described FROM tags WHERE name = ?"
+    described, untold = db.execute(sql, (tag,)).fetchone()
     own = _specs(db, query) if described else []
     over = graph_over(db, own)
-    uses = (over or graph_of(db, tag)).uses(own)
-    found: dict[Use, array[int]] = {use: array("q") for use in HOW}
-    parts = dict.fromkeys(HOW, Part())
-    packages: dict[int, Part] = defaultdict(Part)
-    sets: Counter[int] = Counter()
-    every_set: set[int] = set()
-    for spec, id_, package, stack_set, size in _about(db, _PRESENT, uses, tag):
-        use = Use(uses[spec])
-        this = Part(1, size or 0, size is not None)
-        parts[use] += this
-        every_set.add(stack_set)
-        if use >= _LEAST[closure]:
-            found[use].append(id_)
-            packages[package] += this
-            sets[stack_set] += 1
+    if over:
+        uses = over.uses(own)
+        binaries: Mapping[int, Binary] = {
+            row[0]: Binary(*row) for row in _about(db, _PRESENT, uses, tag)
+        }
+    else:
+        binaries, graph = graph_of(db, tag)
+        uses = graph.uses(own)
+    rows: dict[int, list[Binary]] = {use: [] for use in HOW}
+    for spec, use in uses.items():
+        if spec in binaries:
+            rows[use].append(binaries[spec])
+    listed = {use: rows[use] if use >= _LEAST[closure] else [] for use in HOW}
+    every = [it for those in listed.values() for it in those]
+    in_sets = {it.stack_set for those in rows.values() for it in those}
     return Impact(
         str(query),
         tag,
         closure,
-        *parts.values(),
-        in_stacks=len(_by_stack(db, dict.fromkeys(every_set, 1))),
-        packages=_ranked(db, packages),
-        stacks=_by_stack(db, sets),
-        found=tuple((HOW[use], ids) for use, ids in found.items()),
-        is_told=bool(described),
+        itself=_part(rows[Use.ITSELF]),
+        links=_part(rows[Use.LINK]),
+        runs=_part(rows[Use.RUN]),
+        builds=_part(rows[Use.BUILD]),
+        in_stacks=len(_by_stack(db, dict.fromkeys(in_sets, 1))),
+        packages=_ranked(db, every),
+        stacks=_by_stack(db, Counter(it.stack_set for it in every)),
+        found=tuple(
+            (HOW[use], array("q", [it.id for it in those])) for use, those in listed.items()
+        ),
+        is_told=described > 0,
+        untold=untold,
     )
 
 
@@ -193,15 +209,20 @@ def _about(
         yield from db.execute(sql, (json.dumps(part), *values))
 
 
-def _ranked(db: sqlite3.Connection, packages: Mapping[int, Part]) -> tuple[Row, ...]:
-    names = dict(_about(db, _NAMED.format("name", "packages"), packages))
+def _part(binaries: Sequence[Binary]) -> Part:
+    sizes = [it.size for it in binaries if it.size is not None]
+    return Part(len(binaries), sum(sizes), len(sizes))
+
+
+def _ranked(db: sqlite3.Connection, binaries: Sequence[Binary]) -> tuple[Row, ...]:
+    numbers = Counter(it.package for it in binaries)
+    sizes: dict[int, int] = defaultdict(int)
+    for it in binaries:
+        if it.size is not None:
+            sizes[it.package] += it.size
     rows = (
-        {
-            "package": names[id_],
-            "binaries": part.binaries,
-            "size": part.size if part.sizes_known else None,
-        }
-        for id_, part in packages.items()
+        {"package": name, "binaries": numbers[id_], "size": sizes.get(id_)}
+        for id_, name in _about(db, _NAMED.format("name", "packages"), numbers)
     )
     return tuple(sorted(rows, key=lambda it: (-it["binaries"], it["package"])))
 

@@ -116,6 +116,27 @@ def test_comparing_two_tags(window: Browser, address: str, picture: Picture) -> 
     assert window.shows("hdf5")
 
 
+def test_what_contains_some_versions(window: Browser, address: str) -> None:
+    window.open(f"{address}package/zlib-ng?tag=v2025.07.0")
+    window.click("link text", "All that contains zlib-ng")
+    assert window.until("return location.pathname === '/package/zlib-ng/impact'")
+    window.type("#version", "2.2:" + ENTER)
+    assert window.until("return location.search.includes('version=2.2')")
+    assert window.text("h1") == "What contains zlib-ng @2.2:"
+    window.type("#closure", "what links to it")
+    window.click("css selector", "form.filters button")
+    assert window.until("return location.search.includes('closure=link')")
+    rows = window.texts("section[aria-labelledby=binaries] tbody tr")
+    assert {row.split()[0] for row in rows} == {"itself", "link"}
+    window.click("link text", "package")
+    assert window.until("return location.search.includes('sort=package')")
+    rows = window.texts("section[aria-labelledby=binaries] tbody tr th, tbody td:nth-child(2)")
+    assert rows == sorted(rows)
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    window.resize(500, 900)
+    assert window.run(wide) <= 0
+
+
 def test_the_box_offers_packages(window: Browser, address: str) -> None:
     window.open(address)
     window.type("#q", "hd")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.compare.above import FEW, Above, Use
+from etl.compare.above import FEW, Use, graph_of_tag, graph_over
 from etl.sources.build_caches.mirror import read_build_caches
 from tests.sites import hash_of
 from tests.small_catalogs import FIRST, SECOND, build, node, record, write_indexes
@@ -19,9 +19,8 @@ NAMES = ("lib", "middle", "app", "tool", "user", "script", "deep", "deeper", "to
 
 def needing(name: str, *needs: tuple[str, str], there: bool = True) -> tuple[str, dict[str, Any]]:
     """A spec that needs others, each for what is told, as an index has it."""
-    spec = node(name, "1.0", needs=[(it, hash_of(NAMES.index(it) + 1)) for it, _ in needs])
-    for told, (_, deptypes) in zip(spec["dependencies"], needs, strict=True):
-        told["parameters"]["deptypes"] = deptypes.split()
+    below = [(it, hash_of(NAMES.index(it) + 1), deptypes) for it, deptypes in needs]
+    spec = node(name, "1.0", needs=below)
     return hash_of(NAMES.index(name) + 1), record(spec, there=there)
 
 
@@ -53,16 +52,15 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(folder / "catalog.db", read_build_caches(indexes))
 
 
-@pytest.mark.parametrize("few", [0, 1, 5, FEW])
 @pytest.mark.parametrize(
-    ("tag", "link", "run", "build_too"),
+    ("tag", "link", "run", "build"),
     [
-        (SECOND, {"lib", "app"}, {"tool", "script"}, {"user", "top"}),
-        (FIRST, {"lib", "middle", "old-app"}, set(), set()),
+        (SECOND, {"app"}, {"tool", "script"}, {"user", "top"}),
+        (FIRST, {"middle", "old-app"}, set(), set()),
     ],
 )
 def test_both_ways_are_the_same(
-    catalog: Path, few: int, tag: str, link: set[str], run: set[str], build_too: set[str]
+    catalog: Path, tag: str, link: set[str], run: set[str], build: set[str]
 ) -> None:
     in_tag = """
         SELECT binaries.spec_id, packages.name
@@ -72,16 +70,25 @@ def test_both_ways_are_the_same(
     with closing(sqlite3.connect(catalog)) as db:
         present = dict(db.execute(in_tag, (tag,)))
         lib = [id_ for id_, name in present.items() if name == "lib"]
-        above = Above(db, tag, lib, present.keys(), few)
+        over = graph_over(db, lib)
+        assert over is not None
+        found = [graph.uses(lib) for graph in (over, graph_of_tag(db, tag).graph)]
+    told = [{present[id_]: use for id_, use in it.items() if id_ in present} for it in found]
+    names = {Use.ITSELF: {"lib"}, Use.LINK: link, Use.RUN: run, Use.BUILD: build}
+    assert told[0] == told[1] == {it: use for use, those in names.items() for it in those}
 
-    def names(least: Use) -> set[str]:
-        return {present[id_] for id_ in above.climb(lib, least) & present.keys()}
 
-    assert names(Use.LINK) == link
-    assert names(Use.RUN) == link | run
-    assert names(Use.BUILD) == link | run | build_too
+def test_what_many_need_is_not_looked_up(catalog: Path) -> None:
+    with closing(sqlite3.connect(catalog)) as db:
+        (lib,) = db.execute("SELECT id FROM specs WHERE hash = ?", (LIB[0],)).fetchone()
+        edges = db.execute("SELECT count(*) FROM dependencies").fetchone()[0]
+        assert graph_over(db, [lib], edges) is not None
+        assert graph_over(db, [lib], edges - 1) is None
+        assert graph_over(db, [], 0) is not None
+        assert edges < FEW
 
 
 def test_nothing_is_above_nothing(catalog: Path) -> None:
     with closing(sqlite3.connect(catalog)) as db:
-        assert Above(db, SECOND, [], []).climb([], Use.BUILD) == set()
+        assert graph_of_tag(db, SECOND).graph.uses([]) == {}
+        assert graph_of_tag(db, "nosuch").graph.uses([1]) == {1: Use.ITSELF}

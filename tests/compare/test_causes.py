@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -310,17 +312,24 @@ def test_impact_is_what_the_graph_says(run: Run, catalog: Path, real_data: Path)
     parts = (found.itself, found.links, found.runs, found.builds)
     groups = (own, linked - own, needed - linked, every - needed)
     assert [it.binaries for it in parts] == [len(it & there) for it in groups]
-    assert found.total.binaries == len(every & there) == sum(n for _, n in found.packages)
+    assert found.total.binaries == len(every & there) == found.listed
+    assert found.listed == sum(row["binaries"] for row in found.packages)
     assert found.stacks == (("root", found.total.binaries),)
     text = run("impact", "zlib-ng", "--catalog", catalog)
     assert text.code == 0
     assert text.out.startswith(f"changing zlib-ng rebuilds {found.total.binaries} binaries, in 1 s")
     assert run("impact", "nosuch", "--catalog", catalog).code == 1
     assert run("impact", "zlib-ng@", "--catalog", catalog).code == 2
-    told = json.loads(run("impact", "zlib-ng", "--format", "json", "--catalog", catalog).out)
-    assert told["total"]["binaries"] == found.total.binaries
-    rows = run("impact", "zlib-ng", "--format", "csv", "--catalog", catalog).out.splitlines()
-    assert len(rows) == 1 + len(found.packages)
+    for options, members in (((), every), (("--closure", "link"), linked)):
+        given = ("impact", "zlib-ng", *options, "--catalog", catalog, "--format")
+        rows = [*csv.DictReader(io.StringIO(run(*given, "csv").out))]
+        assert {row["hash"] for row in rows} == members & there
+        told = json.loads(run(*given, "json").out)
+        assert [row["hash"] for row in told["binaries"]] == [row["hash"] for row in rows]
+        assert told["total"]["binaries"] == found.total.binaries
+    version = installs[next(iter(own))]["spec"]["version"]
+    text = run("impact", f"zlib-ng@{version}", "--catalog", catalog).out
+    assert f"what links to it, {len(linked & there)} binaries in 1 stack:" in text
 
 
 async def test_pages_tell_the_causes(catalog: Path) -> None:
