@@ -24,6 +24,9 @@ _ESCAPED = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?#]|%[0-9A-Fa-f]{2})*")
 _NAMED = frozenset({"package", "spec", "tag", "stack", "virtual", "badge", "compare"})
 """First parts of paths after which names come."""
 
+_FIXED = frozenset({"dependents", "impact", "spec"})
+"""Parts of paths that are no names, though they come after such first parts."""
+
 _ORIGIN = "http://localhost"
 
 
@@ -102,7 +105,7 @@ def kind_of(address: str) -> str:
     parts = urlsplit(address)
     first, *rest = parts.path.strip("/").split("/")
     ending = "".join(re.findall(r"\.(?:json|csv|atom|svg|db|xml)$", parts.path))
-    names = ["…" if first in _NAMED and it not in ("dependents", "impact", "spec") else it for it in rest]
+    names = ["…" if first in _NAMED and it not in _FIXED else it for it in rest]
     if first not in _NAMED and len(rest) > 1:  # a row of a table
         names[1:] = ["…"] * (len(rest) - 1)
     arguments = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)})

@@ -328,8 +328,8 @@ def test_impact_is_what_the_graph_says(run: Run, catalog: Path, real_data: Path)
         assert [row["hash"] for row in told["binaries"]] == [row["hash"] for row in rows]
         assert told["total"]["binaries"] == found.total.binaries
     version = installs[next(iter(own))]["spec"]["version"]
-    text = run("impact", f"zlib-ng@{version}", "--catalog", catalog).out
-    assert f"what links to it, {len(linked & there)} binaries in 1 stack:" in text
+    lens = run("impact", f"zlib-ng@{version}", "--catalog", catalog).out
+    assert f"what links to it, {len(linked & there)} binaries in 1 stack:" in lens
 
 
 async def test_pages_tell_the_causes(catalog: Path) -> None:
