@@ -66,7 +66,7 @@ _MOST_TOLD = 1_000
 _STEPS_BETWEEN_CHECKS = 100
 """How many steps of a query run before the time is looked at; Datasette would take 1,000."""
 
-_TOO_LARGE = "the query, or what it asks for, is too large; ask for less, or download the catalog"
+_TOO_LARGE = "the query or its result is too large; select less, or download the catalog"
 
 
 class _BoundedCursor(sqlite3.Cursor):
@@ -153,7 +153,7 @@ class CatalogDatabase(Database):
     def connect(self, write: bool = False) -> Any:
         """A connection for one more thread; writing is not possible."""
         if write or not self._ready:
-            raise sqlite3.OperationalError("the catalog can only be read")
+            raise sqlite3.OperationalError("the catalog is read-only")
         return self._ready.pop()
 
     def borrow(self) -> Any | None:

@@ -51,7 +51,7 @@ async def download(datasette: Any, request: Any, send: Any) -> Any:
     part = _part(request, tag, size)
     if part is not None and not part:
         headers["content-range"] = f"bytes */{size}"
-        return Response.text("There is no such part of the catalog", status=416, headers=headers)
+        return Response.text("The range is not in the catalog", status=416, headers=headers)
     if part:
         headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     whole = part or range(size)

@@ -151,7 +151,7 @@ async def _variant_clauses(db: Any, table: str, text: str, key: str) -> list[_Cl
 
 def _refuse_too_many(filters: list[Any]) -> None:
     if len(filters) > _MAX_FILTERS:
-        raise BadRequest(f"more than {_MAX_FILTERS} filters; ask for less at once")
+        raise BadRequest(f"more than {_MAX_FILTERS} filters; use fewer")
 
 
 async def _through_other_table(

@@ -43,7 +43,7 @@ def streamed(
     connection = _take(database)
     if connection is None:
         return Response.text(
-            "Too many whole lists are being sent; try again in a moment.\n",
+            "Too many downloads at once; try again in a moment.\n",
             status=503,
             headers={"Retry-After": "10"},
         )

@@ -57,23 +57,23 @@ def _query(scope: Any) -> str:
 
 
 def _asks(path: str, query: str) -> bool:
-    """Whether a request is for SQL, a table or a ready-made question, which may be heavy."""
+    """Whether a request is for SQL, a table or a saved query, which may be heavy."""
     return path.startswith("/catalog/") or (
         path.startswith("/catalog") and bool(_SQL.search(query))
     )
 
 
 async def _busy(datasette: Any, scope: Any, receive: Any) -> Response:
-    """What whoever is sent away is told."""
-    again = f"Ask again in {RETRY_AFTER} seconds."
-    text = f"More people are asking than can be answered at once. {again}"
+    """The answer to a request for which there is no room."""
+    again = f"Try again in {RETRY_AFTER} seconds."
+    text = f"The server is busy. {again}"
     if _asks(inner_path(datasette, scope), _query(scope)):
         text = (
-            "More people are asking for SQL, tables and ready-made questions than can be answered "
-            f"at once. {again} The pages of packages, specs, tags and stacks, and the search for "
-            "specs, are not affected."
+            f"The server has too many requests for SQL, tables and saved queries. {again} "
+            "The pages of packages, specs, tags and stacks, and the search for specs, are not "
+            "affected."
         )
-    page = Page("error_page.html", "Busy just now", text, {"error": text}, status=503)
+    page = Page("error_page.html", "Busy", text, {"error": text}, status=503)
     as_json = scope["path"].endswith(".json") or "_format=json" in _query(scope)
     kwargs = {"format": "json"} if as_json else {}
     routed = {**scope, "url_route": {"kwargs": kwargs}, "csrftoken": lambda: ""}

@@ -96,5 +96,5 @@ def origin(datasette: Any, request: Any) -> str:
     try:
         address = datasette.absolute_url(request, "/")
     except ValueError:
-        raise BadRequest("the Host of this request is not a host") from None
+        raise BadRequest("the Host header of this request is not a host name") from None
     return quote(address, safe=_OF_ADDRESSES).removesuffix("/")

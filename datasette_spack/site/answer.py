@@ -106,7 +106,7 @@ async def ask_catalog(datasette: Any, read: Callable[[Any], Facts]) -> Facts:
             try:
                 return read(connection)
             except sqlite3.DataError as error:  # a statement is longer than a site allows
-                raise UsageError("too much is asked for at once; ask for fewer specs") from error
+                raise UsageError("the query is too complex; use fewer specs") from error
             except sqlite3.OperationalError as error:
                 if "interrupted" not in str(error):
                     raise
@@ -172,7 +172,7 @@ def _refused(error: Exception) -> Page:
     text = str(error)
     if isinstance(error, SpecSyntaxError):
         text = f"“{_shortened(error.source)}”: {error.message}."
-    return Page("error_page.html", "This cannot be answered", text, {"error": text}, status=400)
+    return Page("error_page.html", "Invalid request", text, {"error": text}, status=400)
 
 
 def _not_here(error: NotHereError) -> Page:
@@ -203,8 +203,8 @@ _NO_CATALOG = Page(
 )
 _TOO_LONG = Page(
     "error_page.html",
-    "This took too long",
-    "The catalog did not answer in time. Try again, or ask for less: one package, one tag.",
-    {"error": "this took too long"},
+    "Request timed out",
+    "The query took too long. Try again, or restrict it to one package or tag.",
+    {"error": "the query took too long"},
     status=503,
 )

@@ -16,10 +16,11 @@ from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
 from etl.browse.caches import cache_of_tag
 from etl.browse.lists import scope_names
+from etl.browse.newest import newest_of
 from etl.browse.overview import tag_history
 from etl.catalog.asking import Listed, known
 from etl.compare.cause_words import cause_in_words
-from etl.compare.diff import Comparison, compare
+from etl.compare.diff import Comparison, compare, previous_tag
 from etl.compare.past import gone_hint, tag_at
 from etl.compare.rebuilt import as_json, cause_key, rebuilt
 from etl.compare.two_specs import compare_specs
@@ -41,13 +42,13 @@ PAGE = 200
 """Rows on a page of one list by itself: ``?list=rebuilt&page=2``."""
 
 SECTIONS = (
-    ("added_packages", "New packages", "package", "in {new}, and not in {old}"),
-    ("removed_packages", "Removed packages", "package", "in {old}, and not in {new}"),
-    ("upgraded", "Upgraded", "package", "whose newest version went up"),
-    ("downgraded", "Downgraded", "package", "whose newest version went down"),
+    ("added_packages", "New packages", "package", "in {new} and not in {old}"),
+    ("removed_packages", "Removed packages", "package", "in {old} and not in {new}"),
+    ("upgraded", "Upgraded", "package", "whose newest version is higher"),
+    ("downgraded", "Downgraded", "package", "whose newest version is lower"),
     ("new_versions", "New versions", "version", "of packages that both tags have"),
     ("dropped_versions", "Removed versions", "version", "of packages that both tags have"),
-    ("rebuilt", "Rebuilt", "version", "with binaries that differ in nothing but their hash"),
+    ("rebuilt", "Rebuilt", "version", "with binaries that differ only in their hash"),
     ("stacks", "Stacks", "stack", "in which binaries were added or removed"),
 )
 """The lists of a comparison: field, heading, what each row is, and what the list has."""
@@ -143,7 +144,9 @@ def _sorted(section: Listed, sort: str) -> Listed:
     if not sort or not section.rows:
         return section
     if name not in section.rows[0]:
-        raise UsageError(f"sort= is one of {', '.join(section.rows[0])}, with - the other way")
+        raise UsageError(
+            f"sort must be one of {', '.join(section.rows[0])}; - before it: descending"
+        )
     some = [row for row in section.rows if row[name] is not None]
     none = [row for row in section.rows if row[name] is None]
     in_order = sort_key if name.endswith("version") else lambda value: value
@@ -159,7 +162,7 @@ def _section(facts: Comparison, name: str) -> Listed:
     """
     names = [section[0] for section in SECTIONS]
     if name not in names:
-        raise UsageError(f"list= is one of {', '.join(names)}")
+        raise UsageError(f"list must be one of {', '.join(names)}")
     found = getattr(facts, name)
     assert isinstance(found, Listed)
     return found
@@ -174,7 +177,7 @@ async def compare_two_specs(datasette: Any, request: Any) -> Response:
         return Page(
             "compare_specs.html",
             f"/{old[:7]} → /{new[:7]}",
-            f"What differs between the specs /{old[:7]} and /{new[:7]}, in both of their graphs.",
+            f"Differences between the specs /{old[:7]} and /{new[:7]} and their dependencies.",
             {"old": old, "new": new, "nodes": [it.to_json() for it in found]},
             {"found": found},
             unbounded=True,
@@ -192,14 +195,20 @@ async def choose(datasette: Any, request: Any) -> Response:
         if old and new:
             raise MovedError(site.compare(old, new, stack=request.args.get("stack")))
         found = tag_history(connection)
+        to = new if any(it["tag"] == new for it in found) else newest_of(found)
+        before = previous_tag(connection, to) if to else None
         return Page(
             "compare_choose.html",
             "Compare two tags",
-            "What was added, removed and rebuilt between two tags of Spack's build caches.",
+            "Binaries added, removed and rebuilt between two tags of Spack's build caches.",
             {"tags": found},
             {
                 "stacks": scope_names(connection)["stacks"],
-                "chosen": {"old": old, "new": new, "stack": request.args.get("stack")},
+                "chosen": {
+                    "old": old or before or newest_of([it for it in found if it["tag"] != to]),
+                    "new": to,
+                    "stack": request.args.get("stack"),
+                },
             },
         )
 

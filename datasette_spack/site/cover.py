@@ -22,7 +22,7 @@ from etl.locks.read import MAX_BYTES, read_lock
 
 COVER_ROUTE = r"/cover(?P<format>\.json)?$"
 
-_DESCRIPTION = "How much of a Spack environment is in the build caches, and why not the rest."
+_DESCRIPTION = "How much of a Spack environment is in the build caches, and why the rest is not."
 
 MAX_ROWS = 200
 """Rows of each list on the page; JSON has them all."""
@@ -59,7 +59,7 @@ def _asked(connection: Any) -> Page:
 def _answered(connection: Any, form: Any) -> Page:
     text = form.get("file") or form.get("lock") or form.get("body") or ""
     if not text.strip():
-        raise UsageError("nothing was sent; choose a spack.lock, or paste one")
+        raise UsageError("no file was sent; choose a spack.lock, or paste its text")
     lock = read_lock(text, "spack.lock")
     named_host = form.get("host", "").strip()
     host = find_host(named_host, files=False) if named_host else None

@@ -25,7 +25,7 @@ async def dependents(datasette: Any, request: Any) -> Response | AsgiStream:
 
     def sql_of(connection: Any) -> str:
         if asked not in LISTS:
-            raise UsageError(f"list= is one of {', '.join(LISTS)}")
+            raise UsageError(f"list must be one of {', '.join(LISTS)}")
         facts = read_facts(connection)
         return (facts.direct if asked == "direct" else facts.all).sql
 
@@ -34,7 +34,7 @@ async def dependents(datasette: Any, request: Any) -> Response | AsgiStream:
         return Page(
             "dependents.html",
             f"What depends on {name}",
-            f"The packages that depend on {name} in {facts.tag}, directly and through others.",
+            f"Packages that depend on {name} in {facts.tag}, directly and through other packages.",
             facts,
             unbounded=True,
         )

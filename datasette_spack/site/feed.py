@@ -35,7 +35,7 @@ _TIME = re.compile(rf"{_DAY.pattern}T\d\d:\d\d:\d\dZ")
 
 _PARAGRAPH = Markup("<p>{}</p>")
 _LIST = Markup("<p>{} ({:,}): {}</p>")
-_LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all that changed since {}</a></p>')
+_LINKS = Markup('<p><a href="{}">{}</a>, <a href="{}">all changes since {}</a></p>')
 _SPEC = Markup('<a href="{}">{}@{} <code>/{}</code></a>')
 _RANKED = Markup('<a href="{}">{}</a> ({:,})')
 _MORE = Markup('{} and <a href="{}">{} more</a>')
@@ -58,7 +58,7 @@ class Feed:
         self._no_entry = date
         add(self._root, "id", _id(*key))
         add(self._root, "title", title)
-        add(self._root, "subtitle", "What is new in the build caches of Spack, and what is gone")
+        add(self._root, "subtitle", "Binaries added to Spack's build caches and removed from them")
 
     def finished(self) -> Element:
         """The feed with its entries, the newest first, and when the newest of them changed."""
@@ -100,7 +100,7 @@ class Feed:
             title = f"{it.tag}: {count}{whose} removed"
             text = f"{count} of {packages} removed from {it.tag}: gone since {it.at}."
             if it.whole:
-                text += f" Nothing of {it.tag} is left."
+                text += f" {it.tag} has no binary left."
             if it.still_in and it.elsewhere == it.binaries == 1:
                 text += f" The same spec is in {it.still_in}."
             elif it.still_in:
@@ -133,7 +133,7 @@ class Feed:
         found_in: Callable[[str], str],
         stack: str | None,
     ) -> None:
-        """Add an entry for what of a query, ``what``, came and went in a tag.
+        """Add an entry for what of a query, ``what``, was added to a tag or removed from it.
 
         ``asked`` is the whole question, ``found_in`` gives the path of what answers it in a tag.
         """

@@ -55,7 +55,7 @@ async def catalog_feed(datasette: Any, request: Any) -> Response:
 
     def read(connection: Any) -> tuple[tuple[TagNews, ...], tuple[Change, ...]]:
         if kind not in ("", *KINDS):
-            raise UsageError(f"kind= is one of {', '.join(KINDS)}")
+            raise UsageError(f"kind must be one of {', '.join(KINDS)}")
         return (
             remembered(datasette, tag_news, kind)(connection),
             remembered(datasette, recent_changes, kind)(connection),

@@ -51,8 +51,8 @@ async def home(datasette: Any, request: Any) -> Response:
 def _description(facts: Overview) -> str:
     counts = facts.counts
     return (
-        f"Which Spack binaries exist: {counted(counts['packages'], 'packages')} and"
+        f"Binaries in Spack's public build caches: {counted(counts['packages'], 'packages')} and"
         f" {counted(counts['binaries'], 'binaries')} in"
-        f" {counted(counts['tags'], 'tags')} of Spack's public build caches."
-        " Find them by package or spec, and how to install them."
+        f" {counted(counts['tags'], 'tags')}."
+        " Find them by package or spec, with the commands that install them."
     )

@@ -18,6 +18,7 @@ from datasette_spack.site.linked_data import linked_data
 from datasette_spack.site.pictures import versions_pictures
 from datasette_spack.site.recipes import recipe_links
 from datasette_spack.site.whole import csv_of
+from etl.browse.lists import scope_names
 from etl.browse.package import MAX_BINARIES, Chosen, PackageFacts, is_package, package_facts
 from etl.browse.virtual import is_virtual, provided_by
 from etl.catalog.variant_text import split_variants
@@ -96,6 +97,7 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
                 if facts.tag and facts.described
                 else None,
                 "profiles": SHOWN_PROFILES,
+                "targets": scope_names(connection)["targets"],
             },
             feed=f"package/{quote(name, safe='')}/feed.atom",
             unbounded=bool(request.query_string),
@@ -141,7 +143,7 @@ def _sql_of(facts: PackageFacts, name: str) -> str:
         UsageError: there is none of this name.
     """
     if name not in LISTS:
-        raise UsageError(f"list= is one of {', '.join(LISTS)}")
+        raise UsageError(f"list must be one of {', '.join(LISTS)}")
     if name == "binaries":
         return facts.sql or "SELECT NULL AS package LIMIT 0"  # known only as a dependency
     return {
@@ -181,7 +183,7 @@ def _chips(site: Addresses, name: str, chosen: Chosen) -> list[tuple[str, str, s
 def _description(facts: PackageFacts) -> str:
     row = facts.package
     if facts.tag is None:
-        return f"{row['package']}: no binary, known only as a dependency of others."
+        return f"{row['package']}: no binary; known as a dependency of other packages."
     text = (
         f"{row['package']}: {counted(row['specs'], 'specs')} of"
         f" {counted(row['versions'], 'versions')} up to {row['newest_version']},"

@@ -115,7 +115,7 @@ def versions_pictures(site: Addresses, package: str, history: Sequence[Row]) -> 
     releases = [row for row in history if row["kind"] == "release"]
     others = [row for row in history if row["kind"] != "release"]
     return {
-        f"Binaries by version and {what}, the newest first": _versions_picture(
+        f"Binaries by version and {what}, newest first": _versions_picture(
             site, package, rows, what
         )
         for what, rows in (("release", releases), ("snapshot", others))

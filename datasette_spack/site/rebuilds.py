@@ -86,5 +86,5 @@ def _sorted(found: Sequence[Rebuild], sort: str) -> Sequence[Rebuild]:
     if not sort:
         return found
     if sort.removeprefix("-") not in _SORTS:
-        raise UsageError(f"sort= is one of {', '.join(_SORTS)}, with - the other way")
+        raise UsageError(f"sort must be one of {', '.join(_SORTS)}; - before it: descending")
     return sorted(found, key=_SORTS[sort.removeprefix("-")], reverse=sort.startswith("-"))

@@ -30,7 +30,7 @@ from datasette_spack.site import (
 from datasette_spack.site.aliases import with_tags
 from datasette_spack.site.answer import Page, shown
 
-_NOT_SO = "This address can only be read, with GET or HEAD."
+_NOT_SO = "Only GET and HEAD are allowed at this address."
 
 
 def _only_read(view: Callable[..., Any], too: tuple[str, ...] = ()) -> Callable[..., Any]:
@@ -45,8 +45,8 @@ def _only_read(view: Callable[..., Any], too: tuple[str, ...] = ()) -> Callable[
             answered: Response = await view(datasette, request)
             return answered
         methods = ", ".join(("GET", "HEAD", *too))
-        said = f"This address can only be asked, with {methods}." if too else _NOT_SO
-        page = Page("error_page.html", "Only to be read", said, {"error": said}, status=405)
+        said = f"Only {methods} are allowed at this address." if too else _NOT_SO
+        page = Page("error_page.html", "Method not allowed", said, {"error": said}, status=405)
         response = await shown(datasette, request, page)
         response.headers["allow"] = methods
         return response

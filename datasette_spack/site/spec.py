@@ -83,7 +83,7 @@ def _title(facts: SpecFacts) -> str:
 def _candidates(prefix: str, found: Listed, site: Addresses) -> Page:
     return Page(
         "spec_candidates.html",
-        f"{found.total:,} specs begin with /{prefix}",
+        f"{found.total:,} hashes begin with {prefix}",
         f"{found.total:,} specs have a hash that begins with {prefix}.",
         {"prefix": prefix, "specs": found.rows, "total": found.total, "sql": found.sql},
         {},

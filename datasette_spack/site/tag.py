@@ -124,4 +124,4 @@ def _description(tag: Row) -> str:
 
 def _tags_description(tags: int) -> str:
     kinds = "release or snapshot" if tags == 1 else "releases and snapshots"
-    return f"The {tags:,} {kinds} of Spack with binaries in Spack's build caches."
+    return f"The {tags:,} {kinds} of Spack that have binaries in its build caches."

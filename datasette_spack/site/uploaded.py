@@ -37,9 +37,9 @@ async def read_form(request: Any, largest: int) -> Mapping[str, str]:
             return _parts(body, options[b"boundary"])
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError("what was sent is not text in UTF-8; expected a spack.lock") from None
+        raise UsageError("the file sent is not UTF-8 text; expected a spack.lock") from None
     except FormParserError:
-        raise UsageError("what was sent is no form that can be read") from None
+        raise UsageError("the form sent cannot be read") from None
     if kind == b"application/x-www-form-urlencoded" and not text.lstrip().startswith("{"):
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20))
     return {"body": text}

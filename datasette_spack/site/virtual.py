@@ -25,7 +25,7 @@ async def virtual(datasette: Any, request: Any) -> Response | AsgiStream:
         return Page(
             "virtual.html",
             f"{name}, a virtual package",
-            f"{counted(facts.providers.total, 'packages')} in Spack's build caches can be {name}.",
+            f"{counted(facts.providers.total, 'packages')} in Spack's build caches provide {name}.",
             facts,
         )
 

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from etl.browse.lists import described_tags
-from etl.browse.newest import newest_tag_name
+from etl.browse.newest import newest_of
 from etl.catalog.asking import Listed, NotHereError, Row, ask, known, near_names
 from etl.catalog.sql_text import Parameters, inline
 from etl.query.search import Search
@@ -89,12 +89,10 @@ def dependents(
     if db.execute("SELECT 1 FROM packages WHERE name = ?", (package,)).fetchone() is None:
         raise NotHereError("package", package, near_names(db, "packages", package))
     tags = described_tags(db)
-    names = [row["tag"] for row in tags]
     if tag:
         known(db, "tags", "tag", tag)
     else:
-        newest = newest_tag_name(db)
-        tag = newest if newest in names else next(iter(names), None)
+        tag = newest_of(tags)
     query = parse_spec(f"{package}@{version}" if version else package)
     parameters = Parameters()
     specs = Search(db).specs([query], parameters)

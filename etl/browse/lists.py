@@ -97,7 +97,7 @@ def tag_list(
         UsageError: there is no such kind, or ``sort`` is no column of the list.
     """
     if kind and kind not in KINDS:
-        raise UsageError(f"kind= is one of {', '.join(KINDS)}")
+        raise UsageError(f"kind must be one of {', '.join(KINDS)}")
     of_kind = " OR ".join(f"kind = '{it}'" for it in KINDS.get(kind, ()))
     sql = _TAGS.format(kind=f" AND ({of_kind})" if kind else "", order=TAGS.sql(sort))
     return listed(db, sql, limit, (page - 1) * PAGE)

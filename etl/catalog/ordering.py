@@ -28,7 +28,9 @@ class Ordering:
             return self.otherwise
         name = asked.removeprefix("-")
         if name not in self.columns:
-            raise UsageError(f"sort= is one of {', '.join(self.columns)}, with - the other way")
+            raise UsageError(
+                f"sort must be one of {', '.join(self.columns)}; - before it: descending"
+            )
         way = "DESC" if asked.startswith("-") else "ASC"
         term = self.columns[name]
         return f"{term} IS NULL, {term} {way}, {self.otherwise}"

@@ -159,8 +159,9 @@ class Finder:
                     return str(tag)
         parameters = Parameters()
         rows = self._search.binaries(queries, replace(scope, tag=None), parameters)
-        last = f"SELECT max(binaries.tag_id)\n{rows.sql}"
-        sql = block("SELECT name FROM tags WHERE id = (", last)
+        all_tags = f"SELECT DISTINCT binaries.tag_id\n{rows.sql}"
+        sql = block("SELECT name FROM tags WHERE id IN (", all_tags)
+        sql += "\nORDER BY date IS NULL, id DESC LIMIT 1"
         found = self._db.execute(sql, parameters.values).fetchone()
         return found[0] if found else None
 

@@ -174,7 +174,7 @@ def test_tags_and_stacks(db: sqlite3.Connection) -> None:
     assert stack_list(db).rows == tuple(STACKS)
     assert tag_list(db).rows == tuple(TAGS)
     assert tag_list(db, "release").rows == tuple(it for it in TAGS if it["kind"] == "release")
-    with pytest.raises(UsageError, match="kind= is one of release, snapshot, other"):
+    with pytest.raises(UsageError, match="kind must be one of release, snapshot, other"):
         tag_list(db, "develop")
 
 

@@ -33,8 +33,8 @@ def test_from_misses_to_the_change_that_mends_them(
     window: Browser, indexes: str, scripts: bool, tmp_path: Path
 ) -> None:
     window.open(indexes)
-    window.click("link text", "Cover")
-    assert window.shows("The file is read to answer and then forgotten")
+    window.click("link text", "Coverage")
+    assert window.shows("The file is not stored")
     if scripts:
         paste(window, lock_of("before"))
     else:
@@ -48,7 +48,7 @@ def test_from_misses_to_the_change_that_mends_them(
     assert window.shows("13 of 20 specs in v2025.07.0")
     assert window.texts("section[aria-labelledby=changes] tbody td") == [
         "4",
-        "packages:all:require: target=x86_64_v3; take x86_64_v2 out of the spec"
+        "packages:all:require: target=x86_64_v3; remove x86_64_v2 from the spec"
         " zlib-ng@2.2.4 target=x86_64_v2",
     ]
     misses = window.texts("section[aria-labelledby=missing] tbody tr")

@@ -118,7 +118,7 @@ def test_comparing_two_tags(window: Browser, address: str, picture: Picture) -> 
 
 def test_what_contains_some_versions(window: Browser, address: str) -> None:
     window.open(f"{address}package/zlib-ng?tag=v2025.07.0")
-    window.click("link text", "All that contains zlib-ng")
+    window.click("link text", "All binaries that contain zlib-ng")
     assert window.until("return location.pathname === '/package/zlib-ng/impact'")
     window.type("#version", "2.2:" + ENTER)
     assert window.until("return location.search.includes('version=2.2')")

@@ -61,7 +61,10 @@ async def test_an_alias_in_a_question(site: Any, question: str, same: str) -> No
     assert page.one("table").rows == own.one("table").rows
     assert len(own.one("table").rows) > 1
     messages = [it.text for it in page.all("p", class_="message")]
-    assert f"newest-release is {RELEASE} now." in messages or f"newest is {NEWEST} now." in messages
+    assert (
+        f"newest-release is currently {RELEASE}." in messages
+        or f"newest is currently {NEWEST}." in messages
+    )
     assert page.links.get(RELEASE, page.links.get(NEWEST, "")).startswith("/tag/")
 
 
@@ -74,7 +77,7 @@ async def test_a_question_gives_the_link_that_lasts(site: Any) -> None:
 async def test_a_page_says_what_an_alias_stands_for(site: Any, path: str) -> None:
     page = parse((await site.client.get(path)).text)
     messages = [it.text for it in page.all("p", class_="message")]
-    assert messages == [f"newest-release is {RELEASE} now."]
+    assert messages == [f"newest-release is currently {RELEASE}."]
     assert page.links[RELEASE] == f"/tag/{RELEASE}"
 
 

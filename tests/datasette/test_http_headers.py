@@ -158,13 +158,13 @@ async def test_pages_can_only_be_read(site: Any, method: str) -> None:
         tags = {"If-None-Match": "*"}
         response = await site.client.request(method, path, headers=tags)
         assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD"), path
-        assert "This address can only be read, with GET or HEAD." in response.text
+        assert "Only GET and HEAD are allowed at this address." in response.text
         assert "etag" not in response.headers
     response = await site.client.request(method, "/tags.json")
     assert response.status_code == 405
     assert response.json() == {
         "ok": False,
-        "error": "This address can only be read, with GET or HEAD.",
+        "error": "Only GET and HEAD are allowed at this address.",
     }
 
 

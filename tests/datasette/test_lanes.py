@@ -164,11 +164,13 @@ async def test_who_comes_then_is_told_to_come_again(blocked: Blocked, path: str)
     assert "etag" not in response.headers
     if ".json" in path:
         assert response.json()["ok"] is False
-        assert response.json()["error"].startswith("More people are asking for SQL, tables and ")
+        assert response.json()["error"].startswith(
+            "The server has too many requests for SQL, tables and "
+        )
         assert response.headers["access-control-allow-origin"] == "*"
     else:
-        assert "<h1>Busy just now</h1>" in response.text
-        assert "Ask again in 5 seconds." in response.text
+        assert "<h1>Busy</h1>" in response.text
+        assert "Try again in 5 seconds." in response.text
     assert (await blocked.site.client.get("/tags")).status_code == 200
     blocked.go_on.set()
     await asyncio.gather(*asking)
@@ -221,7 +223,7 @@ async def test_pages_wait_for_their_turn(blocked: Blocked) -> None:
     async with lane.turn():
         response = await blocked.site.client.get("/tags")
         assert response.status_code == 503
-        assert "More people are asking than can be answered at once." in response.text
+        assert "The server is busy." in response.text
         assert (await blocked.site.client.get("/catalog/tags")).status_code == 200
     assert (await blocked.site.client.get("/tags")).status_code == 200
 

@@ -95,5 +95,8 @@ async def test_a_query_that_takes_too_long_is_told_what_to_do(site: Any) -> None
     sql = "select count(*) from binaries a, binaries b, binaries c, binaries d"
     page = await site.client.get("/catalog", params={"sql": sql})
     assert page.status_code == 400
-    assert "The query took longer than this site allows. Name a tag or a package" in page.text
+    assert (
+        "The query took longer than this site allows. Restrict it to one tag or package"
+        in page.text
+    )
     assert "sql_time_limit_ms" not in page.text

@@ -27,7 +27,7 @@ TITLES = {
     f"/package/tool?tag={FIRST}&variant=~ipo&stacks=e4s": "tool",
     "/package/tool?os=rhel8&target=zen4": "tool",
     f"/spec/{hash_of(3)}": f"tool@1.10 /{hash_of(3)[:7]}",
-    "/spec/hhh": "13 specs begin with /hhh",
+    "/spec/hhh": "13 hashes begin with hhh",
     "/tags": "Tags",
     f"/tag/{SECOND}": SECOND,
     f"/tag/{SECOND}?q=lib": SECOND,

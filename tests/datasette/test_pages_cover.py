@@ -39,7 +39,7 @@ async def test_the_form_says_what_is_kept_of_it(site: Any) -> None:
     form = shown.one("form")
     assert form.attributes["method"] == "post"
     assert form.attributes["enctype"] == "multipart/form-data"
-    assert "At most 20 MB. The file is read to answer and then forgotten" in shown.text
+    assert "At most 20 MB. The file is not stored." in shown.text
 
 
 async def test_a_lock_that_is_partly_there(site: Any) -> None:
@@ -49,7 +49,7 @@ async def test_a_lock_that_is_partly_there(site: Any) -> None:
     assert shown.section("answer").one("h2").text == f"15 of 23 specs in {TAG}"
     assert [it.text for it in shown.section("changes").all("td")] == [
         "4",
-        "packages:all:require: target=x86_64_v3; take x86_64_v2 out of the spec"
+        "packages:all:require: target=x86_64_v3; remove x86_64_v2 from the spec"
         " zlib-ng@2.2.4 arch=None-None-x86_64_v2",
     ]
     assert [it.text for it in shown.section("causes").all("td")] == [
@@ -104,9 +104,9 @@ async def test_of_one_tag_and_for_a_host(site: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "form", "status", "error"),
     [
-        ("", {}, 400, "nothing was sent"),
+        ("", {}, 400, "no file was sent"),
         ("{", {}, 400, "is not JSON"),
-        (b"\xff\xfe", {}, 400, "is not text in UTF-8"),
+        (b"\xff\xfe", {}, 400, "is not UTF-8 text"),
         ("spack:\n  specs: [hdf5]\n", {}, 400, "concretize it first"),
         (None, {"tag": "v9"}, 400, "v9"),
         (None, {"host": "nowhere/z80"}, 400, "z80"),
@@ -152,7 +152,7 @@ async def test_a_form_that_ends_too_early(site: Any) -> None:
 async def test_other_methods_are_refused(site: Any) -> None:
     response = await site.client.put("/cover.json", content="{}")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD, POST")
-    assert response.json()["error"] == "This address can only be asked, with GET, HEAD, POST."
+    assert response.json()["error"] == "Only GET, HEAD, POST are allowed at this address."
 
 
 async def test_a_lock_of_thousands_that_nobody_has(site: Any) -> None:

@@ -43,7 +43,7 @@ async def test_link_and_run_apart_from_build(site: Any) -> None:
 
 async def test_the_package_leads_there(site: Any) -> None:
     shown = await get(site, f"/package/zlib-ng?tag={TAG}")
-    address = shown.links["In one tag, and through others too"]
+    address = shown.links["Dependents in one tag, direct and transitive"]
     assert address == f"/package/zlib-ng/dependents?tag={TAG}"
     assert (await get(site, address)).one("h1").text == "What depends on zlib-ng"
 
@@ -76,7 +76,7 @@ async def test_a_virtual_package(site: Any, sample_catalog: Path) -> None:
     with closing(sqlite3.connect(sample_catalog)) as db:
         expected = [(name, str(count)) for name, count in db.execute(sql)]
     table = (await get(site, "/virtual/mpi")).section("providers").one("table")
-    assert [(row["Package"], row["Taken by"]) for row in table.records] == expected
+    assert [(row["Package"], row["Specs that use it"]) for row in table.records] == expected
     provider = await get(site, f"/package/{expected[0][0]}")
     assert provider.links["mpi"] == "/virtual/mpi"
 

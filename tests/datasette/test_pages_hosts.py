@@ -128,7 +128,7 @@ async def test_the_share_that_each_profile_can_take(pages: Any, catalog: Path) -
         page = main_of((await pages.client.get(path)).text)
         table = next(it for it in page.all("table") if "Can use" in it.text)
         assert {row[0]: row[1] for row in table.rows[1:]} == expected
-        assert "181 binaries: something that each links to or runs with is not" in page.text
+        assert "181 binaries: the build cache lacks a link or run dependency" in page.text
 
 
 async def test_the_machine_is_asked_for_once(pages: Any) -> None:

@@ -241,7 +241,7 @@ async def test_the_feed(served: Any) -> None:
 
 async def test_the_package_leads_there(served: Any) -> None:
     package = await shown(served, f"/package/lib?tag={SECOND}")
-    link = package.section("impact").links["All that contains lib"]
+    link = package.section("impact").links["All binaries that contain lib"]
     assert link == f"/package/lib/impact?tag={SECOND}"
     assert table(await shown(served, link)) == ALL
 

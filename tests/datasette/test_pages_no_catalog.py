@@ -83,7 +83,7 @@ async def test_a_catalog_among_other_databases(
     other = (await datasette.client.get("/other/something")).text
     assert "site-header" not in other
     page = main_of((await datasette.client.get("/home")).text)
-    assert page.one("h1").text == "Which Spack binaries exist?"
+    assert page.one("h1").text == "Find binaries in Spack's build caches"
     assert main_of((await datasette.client.get("/package/hdf5")).text).one("h1").text == "hdf5"
     assert (await datasette.client.get("/find.csv?spec=hdf5")).text.startswith("tag,package,")
     question = await datasette.client.get(f"/{name}/newest_versions.json?_shape=array")
@@ -99,8 +99,8 @@ async def test_a_catalog_alone_by_another_name(tmp_path: Path, sample_catalog: P
     for options in ({"files": [str(catalog)]}, {"files": [], "immutables": [str(catalog)]}):
         datasette = Datasette(**options)
         page = (await datasette.client.get("/")).text
-        assert main_of(page).one("h1").text == "Which Spack binaries exist?"
-        offered = '<a href="/spack-2025.db">one SQLite file</a>' in page
+        assert main_of(page).one("h1").text == "Find binaries in Spack's build caches"
+        offered = '<a href="/spack-2025.db">SQLite file</a>' in page
         assert offered is ("immutables" in options)
         download = await datasette.client.get("/spack-2025.db")
         assert download.status_code == (200 if offered else 403)
@@ -145,12 +145,12 @@ async def test_an_empty_catalog(tmp_path: Path) -> None:
     datasette: Any = datasette_for(build(tmp_path / "catalog.db", read_build_caches(indexes)))
     for path, says in (
         ("/", "0 packages, 0 specs and 0 binaries in 0 tags"),
-        ("/packages", "0 packages, as"),
+        ("/packages", "0 packages. Download all as"),
         ("/tags", "Tags"),
         ("/stacks", "Stacks"),
         ("/compare", "Compare two tags"),
         (f"/tag/{SECOND}", "0 binaries of 0 packages"),
-        ("/stack/e4s", "No tag in this catalog has a binary of it."),
+        ("/stack/e4s", "No tag in this catalog has binaries of this stack."),
         (f"/compare/{SECOND}/{SECOND}", "Both have the same binaries."),
     ):
         response = await datasette.client.get(path)
@@ -165,8 +165,8 @@ async def test_a_catalog_that_does_not_answer_in_time(
     monkeypatch.setitem(site._settings, "sql_time_limit_ms", 0)
     response = await site.client.get("/package/hdf5")
     assert response.status_code == 503
-    assert main_of(response.text).one("h1").text == "This took too long"
+    assert main_of(response.text).one("h1").text == "Request timed out"
     assert (await site.client.get("/package/hdf5.json")).json() == {
         "ok": False,
-        "error": "this took too long",
+        "error": "the query took too long",
     }

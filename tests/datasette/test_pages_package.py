@@ -77,29 +77,29 @@ async def test_what_it_is(history: Any) -> None:
 async def test_binaries_with_what_differs_apart_from_what_all_have(history: Any) -> None:
     section = (await get(history, "/package/tool")).section("binaries")
     common = section.one("dl").pairs
-    assert common == {"platform": "linux", "all have": "build_system=cmake"}
+    assert common == {"Platform": "linux", "Common variants": "build_system=cmake"}
     rows = section.all("table")[0].records
-    assert [(it["version"], it["os"], it["target"], it["other variants"]) for it in rows] == [
+    assert [(it["Version"], it["OS"], it["Target"], it["Other variants"]) for it in rows] == [
         ("develop", "ubuntu22.04", "zen4", "~ipo libs:=shared,static"),
         ("1.10", "ubuntu22.04", "x86_64_v3", "+ipo libs:=shared"),
         ("1.10", "ubuntu22.04", "x86_64_v3", "~ipo libs:=shared,static"),
         ("1.10-rc1", "rhel8", "x86_64_v3", "~ipo"),
     ]
-    assert [it["stacks"] for it in rows] == ["e4s root", "e4s root", "e4s hep root", "e4s root"]
-    assert [it["size"] for it in rows] == ["", "", "2.5 MB", ""]
-    assert [it["hash"] for it in rows] == [hash_of(number)[:7] for number in (5, 4, 3, 6)]
+    assert [it["Stacks"] for it in rows] == ["e4s root", "e4s root", "e4s hep root", "e4s root"]
+    assert [it["Size"] for it in rows] == ["", "", "2.5 MB", ""]
+    assert [it["Hash"] for it in rows] == [hash_of(number)[:7] for number in (5, 4, 3, 6)]
 
 
 async def test_one_binary_has_it_all_in_common(history: Any) -> None:
     section = (await get(history, "/package/tool", os="rhel8")).section("binaries")
     assert section.one("dl").pairs == {
-        "version": "1.10-rc1",
-        "compiler": "gcc@11.4.0",
-        "os": "rhel8",
-        "platform": "linux",
-        "target": "x86_64_v3",
-        "variants": "build_system=cmake ~ipo",
-        "stacks": "e4s root",
+        "Version": "1.10-rc1",
+        "Compiler": "gcc@11.4.0",
+        "OS": "rhel8",
+        "Platform": "linux",
+        "Target": "x86_64_v3",
+        "Variants": "build_system=cmake ~ipo",
+        "Stacks": "e4s root",
     }
     assert section.links["e4s"] == f"/stack/e4s?tag={SECOND}"
 
@@ -164,7 +164,7 @@ async def test_all_filters_together(site: Any) -> None:
         "variant ~fortran",
     ]
     only = await get(site, "/package/hdf5", **{**COMBINED, "variant": ["+mpi", "~fortran ~hl"]})
-    assert [it["hash"] for it in only.section("binaries").all("table")[0].records] == [LEFT[0][:7]]
+    assert [it["Hash"] for it in only.section("binaries").all("table")[0].records] == [LEFT[0][:7]]
 
 
 async def test_what_is_chosen_is_in_the_form_again(site: Any) -> None:
@@ -216,9 +216,9 @@ async def test_a_value_with_blanks_in_quotes_is_one(tmp_path: Path) -> None:
 async def test_nothing_has_all_that_is_chosen(site: Any) -> None:
     shown = await get(site, "/package/hdf5", version="1.8.23", variant="+java")
     section = shown.section("binaries")
-    assert "No binary of hdf5 in develop-2025-07-20 has all of this." in section.text
+    assert "No binary of hdf5 in develop-2025-07-20 matches these filters." in section.text
     assert section.all("table") == []
-    near = urlsplit(section.links["What comes near?"])
+    near = urlsplit(section.links["Show the nearest matches"])
     assert near.path == "/find"
     assert parse_qs(near.query) == {
         "spec": ["hdf5@=1.8.23 +java"],

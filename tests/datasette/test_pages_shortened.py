@@ -34,7 +34,7 @@ async def test_the_form_has_what_was_given(site: Any) -> None:
         page = main_of((await site.client.get(f"/compare{query}")).text)
         return [it.text for it in page.walk() if it.tag == "option" and "selected" in it.attributes]
 
-    assert await chosen("?old=v0.20.1") == ["v0.20.1", "develop"]
+    assert await chosen("?old=v0.20.1") == ["v0.20.1", "develop-2025-07-20"]
     assert await chosen("?new=v0.20.1&stack=e4s") == ["develop-2025-07-20", "v0.20.1", "e4s"]
 
 

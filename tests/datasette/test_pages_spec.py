@@ -63,7 +63,7 @@ async def test_what_it_is(site: Any) -> None:
         "Platform": "linux",
         "Target": "x86_64_v3",
     }
-    assert facts.pairs["Since"] == "develop-2025-07-20, 2025-07-20"
+    assert facts.pairs["First in"] == "develop-2025-07-20, 2025-07-20"
     assert facts.links["package.py"].endswith("/packages/hdf5/package.py")
 
 
@@ -170,7 +170,7 @@ async def test_dependencies_as_a_tree_and_as_a_list(site: Any) -> None:
     facts = (await site.client.get(f"/spec/{MPI}.json")).json()["needed"]
     section = (await get(site, f"/spec/{MPI}")).section("needs")
     expected = {f"/spec/{it['hash']}": f"{it['package']}@{it['version']}" for it in facts["specs"]}
-    assert f"{facts['direct']} specs directly, {len(expected)} in all." in section.text
+    assert f"{facts['direct']} direct dependencies, {len(expected)} in total." in section.text
     tree, list_ = section.all("details")
     assert {it.attributes["href"]: it.text for it in list_.all("a")} == expected
     told = [it for it in tree.all("a") if "@" in it.text]
@@ -207,7 +207,7 @@ async def test_a_small_tree(tmp_path: Path) -> None:
     }
     absent = await get(datasette, f"/spec/{spec_hash(needs, 'sys')}")
     assert "No build cache in this catalog has a binary of it" in absent.text
-    assert "Nothing." in absent.section("needs").text
+    assert "None." in absent.section("needs").text
     assert not has(absent, "install")
     assert not has(absent, "where")
     datasette.get_database("catalog").close()
@@ -215,7 +215,9 @@ async def test_a_small_tree(tmp_path: Path) -> None:
 
 async def test_pages_alone_do_not_tell_what_it_needs(history: Any) -> None:
     shown = await get(history, f"/spec/{hash_of(3)}")
-    assert "Not known: cache.spack.io pages do not list dependencies" in shown.section("needs").text
+    assert (
+        "Unknown: pages of cache.spack.io do not list dependencies" in shown.section("needs").text
+    )
     assert not has(shown, "dependents")
     assert shown.all("dl")[0].pairs["Size"] == "2.5 MB"
 
@@ -247,7 +249,7 @@ async def test_the_beginning_of_a_hash_leads_to_the_spec(
 async def test_a_beginning_that_several_have(site: Any) -> None:
     shown = await get(site, "/spec/t")
     facts = (await site.client.get("/spec/t.json")).json()
-    assert shown.one("h1").text == f"{facts['total']} specs begin with /t"
+    assert shown.one("h1").text == f"{facts['total']} hashes begin with t"
     rows = shown.one("table").rows[1:]
     assert [it[0] for it in rows] == [it["hash"] for it in facts["specs"]]
     hdf5 = ["hdf5", "1.14.6", "gcc@12.2.0", "ubuntu22.04", "x86_64_v3", "develop-2025-07-20"]
