@@ -121,9 +121,9 @@ class Feed:
         """Add an entry for stacks that left a tag."""
         stacks = f"{_plural('stack', 'stacks', len(it.stacks))} {', '.join(it.stacks)}"
         key = (it.event, it.tag, it.at, *it.stacks)
-        entry = self._entry(key, f"{it.tag}: {stacks} left", it.at, self._site.tag(it.tag))
-        text = f"The {stacks} left {it.tag}: gone since {it.at}."
-        add(entry, "summary", f"{text} What other stacks of {it.tag} have is still there.")
+        entry = self._entry(key, f"{it.tag}: {stacks} removed", it.at, self._site.tag(it.tag))
+        text = f"{stacks[0].upper()}{stacks[1:]} removed from {it.tag}: gone since {it.at}."
+        add(entry, "summary", f"{text} The binaries of its other stacks are still there.")
 
     def query_tag(
         self,

@@ -108,7 +108,7 @@ def _text(found: Impact) -> str:
         lines.append(f"  … and {len(found.packages) - _SHOWN:,} more; --format json or csv has all")
     if found.untold:
         untold = counted(found.untold, "binary", "binaries")
-        lines.append(f"of {untold} of {found.tag} the dependencies are not told by any source")
+        lines.append(f"the dependencies of {untold} in {found.tag} are unknown")
     return "\n".join(lines)
 
 

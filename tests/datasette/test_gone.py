@@ -132,7 +132,7 @@ async def test_the_site_says_that_a_package_is_gone_as_a_whole(site: Any) -> Non
     assert answer["near_misses"] == [ALL_GONE]
     assert [(it["tag"], it["gone_since"]) for it in answer["gone"]] == [("v1", FRIDAY)]
     text = await said(site, "/package/tool-5")
-    assert "The last went on 2025-01-10, from v1." in text
+    assert "The last was removed on 2025-01-10, from v1." in text
 
 
 async def test_packages_that_are_gone_are_offered_too(site: Any, catalog: Path) -> None:
@@ -326,17 +326,17 @@ def one_stack_less(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 async def test_a_stack_that_leaves_a_tag_is_told_where_the_tag_stays(one_stack_less: Any) -> None:
     text = await said(one_stack_less, "/")
-    left = "2025-01-10: stacks hep, ml left develop; what its other stacks have is still there"
-    assert left in text
+    removed = "2025-01-10: stacks hep, ml removed from develop;"
+    assert f"{removed} the binaries of its other stacks are still there" in text
     assert "2025-01-10: 1 binary of tool-3 removed from develop." in text
-    assert "left v1" not in text
+    assert "removed from v1; the" not in text
     feed = fromstring((await one_stack_less.client.get("/feed.atom")).content)
     told = {it.findtext(f"{ATOM}title"): it for it in feed.findall(f"{ATOM}entry")}
-    entry = told["develop: stacks hep, ml left"]
+    entry = told["develop: stacks hep, ml removed"]
     assert entry.findtext(f"{ATOM}updated") == FRIDAY
     assert entry.findtext(f"{ATOM}summary") == (
-        f"The stacks hep, ml left develop: gone since {FRIDAY}."
-        " What other stacks of develop have is still there."
+        f"Stacks hep, ml removed from develop: gone since {FRIDAY}."
+        " The binaries of its other stacks are still there."
     )
     assert not [title for title in told if title and title.startswith("v1: stack")]
     titles = {
@@ -346,8 +346,8 @@ async def test_a_stack_that_leaves_a_tag_is_told_where_the_tag_stays(one_stack_l
         }
         for path in ("/stack/hep/feed.atom", "/stack/e4s/feed.atom", "/feed.atom?kind=release")
     }
-    assert "develop: stack hep left" in titles["/stack/hep/feed.atom"]
-    assert not [it for it in titles["/stack/e4s/feed.atom"] if it and " left" in it]
-    assert not [it for it in titles["/feed.atom?kind=release"] if it and " left" in it]
+    assert "develop: stack hep removed" in titles["/stack/hep/feed.atom"]
+    for path in ("/stack/e4s/feed.atom", "/feed.atom?kind=release"):
+        assert not [it for it in titles[path] if it and "stack hep" in it]
     text = await said(one_stack_less, "/stack/hep")
     assert "develop 0 gone since 2025-01-10" in text

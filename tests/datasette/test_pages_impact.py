@@ -81,7 +81,7 @@ async def shown(served: Any, path: str) -> Element:
 def table(shown: Element) -> list[tuple[str, ...]]:
     """How, package, version and stacks of each binary."""
     rows = shown.section("binaries").one("table").records
-    return [(it["how"], it["package"], it["version"], it["stacks"]) for it in rows]
+    return [(it["How"], it["Package"], it["Version"], it["Stacks"]) for it in rows]
 
 
 ALL = [
@@ -103,7 +103,7 @@ async def test_all_that_contains_a_package(served: Any) -> None:
     assert table(found) == ALL
     assert found.one("p", class_="lead").text == (
         f"A change would rebuild 9 binaries of {SECOND}, in 2 stacks: 3 of its own, 4 that link to"
-        " it, 1 that need it to run, and 1 that were only built with it, or with what was."
+        " it, 1 that need it to run, and 1 that were only built with it, or with something that was."
     )
     ranked = found.section("ranked")
     assert ranked.by_id("ranked").text == "All, also what was only built with it: 5 packages"
@@ -248,7 +248,7 @@ async def test_the_package_leads_there(served: Any) -> None:
 
 async def test_pages_tell_no_dependencies(served: Any, catalog: Path, run: Run) -> None:
     told = await shown(served, "/package/app/impact?tag=releases%2Fv0.18")
-    assert "Not known: the sources of releases/v0.18 do not list dependencies" in told.text
+    assert "Unknown: the sources of releases/v0.18 do not list dependencies" in told.text
     done = run("impact", "app", "--tag", RELEASE, "--catalog", catalog)
     assert (done.code, done.out) == (1, "")
     assert done.err == "not known: the sources of releases/v0.18 do not list dependencies\n"
@@ -258,7 +258,7 @@ async def test_some_tell_no_dependencies(tmp_path: Path, run: Run) -> None:
     site = write_site(tmp_path / "site", {place_of(FIRST, "app"): page(FIRST, "app", [item(90)])})
     indexes = write_indexes(tmp_path / "indexes", INDEXES)
     catalog = build(tmp_path / "catalog.db", read_pages(site), read_build_caches(indexes))
-    said = f"f 1 binary of {FIRST} the dependencies are not told by any source"
+    said = f"he dependencies of 1 binary in {FIRST} are unknown"
     assert said in run("impact", "lib", "--tag", FIRST, "--catalog", catalog).out
     assert said not in run("impact", "lib", "--tag", SECOND, "--catalog", catalog).out
     datasette = datasette_for(catalog)
@@ -276,7 +276,7 @@ async def test_a_catalog_of_pages(tmp_path: Path, run: Run) -> None:
     )
     datasette = datasette_for(catalog)
     found = await shown(datasette, "/package/app/impact")
-    assert "Not known: cache.spack.io pages do not list dependencies" in found.text
+    assert "Unknown: pages of cache.spack.io do not list dependencies" in found.text
     assert (await datasette.client.get("/package/app/impact.csv")).text.count("\n") == 1
     assert "<entry>" not in (await datasette.client.get("/package/app/impact.atom")).text
     datasette.get_database("catalog").close()
