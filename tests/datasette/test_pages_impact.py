@@ -103,7 +103,8 @@ async def test_all_that_contains_a_package(served: Any) -> None:
     assert table(found) == ALL
     assert found.one("p", class_="lead").text == (
         f"A change would rebuild 9 binaries of {SECOND}, in 2 stacks: 3 of its own, 4 that link to"
-        " it, 1 that need it to run, and 1 that were only built with it, or with something that was."
+        " it, 1 that need it to run, and 1 that were only built with it, or with something that"
+        " was."
     )
     ranked = found.section("ranked")
     assert ranked.by_id("ranked").text == "All, also what was only built with it: 5 packages"
