@@ -21,7 +21,7 @@ MODULES = {
 
 FLOORS = (
     # floor                                           what stands on it
-    ("ground", ("etl.errors", "etl.records", "etl.text")),
+    ("ground", ("etl.errors", "etl.memory", "etl.records", "etl.text")),
     ("processes", ("etl.workers",)),
     ("language", ("etl.spack",)),
     ("hosts", ("etl.hosts",)),

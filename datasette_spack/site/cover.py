@@ -19,6 +19,7 @@ from etl.cover.report import as_json
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.locks.read import MAX_BYTES, read_lock
+from etl.memory import no_garbage_collection
 
 COVER_ROUTE = r"/cover(?P<format>\.json)?$"
 
@@ -56,6 +57,7 @@ def _asked(connection: Any) -> Page:
     )
 
 
+@no_garbage_collection()
 def _answered(connection: Any, form: Any) -> Page:
     text = form.get("file") or form.get("lock") or form.get("body") or ""
     if not text.strip():

@@ -27,6 +27,7 @@ from etl.cover.report import (
 from etl.errors import UsageError
 from etl.hosts.profiles import find_host
 from etl.locks.read import MAX_BYTES, Lock, read_lock
+from etl.memory import no_garbage_collection
 from etl.text import counted, in_bytes, printable
 
 _SHOWN = 20
@@ -55,6 +56,7 @@ _CHANGES = 5
     default="table",
     show_default=True,
 )
+@no_garbage_collection()
 def cover(
     locks: Sequence[str], catalog: Path, tag: str | None, host_name: str | None, form: str
 ) -> None:

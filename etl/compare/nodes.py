@@ -139,13 +139,16 @@ class Nodes:
         return self.load(sorted(found))
 
     def _read(self, ids: list[int]) -> None:
+        compiles: dict[str, bool] = {}  # by the few lists of virtuals that there are
         for part in _parts(ids):
             edges: dict[int, list[Edge]] = defaultdict(list)
             compiled: dict[int, list[int]] = defaultdict(list)
             for edge in self._db.execute(_EDGES.format(part)):
                 parent, child, deptypes, virtuals = edge
                 edges[parent].append(Edge(child, deptypes, virtuals))
-                if virtuals and not LANGUAGES.isdisjoint(virtuals.split()):
+                if virtuals not in compiles:
+                    compiles[virtuals] = not LANGUAGES.isdisjoint(virtuals.split())
+                if compiles[virtuals]:
                     compiled[parent].append(child)
             self._learn_titles({id_ for found in compiled.values() for id_ in found})
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

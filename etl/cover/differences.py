@@ -45,6 +45,7 @@ class Differences:
     def __init__(self, node: Callable[[int], Node | None]) -> None:
         self._node = node
         self._known: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._dependencies: dict[int, dict[str, tuple[Edge, Node]]] = {}
         self._numbers: dict[Shared, int] = {}
         self.told: list[Shared] = []
 
@@ -53,16 +54,18 @@ class Differences:
         if there.hash == wanted.hash or depth > _DEEPEST:
             return ()
         key = there.key, wanted.key
-        if key not in self._known:
-            self._known[key] = ()  # a circle adds nothing
-            own = self.numbered(own_differences(there, wanted))
-            found = dict.fromkeys(own)
-            for below in self._below(there, wanted, bool(own), depth):
-                found.update(dict.fromkeys(below))
-            if not found and not there.external:
-                nothing = Shared(f"{wanted.title}: nothing differs that is told, but the hash")
-                found = dict.fromkeys(self.numbered([nothing]))
-            self._known[key] = tuple(found)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        self._known[key] = ()  # a circle adds nothing
+        own = self.numbered(own_differences(there, wanted))
+        found = dict.fromkeys(own)
+        for below in self._below(there, wanted, bool(own), depth):
+            found.update(dict.fromkeys(below))
+        if not found and not there.external:
+            nothing = Shared(f"{wanted.title}: nothing differs that is told, but the hash")
+            found = dict.fromkeys(self.numbered([nothing]))
+        self._known[key] = tuple(found)
         return self._known[key]
 
     def numbered(self, differences: Iterable[Shared]) -> tuple[int, ...]:
@@ -83,10 +86,10 @@ class Differences:
         Where the two specs are other versions or have other variants, one that only one of them has
         follows from that.
         """
-        old = {node.name: (edge, node) for edge, node in self._children(there)}
-        new = {node.name: (edge, node) for edge, node in self._children(wanted)}
-        for name in sorted(old.keys() & new.keys()):
-            yield self.of(old[name][1], new[name][1], depth + 1)
+        old, new = self._children(there), self._children(wanted)
+        for name, (_, node) in old.items():
+            if name in new and node.hash != new[name][1].hash:
+                yield self.of(node, new[name][1], depth + 1)
         if otherwise:
             return
         providers = {
@@ -96,8 +99,9 @@ class Differences:
             for virtual in edge.virtuals.split()
         }
         replaced = set()
-        for name in sorted(new.keys() - old.keys()):
-            edge, node = new[name]
+        for name, (edge, node) in new.items():
+            if name in old:
+                continue
             other = next((providers[it] for it in edge.virtuals.split() if it in providers), None)
             if other is None:
                 added = f"{wanted.name} depends on {node.title}, in the cache it does not"
@@ -110,15 +114,19 @@ class Differences:
                 f"packages:{virtual}:require: {other.name}",
             )
             yield self.numbered([replaced_by])
-        for name in sorted(old.keys() - new.keys() - replaced):
-            title = old[name][1].title
-            left_out = f"{wanted.name} does not depend on {title}, in the cache it does"
-            yield self.numbered([Shared(left_out)])
+        for name, (_, node) in old.items():
+            if name not in new and name not in replaced:
+                left_out = f"{wanted.name} does not depend on {node.title}, in the cache it does"
+                yield self.numbered([Shared(left_out)])
 
-    def _children(self, parent: Node) -> Iterator[tuple[Edge, Node]]:
-        for edge in parent.edges:
-            if (child := self._node(edge.child)) is not None:
-                yield edge, child
+    def _children(self, parent: Node) -> dict[str, tuple[Edge, Node]]:
+        """The dependencies of a node by their names, in the order of these."""
+        found = self._dependencies.get(parent.key)
+        if found is None:
+            nodes = ((edge, self._node(edge.child)) for edge in parent.edges)
+            by_name = {node.name: (edge, node) for edge, node in nodes if node is not None}
+            found = self._dependencies[parent.key] = dict(sorted(by_name.items()))
+        return found
 
 
 def own_differences(there: Node, wanted: Node) -> Iterator[Shared]:
@@ -158,6 +166,8 @@ def _where(node: Node) -> str:
 
 def _variants(there: Node, wanted: Node) -> Iterator[Shared]:
     """Variants by their meaning: Spack 1.x writes ``:=`` where Spack 0.x wrote ``=``."""
+    if there.variants == wanted.variants:
+        return
     old, new = _plain(there), _plain(wanted)
     before = [text for key, text in old.items() if key not in new]
     after = [text for key, text in new.items() if key not in old]
@@ -181,6 +191,8 @@ def _plain(node: Node) -> dict[str, str]:
 
 def _machine(there: Node, wanted: Node) -> Iterator[Shared]:
     """Platform, system and target, each a difference that many packages share."""
+    if there.arch == wanted.arch:
+        return
     (platform, os, target), (new_platform, new_os, new_target) = (
         it.arch.rsplit("-", 2) for it in (there, wanted)
     )

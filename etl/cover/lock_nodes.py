@@ -22,14 +22,17 @@ class LockNodes:
 
     def node(self, spec: Spec) -> Node:
         """The node of a spec of the lock."""
-        key = self._keys[spec.hash]
-        if key not in self._own:
-            self._own[key] = self._as_node(key, spec)
-        return self._own[key]
+        return self._node(self._keys[spec.hash])
 
     def get(self, key: int) -> Node | None:
         """A node by its key."""
-        return self.node(self._specs[-key - 1]) if key < 0 else self.nodes.get(key)
+        return self._node(key) if key < 0 else self.nodes.get(key)
+
+    def _node(self, key: int) -> Node:
+        found = self._own.get(key)
+        if found is None:
+            found = self._own[key] = self._as_node(key, self._specs[-key - 1])
+        return found
 
     def _as_node(self, key: int, spec: Spec) -> Node:
         build = spec.build

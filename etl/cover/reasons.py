@@ -51,6 +51,7 @@ class Reasons:
 _MANY = 1_000
 """Hashes in one value, a JSON array, at most: a site allows values of 50,000 bytes."""
 
+_NEWEST = "SELECT name FROM tags WHERE described ORDER BY position DESC LIMIT 1"
 _GONE = """
     SELECT specs.hash, tags.name, gone_binaries.gone_since
     FROM json_each(:hashes) AS wanted
@@ -76,7 +77,7 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
     graph = LockNodes(db, cover.lock)
     differences = Differences(graph.get)
     missing = [it.spec for it in cover.missing[:MAX_EXPLAINED]]
-    near = Nearest(db, cover.tag or _fullest(cover)).of(missing)
+    near = Nearest(db, _looked_at(db, cover)).of(missing)
     graph.nodes.load_below(graph.nodes.load({it.key for it in near.values()}))
     found: dict[str, tuple[int, ...]] = {}
     for spec in missing:
@@ -114,9 +115,16 @@ def reasons(db: sqlite3.Connection, cover: Cover) -> Reasons:
     )
 
 
-def _fullest(cover: Cover) -> str | None:
-    """The tag that has most of a lock that is held against all of them."""
-    return cover.tags[0][0] if cover.tags else None
+def _looked_at(db: sqlite3.Connection, cover: Cover) -> str | None:
+    """The tag that the nearest builds are looked for in: the one that a lock is held against.
+
+    For a lock that is held against all of them it is the tag that has most of it, for one that no
+    tag has anything of the newest: what it advises can be had together, and now.
+    """
+    if cover.tag is not None or cover.tags:
+        return cover.tag or cover.tags[0][0]
+    found = db.execute(_NEWEST).fetchone()
+    return found[0] if found else None
 
 
 def _hash_of(graph: LockNodes, near: Near | None) -> str | None:

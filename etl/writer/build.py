@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -14,6 +13,7 @@ from etl.catalog import schema
 from etl.catalog.check import check_catalog
 from etl.catalog.reader import APPLICATION_ID
 from etl.errors import CatalogError, WriteError
+from etl.memory import no_garbage_collection
 from etl.progress import Follower, silently
 from etl.records import Problem, Recipe
 from etl.writer import finish
@@ -88,25 +88,13 @@ def build_catalog(
         ):
             for pragma in _PRAGMAS:
                 db.execute(pragma)
-            with _no_garbage_collection():
+            with no_garbage_collection():
                 summary = _write(db, readings, strict, follow, at)
             if check and (faults := list(check_catalog(db))):
                 raise CatalogError(f"nothing was written: the new catalog has faults: {faults[0]}")
             return summary
     except sqlite3.OperationalError as error:
         raise WriteError(f"{target}: cannot be written: {error}") from None
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A build makes millions of small objects and no cycles; looking for some takes long."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _write(

@@ -17,7 +17,7 @@ from etl.cover.changes import Asked, Change
 from etl.cover.cover import ANY_TAG, Cover, cover
 from etl.cover.differences import Shared
 from etl.cover.reasons import reasons
-from etl.locks.read import read_lock
+from etl.locks.read import Lock, read_lock
 from tests.real_data import unpacked
 from tests.running import Run
 
@@ -215,3 +215,17 @@ def test_a_folder_that_is_not_concretized(
     outcome = run("cover", tmp_path / "none.lock", "--catalog", catalogs["all"])
     assert outcome.code == 2
     assert "No such file" in outcome.err
+
+
+def test_what_no_tag_has_is_compared_with_the_newest(catalogs: dict[str, Path]) -> None:
+    """Though an older tag has what is nearer: advice is to be such that it can be taken now."""
+    text = (unpacked() / "locks" / "old-build_systems-0.23" / "spack.lock").read_text("utf-8")
+    lock = read_lock(text, "old")
+    old = next(spec for spec in lock.specs.values() if spec.package == "gmake")
+    other = old._replace(hash="z" * 32)
+    with open_catalog(catalogs["all"]) as db:
+        found = cover(db, Lock("other", {other.hash: other}, (other.hash,)))
+        assert (found.tag, found.available, found.tags) == (None, (), ())
+        (told,) = reasons(db, found).explained
+        tags = db.execute("SELECT tag FROM binary_list WHERE hash = ?", (told.nearest,)).fetchall()
+    assert tags == [("v2025.07.0",)]
