@@ -9,7 +9,7 @@ means nothing: the catalog written from them is the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
@@ -324,8 +324,8 @@ details of an external, order of patches where it is not by their sums, flags, d
 class KeptPackage:
     """All that an earlier catalog has of a package but what its recipe says.
 
-    These are rows as they lie there, in numbers that :class:`KeptWords` explains: a million
-    records would take as long as reading the pages again.  ``builds`` are by number of the spec.
+    These are rows as they lie there, in numbers that :class:`KeptWords` explains: records for
+    each would take half as long as reading the pages again.  ``builds`` are by number of the spec.
     """
 
     package: str
@@ -334,6 +334,19 @@ class KeptPackage:
     gone: list[KeptGone]
     pages: list[KeptPage]
     builds: dict[int, KeptBuild]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPackages:
+    """The packages of an earlier catalog, the only record that is not all of what it tells.
+
+    A catalog lies package by package, just as the next is written, so it is read when that is:
+    ``about`` gives what it has of a package.  Who takes this record calls ``close`` in the end.
+    """
+
+    names: tuple[str, ...]
+    about: Callable[[str], KeptPackage]
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +403,7 @@ class KeptEvent:
     hash: str
 
 
-Kept = KeptNames | KeptMirror | KeptWords | KeptPackage | KeptDates | KeptEvent
+Kept = KeptNames | KeptMirror | KeptWords | KeptPackages | KeptDates | KeptEvent
 """What only a catalog tells: everything that it knows, to be carried on."""
 
 Record = (

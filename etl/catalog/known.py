@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from etl.catalog.kept import columns_of, read_catalog
+from etl.catalog.kept import read_catalog
+from etl.catalog.older import columns_of
 from etl.catalog.reader import READABLE, open_catalog
-from etl.records import KeptMirror, KeptPackage
+from etl.records import KeptMirror, KeptWords
 
 _TOTALS = {
     "binaries": "SELECT ifnull(sum(binaries), 0) FROM tags",
@@ -105,7 +106,7 @@ def _asked(db: sqlite3.Connection) -> tuple[str, str, str]:
 def known_mirrors(catalog: Path) -> Iterator[KeptMirror]:
     """The build caches that the catalog has."""
     for record in read_catalog(catalog):
-        if isinstance(record, KeptPackage):
+        if isinstance(record, KeptWords):
             return  # they come before all packages
         if isinstance(record, KeptMirror):
             yield record

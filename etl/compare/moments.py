@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from etl.catalog.kept import read_catalog
 from etl.catalog.reader import is_catalog_file
-from etl.records import KeptMirror, KeptNames, KeptPackage, KeptWords, Record, Source
+from etl.records import KeptMirror, KeptNames, KeptPackage, KeptPackages, KeptWords, Record, Source
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 
@@ -67,15 +68,15 @@ def _of_tag(moment: Moment, name: str) -> Iterator[Record]:
         elif isinstance(record, KeptWords):
             number = next((id_ for id_, tag in record.tags.items() if tag == moment.tag), 0)
             yield replace(record, tags={number: name})
-        elif isinstance(record, KeptPackage):
-            yield from _present(record, number)
+        elif isinstance(record, KeptPackages):
+            yield replace(record, about=partial(_present, record, number))
 
 
-def _present(package: KeptPackage, tag: int) -> Iterator[KeptPackage]:
+def _present(packages: KeptPackages, tag: int, name: str) -> KeptPackage:
     """The binaries of a package that are in a tag, and their specs alone."""
+    package = packages.about(name)
     binaries = [it for it in package.binaries if it[0] == tag]
-    if binaries:
-        there = {it[1] for it in binaries}
-        specs = [it for it in package.specs if it[0] in there]
-        builds = {id_: build for id_, build in package.builds.items() if id_ in there}
-        yield KeptPackage(package.package, specs, binaries, [], [], builds)
+    there = {it[1] for it in binaries}
+    specs = [it for it in package.specs if it[0] in there]
+    builds = {id_: build for id_, build in package.builds.items() if id_ in there}
+    return KeptPackage(name, specs, binaries, [], [], builds)

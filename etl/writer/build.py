@@ -88,8 +88,8 @@ def build_catalog(
         ):
             for pragma in _PRAGMAS:
                 db.execute(pragma)
-            with no_garbage_collection():
-                summary = _write(db, readings, strict, follow, at)
+            with no_garbage_collection(), closing(Shelf(db, Vocabulary())) as shelf:
+                summary = _write(db, shelf, readings, strict, follow, at)
             if check and (faults := list(check_catalog(db))):
                 raise CatalogError(f"nothing was written: the new catalog has faults: {faults[0]}")
             return summary
@@ -99,12 +99,12 @@ def build_catalog(
 
 def _write(
     db: sqlite3.Connection,
+    shelf: Shelf,
     readings: Iterable[Reading],
     strict: bool,
     follow: Follower,
     at: str | None,
 ) -> Summary:
-    shelf = Shelf(db, Vocabulary())
     intake = Intake(shelf, merging=Merging(at))
     db.execute("BEGIN")
     for table, columns in schema.TABLES.items():

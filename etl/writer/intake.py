@@ -13,7 +13,7 @@ from etl.records import (
     KeptEvent,
     KeptMirror,
     KeptNames,
-    KeptPackage,
+    KeptPackages,
     KeptWords,
     Listing,
     Mirror,
@@ -148,10 +148,9 @@ class Intake:
         self.sources.end(self.merging.at or self._newest)
 
     def _take(self, record: Record) -> None:
-        if isinstance(record, KeptPackage):
-            first = self.merging.catalogs[-1]
-            self.shelf.put_kept(record, len(self.merging.kept) - 1, first)
-            self.statements += 1
+        if isinstance(record, KeptPackages):
+            self.shelf.put_catalog(record, self.merging.catalogs[-1])
+            self.statements += len(record.names)
         elif isinstance(record, KeptWords):
             words = Remembered.of(record, self.shelf.words, printable(self._reading.name))
             self.merging.words.append(words)

@@ -2,7 +2,8 @@
 
 Sources come by tag and by file; the catalog is written package by package, so that all that is
 said of a spec is at hand when it is decided upon.  The shelf is a temporary database that SQLite
-keeps in memory while it is small and removes by itself, even when the process is killed.
+keeps in memory while it is small and removes by itself, even when the process is killed.  A catalog
+lies package by package already: it is not copied to the shelf, but stays open beside it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from etl.records import (
     KeptBinary,
     KeptBuild,
     KeptGone,
-    KeptPackage,
+    KeptPackages,
     KeptPage,
     KeptSpec,
     Mirror,
@@ -82,15 +83,16 @@ Statement = PageStatement | MirrorStatement | KeptStatement
 
 
 class Shelf:
-    """Statements by package number."""
+    """Statements by package number; who makes one closes it."""
 
     def __init__(self, connection: sqlite3.Connection, vocabulary: Vocabulary) -> None:
         self._db = connection
         self.words = vocabulary
+        self._catalogs: list[tuple[KeptPackages, frozenset[str], int]] = []
         self._db.execute("ATTACH '' AS shelf")
         self._db.execute("PRAGMA shelf.journal_mode = MEMORY")
         self._db.execute("PRAGMA shelf.synchronous = OFF")
-        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, kind, statement BLOB)")
+        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, is_page, statement BLOB)")
         self._db.execute("CREATE TABLE shelf.dates (tag TEXT, hash TEXT, published TEXT)")
 
     def put_page(self, page: Page, source: int) -> None:
@@ -124,11 +126,11 @@ class Shelf:
             statement = (tag, source, mirror.place, mirror.stack, items)
             self._put(words.packages[package], 0, statement)
 
-    def put_kept(self, kept: KeptPackage, catalog: int, first_source: int) -> None:
-        """Keep what an earlier catalog has; ``first_source`` counts the sources before its own."""
-        pages = [(tag, source + first_source, *how) for tag, source, *how in kept.pages]
-        statement = (catalog, kept.specs, kept.binaries, kept.gone, pages, kept.builds)
-        self._put(self.words.packages[kept.package], 2, statement)
+    def put_catalog(self, packages: KeptPackages, first_source: int) -> None:
+        """Have an earlier catalog at hand; ``first_source`` counts the sources before its own."""
+        self._catalogs.append((packages, frozenset(packages.names), first_source))
+        for name in packages.names:
+            self.words.packages[name]
 
     def put_dates(self, dates: Iterable[tuple[str, str, str]]) -> None:
         """Keep when binaries were put into a build cache: the tag, the hash, and when."""
@@ -152,17 +154,34 @@ class Shelf:
         )
 
     def about(self, package: int) -> Iterator[Statement]:
-        """All that was said about a package, in no particular order."""
+        """All that was said about a package, in no particular order.
+
+        Raises:
+            ReadError: an earlier catalog is damaged.
+        """
         rows = self._db.execute(
-            "SELECT kind, statement FROM shelf.statements WHERE package = ?", (package,)
+            "SELECT is_page, statement FROM shelf.statements WHERE package = ?", (package,)
         )
-        for kind, statement in rows:
+        for is_page, statement in rows:
             # Written by this very process: nobody else can have put anything there.
             values = marshal.loads(statement)  # noqa: S302
-            yield _KINDS[kind](*values)
+            yield PageStatement(*values) if is_page else MirrorStatement(*values)
+        name = self.words.packages.listed[package]
+        for number, (catalog, names, first_source) in enumerate(self._catalogs):
+            if name in names:
+                kept = catalog.about(name)
+                pages = [
+                    (tag, source + first_source, style, text)
+                    for tag, source, style, text in kept.pages
+                ]
+                yield KeptStatement(
+                    number, kept.specs, kept.binaries, kept.gone, pages, kept.builds
+                )
 
-
-_KINDS: tuple[type[Statement], ...] = (MirrorStatement, PageStatement, KeptStatement)
+    def close(self) -> None:
+        """Let go of the earlier catalogs."""
+        for catalog, *_ in self._catalogs:
+            catalog.close()
 
 
 def _patch_order(patches: tuple[str, ...]) -> str | None:
