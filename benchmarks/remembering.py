@@ -13,7 +13,6 @@ The exit code is 1 if the budget is not kept, or the catalog that is built again
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import sqlite3
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from benchmarks.processes import BUILD, run
 from etl.catalog.kept import read_catalog
+from etl.memory import no_garbage_collection
 from etl.sources.pages import read_pages
 from etl.writer.intake import Intake, Reading
 from etl.writer.shelf import Shelf
@@ -57,12 +57,9 @@ def measure(site: Path, catalog: Path | None, folder: Path) -> bool:
     alone = ("--processes", "1", "--catalog")
     build = run((*BUILD, site, *alone, from_pages))
     rebuild = run((*BUILD, catalog or from_pages, *alone, again))
-    gc.disable()  # as a build does
-    try:
+    with no_garbage_collection():  # as a build does it
         pages = read(site, is_catalog=False)
         kept = min(read(again, is_catalog=True) for _ in range(3))
-    finally:
-        gc.enable()
     same = _digest(again) == _digest(catalog or from_pages)
     with closing(sqlite3.connect(again)) as db:
         (binaries,) = db.execute("SELECT count(*) FROM binaries").fetchone()
