@@ -97,6 +97,8 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     from datasette_spack.which import is_alone
     from etl.spack.tags import parse_tag
 
+    env.globals["setting"] = datasette.setting
+    env.globals["most_rows"] = lambda: datasette.max_returned_rows
     env.globals["tag_kind"] = lambda name: parse_tag(name).kind
     env.globals["site_static"] = static_addresses(datasette)
     env.globals["help_of_question"] = lambda name: QUESTIONS.get(name, {}).get("param_help", {})

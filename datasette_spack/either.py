@@ -18,6 +18,15 @@ def shown_metadata(datasette: Any) -> dict[str, Any]:
     return found or {}
 
 
+async def table_settings(datasette: Any, database: str, table: str) -> dict[str, Any]:
+    """What metadata or configuration says of how a table is shown."""
+    if hasattr(datasette, "table_metadata"):
+        told: dict[str, Any] = datasette.table_metadata(database, table)
+    else:
+        told = await datasette.table_config(database, table)
+    return told
+
+
 def open_connections(database: Any) -> list[Any]:
     """The connections that a database closes when it is closed."""
     old = hasattr(database, "_all_file_connections")

@@ -18,6 +18,7 @@ from datasette.utils import path_with_removed_args
 from datasette.utils.asgi import BadRequest
 
 from datasette_spack.database import is_catalog
+from datasette_spack.either import table_settings
 from etl.catalog.aliases import tag_named
 from etl.catalog.variant_text import split_variants
 from etl.catalog.views import VIEWS
@@ -222,7 +223,7 @@ async def _refuse_broken_sort(datasette: Any, request: Any, database: str, table
     database_ = datasette.databases.get(database)
     if not column or database_ is None or not await is_catalog(database_):
         return
-    told = datasette.table_metadata(database, table).get("sortable_columns")
+    told = (await table_settings(datasette, database, table)).get("sortable_columns")
     columns = await database_.table_columns(table)
     sortable = columns if told is None else told
     keys = await database_.primary_keys(table)

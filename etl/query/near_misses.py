@@ -250,7 +250,7 @@ def _all_gone(db: sqlite3.Connection, query: SpecQuery) -> AllGone | None:
 def _suggestions(db: sqlite3.Connection, query: SpecQuery) -> Iterator[Suggestion]:
     """The names of a query that the catalog does not have."""
     root = query.root
-    if root.name and root.name.text != "*":
+    if root.name:
         package = root.name.text
         there = "SELECT 1 FROM packages WHERE binaries > 0 AND name = ?"
         if not db.execute(there, (package,)).fetchone():

@@ -12,8 +12,8 @@ import pytest
 from datasette.app import Datasette
 
 from datasette_spack import facets
-from datasette_spack.either import shown_metadata
 from datasette_spack.facet_kinds import KINDS
+from datasette_spack.packaged import packaged_json
 from tests.answers import answer_of
 
 PATHS = [
@@ -282,7 +282,10 @@ async def test_plain_datasette_with_the_metadata_serves_a_catalog_too(
     sample_catalog: Path, site: Any
 ) -> None:
     datasette = Datasette(
-        [], immutables=[str(sample_catalog)], metadata=shown_metadata(site), settings=site._settings
+        [],
+        immutables=[str(sample_catalog)],
+        metadata=packaged_json("metadata.json"),
+        settings=site._settings,
     )
     path = "/catalog/binaries.json?stack=e4s&variant=%2Bmpi"
     plain, ours = await answer_of(datasette, path), await answer_of(site, path)

@@ -202,8 +202,12 @@ def test_each_alternative_can_be_read_on_its_own(sample_catalog: Path) -> None:
         parameters = Parameters()
         queries = [parse_spec(it) for it in ("platform=linux os=*", "os=ubuntu22.04")]
         machine, alternatives = Search(db).wide(queries, Scope(os="debian12"), parameters)
+        (single,) = Search(db).wide(queries[1:], Scope(), parameters)
     assert inline(machine, parameters.values) == (
         "specs.os_id = (SELECT id FROM operating_systems WHERE name = 'debian12')"
+    )
+    assert inline(single, parameters.values) == (
+        "specs.os_id = (SELECT id FROM operating_systems WHERE name = 'ubuntu22.04')"
     )
     assert inline(alternatives, parameters.values) == (
         "((specs.os_id IS NOT NULL\n"
