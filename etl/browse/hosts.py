@@ -80,9 +80,7 @@ def profile_shares(db: sqlite3.Connection, tag: str, stack: str | None = None) -
         taken = sum(
             it["number"]
             for it in groups
-            if it["fault"] is None
-            and it["complete"] != 0
-            and reuse.meets(it["need_id"], it["need_set"])
+            if reuse.takes(it["fault"], it["need_id"], it["need_set"], it["complete"] == 0)
         )
         shares.append(Share(profile, taken, total))
     return tuple(shares)

@@ -112,8 +112,10 @@ def find(
         scope = replace(_scope(tag, stack, runs_on), cache=cache, not_in=not_in)
         if reuse and reusable:
             scope = replace(scope, taken=reuse.condition())
+        is_there = True
         if tag is None and not not_in:  # what a cache lacks is asked of whole caches
             scope = replace(scope, tag=finder.newest_tag(queries, scope))
+            is_there = scope.tag is not None  # in which case all have been looked at
         if explained:
             for query in queries:
                 click.echo(explain(db, query, scope))
@@ -127,7 +129,7 @@ def find(
         if sql:
             click.echo(statement.text)
             return
-        rows = finder.rows(statement)
+        rows = finder.rows(statement) if is_there else []
         if not rows:
             if not (reuse and _tell_host_misses(db, queries, scope, reuse, any_tag=tag is None)):
                 tell_near_misses(db, queries, scope)

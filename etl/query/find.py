@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import Parameters, Value, block, inline
@@ -71,6 +72,18 @@ ORDERING = Ordering(
 _NEWEST_TAGS_FIRST = (
     "packages.name, binaries.tag_id DESC, binaries.version_id DESC, binaries.spec_id DESC"
 )
+
+
+_ASKS = "specs.fault, specs.need_id, specs.need_set, binaries.complete IS 0"
+
+
+class Asks(NamedTuple):
+    """What a binary asks of a host, as :meth:`etl.query.reuse.Reuse.takes` reads it."""
+
+    fault: str | None
+    need_id: int | None
+    need_set: int | None
+    is_incomplete: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,14 @@ class Finder:
         sql = f"SELECT count(*) FROM (SELECT 1 {rows.sql} LIMIT {most})"
         (count,) = self._db.execute(sql, parameters.values).fetchone()
         return int(count)
+
+    def asked_of_hosts(self, queries: Sequence[SpecQuery], scope: Scope) -> dict[Asks, int]:
+        """What the binaries ask of a host, and how many ask it; their sum is that of all."""
+        parameters = Parameters()
+        rows = self._search.binaries(queries, scope, parameters)
+        sql = f"SELECT {_ASKS}, count(*)\n{rows.sql}\nGROUP BY 1, 2, 3, 4"
+        found = self._db.execute(sql, parameters.values).fetchall()
+        return {Asks(*asks): number for *asks, number in found}
 
     def caches(self, most: int) -> list[str]:
         """The named caches of the catalog, at most so many, by name."""

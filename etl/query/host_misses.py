@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from etl.hosts.host import Libc
-from etl.query.find import Finder, Scope
-from etl.query.near_misses import PATIENCE, NearMiss, near_misses
+from etl.query.find import Asks, Finder, Scope
+from etl.query.near_misses import NearMiss, near_misses
 from etl.query.reuse import Reuse
 from etl.spack.targets import ancestors
 from etl.spack.tree import SpecQuery
@@ -99,8 +98,8 @@ def host_misses(
     if any_tag:
         newest = scope.tag or finder.newest_tag(queries, without)
         scope, without = replace(scope, tag=None), replace(without, tag=newest)
-    total = finder.count(queries, without)
-    if not total:
+    asks = finder.asked_of_hosts(queries, without)
+    if not asks:
         return None
     rows = finder.rows(finder.binaries(queries, without, MOST_LOOKED_AT))
     reasons: Counter[str] = Counter()
@@ -116,22 +115,19 @@ def host_misses(
     return HostMisses(
         str(reuse.host),
         without.tag,
-        total,
+        sum(asks.values()),
         len(rows),
         tuple(sorted(reasons.items(), key=lambda it: (-it[1], it[0]))),
-        tuple(_facts(db, queries, without, reuse)),
+        tuple(_facts(asks, reuse)),
         tuple(instead),
     )
 
 
-def _facts(
-    db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope, reuse: Reuse
-) -> Iterator[tuple[str, int]]:
+def _facts(asks: Mapping[Asks, int], reuse: Reuse) -> Iterator[tuple[str, int]]:
     """The nearest newer libc, and the nearest CPU that can do more, with which it could use any.
 
-    Where neither does alone, both together.  It takes about ``PATIENCE`` at most.
+    Where neither does alone, both together.
     """
-    finder, end = Finder(db), time.monotonic() + PATIENCE
     libcs = [(f"{it} or newer", it) for it in _newer_libcs(reuse)]
     targets = [(it, it) for it in _better_targets(reuse)]
     alone = (
@@ -145,10 +141,8 @@ def _facts(
 
     def first(others: Iterable[tuple[str, dict[str, Any]]]) -> tuple[str, int] | None:
         for words, facts in others:
-            if time.monotonic() > end:
-                break
             other = reuse.on(replace(reuse.host, **facts))
-            if number := finder.count(queries, replace(scope, taken=other.condition())):
+            if number := sum(number for it, number in asks.items() if other.takes(*it)):
                 return words, number
         return None
 

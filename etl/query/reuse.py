@@ -121,6 +121,16 @@ class Reuse:
         """Whether the host meets a need, and all of a set of needs."""
         return self._refused[need_id] is None and need_set not in self._bad_sets
 
+    def takes(
+        self,
+        fault: str | None,
+        need_id: int | None,
+        need_set: int | None,
+        is_incomplete: int | bool,
+    ) -> bool:
+        """Whether a binary that asks these can be used: :meth:`condition` of one row."""
+        return fault is None and not is_incomplete and self.meets(need_id, need_set)
+
     def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
         """Whether the binary of a spec can be used, and why not; None if there is no such spec.
 

@@ -161,7 +161,7 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
         }
         for way in ways.values():
             there = main_of((await pages.client.get(way)).text).text
-            assert "Only what rocky8/zen3 can use" in there
+            assert "Only binaries that rocky8/zen3 can use." in there
     page = main_of((await pages.client.get(f"/package/app?tag={NEW}&host=rocky8/zen3")).text)
     assert "can use none" not in page.text
     assert "spack install" in page.text
