@@ -17,6 +17,7 @@ from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 
 if TYPE_CHECKING:
+    from tests.buckets import Bucket
     from tests.running import Outcome, Run
 
 CHECKOUT = Path(__file__).parents[1]
@@ -78,3 +79,13 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Outcome(end.value.code, captured.out, captured.err)
 
     return run_command
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket, and a download cache of its own."""
+    from tests.buckets import served_bucket
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with served_bucket(tmp_path / "bucket") as found:
+        yield found
