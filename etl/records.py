@@ -21,8 +21,7 @@ BOM = b"\xef\xbb\xbf"
 """What some editors write before a file's first character."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(NamedTuple):
     """One edge of a concrete spec: which spec it needs, and what for.
 
     ``deptypes`` are ``build``, ``link``, ``run`` and ``test``; ``virtuals`` are the interfaces
@@ -35,8 +34,7 @@ class Dependency:
     virtuals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(NamedTuple):
     """What build caches know of a spec and pages do not say.
 
     ``patches`` are full SHA-256 sums in the order in which they are applied; ``flags`` holds the

@@ -41,7 +41,7 @@ def read_source(
     """The records of a source: pages, or build caches; a path, or an address on the web.
 
     ``sizes`` asks build caches on the web for the size of each binary; of the indexes on the web
-    that are ``known`` it is only said that they are unchanged.  ``workers`` read pages.
+    that are ``known`` it is only said that they are unchanged.  ``workers`` read pages and indexes.
 
     Raises:
         SourceError: there is nothing at ``name``, or nothing that can be read.
@@ -50,9 +50,13 @@ def read_source(
     if name.startswith(("oci://", "oci+http://", "oci+https://")):
         yield from read_registry(name, fetcher=fetcher, selection=selection, known=known)
     elif name.startswith("s3://"):
-        yield from read_bucket(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
+        yield from read_bucket(
+            name, fetcher=fetcher, selection=selection, sizes=sizes, known=known, workers=workers
+        )
     elif is_address(name):
-        yield from read_url(name, fetcher=fetcher, selection=selection, sizes=sizes, known=known)
+        yield from read_url(
+            name, fetcher=fetcher, selection=selection, sizes=sizes, known=known, workers=workers
+        )
     else:
         yield from _read_local(name, selection, workers)
 
@@ -65,7 +69,7 @@ def _read_local(name: str, selection: Selection, workers: Workers) -> Iterator[R
     if not os.path.exists(name):  # noqa: PTH110 - has no error for a name that cannot be one
         raise SourceError(printable(name), "there is no such file or folder")
     elif is_build_cache(Path(name)):
-        yield from read_build_caches(Path(name), selection)
+        yield from read_build_caches(Path(name), selection, workers)
     else:
         yield from _read_folder(Path(name), selection, workers)
 
@@ -84,7 +88,7 @@ def _read_folder(path: Path, selection: Selection, workers: Workers) -> Iterator
         yield from read_pages(path, selection, workers)
     for folder in caches:
         # What is not in one folder is in the next; none of them is all that there is.
-        records = read_build_caches(folder, selection)
+        records = read_build_caches(folder, selection, workers)
         yield from (record for record in records if not isinstance(record, Listing))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import marshal
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from etl.records import (
@@ -191,18 +192,26 @@ def _patch_order(patches: tuple[str, ...]) -> str | None:
 
 
 def _build_tuple(build: Build) -> tuple[object, ...]:
-    edges = tuple(
-        (edge.hash, edge.package, " ".join(edge.deptypes), " ".join(edge.virtuals))
-        for edge in build.dependencies
-    )
+    spec_format, namespace, package_hash, flags, patches, external, spliced, edges, details = build
     return (
-        build.format,
-        build.namespace,
-        build.package_hash,
-        build.external,
-        build.build_spec,
-        build.external_details,
-        _patch_order(build.patches),
-        build.flags,
-        edges,
+        spec_format,
+        namespace,
+        package_hash,
+        external,
+        spliced,
+        details,
+        _patch_order(patches) if patches else None,
+        flags,
+        tuple(
+            [
+                (hash_, package, _joined(deptypes), _joined(virtuals))
+                for hash_, package, deptypes, virtuals in edges
+            ]
+        ),
     )
+
+
+@lru_cache(10_000)
+def _joined(words: tuple[str, ...]) -> str:
+    """Types of a dependency, or virtuals, as one text: there are few different ones."""
+    return " ".join(words)

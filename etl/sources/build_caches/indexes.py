@@ -6,25 +6,26 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, tee
 from pathlib import Path
 from types import MappingProxyType
 
 from etl.errors import SourceError
 from etl.records import Digest, Listing, Mirror, Problem, Record, Source, Spec, Unchanged
-from etl.sources.build_caches.database import Database, read_database
+from etl.sources.build_caches.database import Database
+from etl.sources.build_caches.index_files import IndexFile, ReadIndex, read_indexes
 from etl.sources.build_caches.layouts import Found
 from etl.sources.build_caches.manifests import INDEX_MEDIA_TYPE, MAX_MANIFEST_BYTES, find_blob
 from etl.sources.build_caches.places import MANIFEST_NAME, Index, join
 from etl.sources.build_caches.signing import Signing, ask_signing, has_keys
 from etl.sources.build_caches.sizes import Sizes
-from etl.sources.decode import unpack
 from etl.sources.download.client import MissingError
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
-from etl.sources.stores import Store, WebStore, read_bytes, read_small
+from etl.sources.stores import Store, WebStore, read_small
 from etl.spack.tags import parse_tag
 from etl.text import counted
+from etl.workers import ALONE, Workers
 
 _LACKING_SHOWN = 3
 
@@ -56,7 +57,10 @@ class _Located:
 
 
 class IndexReader:
-    """Reads indexes from a store; ``find_sizes`` is None where sizes are not asked for."""
+    """Reads indexes from a store; ``find_sizes`` is None where sizes are not asked for.
+
+    ``workers`` decode them.
+    """
 
     def __init__(
         self,
@@ -64,8 +68,11 @@ class IndexReader:
         selection: Selection,
         find_sizes: FindSizes | None,
         known: Known = MappingProxyType({}),
+        workers: Workers = ALONE,
     ) -> None:
         self._store = store
+        # Threads that download are not copied into other processes.
+        self._workers = workers.beside_threads if isinstance(store, WebStore) else workers
         self._selection = selection
         self._find_sizes = find_sizes
         self._known = known
@@ -86,13 +93,13 @@ class IndexReader:
             tags = None if self._selection.owner is None else frozenset(it for it, _ in mirrors)
             yield Listing(location, mirrors, views=found.whole, tags=tags)
         self._asked = _to_be_asked(found.indexes)
-        for index, located in zip(
-            found.indexes, self._store.map(self._locate, found.indexes), strict=True
+        located, to_read = tee(self._store.map(self._locate, found.indexes))
+        files = map(self._file, found.indexes, to_read)
+        for index, where, read in zip(
+            found.indexes, located, read_indexes(files, self._workers), strict=True
         ):
             try:
-                if isinstance(located, SourceError):
-                    raise located
-                yield from self._read_index(index, located)
+                yield from self._read_index(index, where, read)
             except SourceError as error:
                 about = f"the view {index.view}: " if index.view else ""
                 yield Problem(error.place, "refused", about + error.message)
@@ -137,21 +144,36 @@ class IndexReader:
             return None
         return text if is_checksum(text) else None
 
-    def _read_index(self, index: Index, located: _Located) -> Iterator[Record]:
-        place = self._store.name(located.place)
-        data = read_bytes(located.path, place)
-        checksum = hashlib.sha256(data).hexdigest()
-        if located.checksum not in (None, checksum):
-            raise SourceError(
-                place,
-                f"its SHA-256 is {checksum[:12]}… and should be {str(located.checksum)[:12]}…;"
-                " it is damaged",
-            )
-        self._read.append((place, checksum))
-        if self._known.get((index.tag, index.stack)) == (checksum, index.url, index.view or None):
+    def _file(self, index: Index, located: _Located | SourceError) -> IndexFile | SourceError:
+        """What is to be read of an index that was located."""
+        if isinstance(located, SourceError):
+            return located
+        return IndexFile(
+            self._store.name(located.place),
+            located.path,
+            located.checksum,
+            self._known_as(index),
+            self._selection.packages,
+        )
+
+    def _known_as(self, index: Index) -> str | None:
+        """The SHA-256 that an index had when it was last read, from the same place."""
+        checksum, *where = self._known.get((index.tag, index.stack), (None, None, None))
+        return checksum if where == [index.url, index.view or None] else None
+
+    def _read_index(
+        self, index: Index, located: _Located | SourceError, read: ReadIndex
+    ) -> Iterator[Record]:
+        if isinstance(located, SourceError):
+            raise located
+        place, checksum, database = self._store.name(located.place), read.checksum, read.database
+        if checksum is not None:
+            self._read.append((place, checksum))
+        if read.error is not None:
+            raise read.error
+        if database is None or checksum is None:
             yield Unchanged(index.tag, index.stack)
             return
-        database = read_database(unpack(data, place), place, self._selection.packages)
         if located.announced not in (None, checksum):
             # The two are written one after the other, so that Spack, too, takes the index.
             yield Problem(place, "contradiction", "its SHA-256 is not that in index.json.hash")

@@ -20,6 +20,7 @@ from etl.sources.build_caches.sizes import sizes_in_folder
 from etl.sources.decode import GZIP_MAGIC, shown
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import FolderStore, read_small
+from etl.workers import ALONE, Workers
 
 _HEAD = 4096
 
@@ -29,11 +30,13 @@ def is_build_cache(path: Path) -> bool:
     return holds_index(path) if path.is_dir() else kind_of(path) is not None
 
 
-def read_build_caches(path: Path, selection: Selection = EVERYTHING) -> Iterator[Record]:
+def read_build_caches(
+    path: Path, selection: Selection = EVERYTHING, workers: Workers = ALONE
+) -> Iterator[Record]:
     """Read the build caches at ``path``; what cannot be read is a ``Problem``, the rest comes.
 
     ``path`` is a folder, an index, or a bucket's list of indexes.  Where an index does not say its
-    tag and its stack, those of ``selection`` are their names.
+    tag and its stack, those of ``selection`` are their names.  ``workers`` decode indexes.
 
     Raises:
         SourceError: there is nothing at ``path`` that could be read.
@@ -41,34 +44,37 @@ def read_build_caches(path: Path, selection: Selection = EVERYTHING) -> Iterator
     """
     if path.is_dir():
         if (path / BUCKET_LIST).is_file():
-            yield from _read_bucket(path, BUCKET_LIST, ".", selection)
+            yield from _read_bucket(path, BUCKET_LIST, ".", selection, workers)
         elif holds_index(path):
-            yield from _read(path, find_indexes(path, selection), ".", selection)
+            yield from _read(path, find_indexes(path, selection), ".", selection, workers)
         else:
             raise SourceError(path.name, "no index of a build cache in this folder")
     elif kind_of(path) == "list":
-        yield from _read_bucket(path.parent, path.name, shown(path.name), selection)
+        yield from _read_bucket(path.parent, path.name, shown(path.name), selection, workers)
     else:
         folder, index = _lone_index(path)
         where = str(folder.resolve()) if index.layout != "bare" else path.name
         found = chosen(with_views(name_lone([index], selection, where)), selection, ())
-        yield from _read(folder, found, shown(path.name), selection)
+        yield from _read(folder, found, shown(path.name), selection, workers)
 
 
 def _read_bucket(
-    folder: Path, list_place: str, location: str, selection: Selection
+    folder: Path, list_place: str, location: str, selection: Selection, workers: Workers
 ) -> Iterator[Record]:
     data = read_small(FolderStore(folder), list_place, MAX_LIST_BYTES)
     found = read_bucket_list(data, list_place, selection, None)
-    yield from _read(folder, found, location, selection)
+    yield from _read(folder, found, location, selection, workers)
 
 
-def _read(folder: Path, found: Found, location: str, selection: Selection) -> Iterator[Record]:
+def _read(
+    folder: Path, found: Found, location: str, selection: Selection, workers: Workers
+) -> Iterator[Record]:
     store = FolderStore(folder)
     reader = IndexReader(
         store,
         selection,
         lambda index, specs: sizes_in_folder(store, index, {spec.hash for spec in specs}),
+        workers=workers,
     )
     yield from reader.read(found, location)
 

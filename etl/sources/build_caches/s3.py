@@ -43,6 +43,7 @@ from etl.sources.download.fetch import Fetcher
 from etl.sources.download.s3 import Bucket, Folder, Listing, read_address
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import WebStore, read_small
+from etl.workers import ALONE, Workers
 
 _OWN_FOLDERS = frozenset({"v3", "blobs", V2_FOLDER})
 _MAX_FOLDERS = 20_000
@@ -66,11 +67,13 @@ def read_bucket(
     selection: Selection = EVERYTHING,
     sizes: bool = False,
     known: Known = MappingProxyType({}),
+    workers: Workers = ALONE,
 ) -> Iterator[Record]:
     """Read the build caches in ``s3://bucket/prefix``; after a ``#`` comes the name of a view.
 
     ``sizes`` has the size of each binary asked for, and when it was put there, however many
-    there are; of the indexes in ``known`` it is only said that they are unchanged.
+    there are; of the indexes in ``known`` it is only said that they are unchanged.  ``workers``
+    decode the rest.
 
     Raises:
         SourceError: the bucket cannot be listed, or has no build cache in it.
@@ -85,7 +88,7 @@ def read_bucket(
         raise SourceError(bucket.address, "no index of a build cache in this bucket or folder")
     found = _named(bucket, places, selection)
     binaries = Binaries(fetcher, listing, bucket, found.indexes, sizes=sizes)
-    reader = IndexReader(store, selection, binaries.about, known)
+    reader = IndexReader(store, selection, binaries.about, known, workers)
     yield from reader.read(found, bucket.address)
     yield from binaries.skipped()
 

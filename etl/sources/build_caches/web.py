@@ -33,6 +33,7 @@ from etl.sources.download.fetch import Fetcher
 from etl.sources.selection import EVERYTHING, Selection
 from etl.sources.stores import WebStore, read_small, reason_of
 from etl.spack.tags import RELEASE_BRANCHES
+from etl.workers import ALONE, Workers
 
 
 def read_url(
@@ -42,12 +43,13 @@ def read_url(
     selection: Selection = EVERYTHING,
     sizes: bool = False,
     known: Known = MappingProxyType({}),
+    workers: Workers = ALONE,
 ) -> Iterator[Record]:
     """Read the build caches at an address; what cannot be read is a ``Problem``, the rest comes.
 
     The address is that of a bucket with a list of its indexes, of a mirror, or of an index or a
     list itself.  ``sizes`` has the size of each binary asked for; of
-    the indexes in ``known`` it is only said that they are unchanged.
+    the indexes in ``known`` it is only said that they are unchanged.  ``workers`` decode the rest.
 
     Raises:
         SourceError: there is nothing at the address that could be read.
@@ -63,7 +65,8 @@ def read_url(
     find_sizes = partial(sizes_on_web, fetcher) if sizes else None
     # With its view, so that an update reads the same again.
     location = public_address(url) + "".join(url.partition("#")[1:])
-    yield from IndexReader(store, selection, find_sizes, known).read(found, location)
+    reader = IndexReader(store, selection, find_sizes, known, workers)
+    yield from reader.read(found, location)
 
 
 def _find(store: WebStore, url: str, selection: Selection) -> Found:
