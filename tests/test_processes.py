@@ -251,7 +251,7 @@ def _workers_given(*options: str, **environment: str) -> Workers:
         return []
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("etl.commands.build.read_source", read_source)
+        patch.setattr("etl.sources.requests.read_source", read_source)
         CliRunner().invoke(main, ["build", "x", *options], env=environment)
     return found[0]
 
