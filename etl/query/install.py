@@ -36,6 +36,7 @@ _CLOSENESS = """
     )
 """
 _NO_KEYS = "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
+_ASKS = "# Spack 1.2 and newer ask before they trust a key; --yes-to-all answers"
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"
 """Below it are the build caches that cache.spack.io lists: ``/<tag>``, ``/<tag>/<stack>``."""
@@ -156,6 +157,8 @@ class _Mirrors:
             yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
         signed = [it for it in self._taken.values() if not it.is_unsigned]
         if any(it.keys != 0 for it in signed):
+            if any(it.view for it in signed):
+                yield _ASKS
             yield "spack buildcache keys --install --trust"
         elif signed:
             yield _NO_KEYS

@@ -14,6 +14,8 @@ from etl.cli import main
 from etl.errors import UsageError
 from etl.sources.named import Asked, kind_of, read_asked, refuse_twice
 
+DATA = Path(__file__).parents[1] / "data"
+
 
 @pytest.mark.parametrize(
     ("text", "asked"),
@@ -144,3 +146,30 @@ def test_the_commands_for_an_unsigned_view(tmp_path: Path, real_data: Path) -> N
         f" file://{tmp_path}/site/v2026.10" in lines
     )
     assert "spack buildcache keys --install --trust" not in lines
+
+
+@pytest.mark.parametrize("view", ["v2026.10.0", "stacks/tools"])
+def test_the_commands_for_a_signed_view(tmp_path: Path, view: str) -> None:
+    """These commands, run by the Spack that made the cache, install from it."""
+    folder, catalog = DATA / "signed" / "releases" / "v2026.10", tmp_path / "c.db"
+    source = f"site={folder}#{view}"
+    for arguments in (
+        ["build", source, "--no-progress"],
+        ["find", "hello-*", "--format", "install"],
+    ):
+        answer = CliRunner().invoke(main, [*arguments, "--catalog", str(catalog)])
+        assert answer.exit_code == 0, answer.output
+    tag = "v2026.10.0" if view == "v2026.10.0" else "v2026.10.0-tools"
+    both = [
+        "# hello-data@1.0 for linux-debian12-x86_64_v4, none",
+        "spack install --cache-only hello-data/zyklpecjd6vlhgxlglndlw5jbn6a3rfy",
+        "# hello-tool@2.0 for linux-debian12-x86_64_v4, none",
+        "spack install --cache-only hello-tool/io5qqcw4lobmt5v6sikvfdlt2j7cwgwm",
+    ]
+    assert answer.stdout.splitlines() == [
+        "# a view of a build cache needs Spack 1.2 or newer",
+        f"spack mirror add --name {view} site-{tag} {folder.as_uri()}",
+        "# Spack 1.2 and newer ask before they trust a key; --yes-to-all answers",
+        "spack buildcache keys --install --trust",
+        *(both if view == "v2026.10.0" else both[:2]),
+    ]

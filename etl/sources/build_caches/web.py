@@ -91,7 +91,8 @@ def _probe(store: WebStore, base: str, selection: Selection) -> Found:
     except MissingError as error:
         no_list = error
     exists = store.fetcher.exists
-    views = sorted(selection.views) or _ruled_views(store, base)
+    # What a view is called depends on the releases beside it, also where they are not asked for.
+    views = sorted({*selection.views, *_ruled_views(store, base)})
     looked_for = (V3_INDEX, *map(view_place, map(quote, views)), V2_INDEX)
     places = [it for it in looked_for if exists(join(base, it))]
     if not places:
