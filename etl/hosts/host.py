@@ -9,11 +9,12 @@ the one that the binary was built with, and be at least as new (``libc_is_compat
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from etl.errors import UsageError
-from etl.spack.targets import ancestors
+from etl.spack.targets import ancestors, known_targets
 from etl.spack.versions import sort_key
 from etl.text import brief
 
@@ -33,6 +34,8 @@ Reason = Literal[
 
 LINUX = "linux"
 USUAL_PATH = "/usr"
+
+_ONE_VERSION = re.compile(r"[\w.+-]+")
 
 MACOS = ("catalina", "bigsur", "monterey", "ventura", "sonoma", "sequoia", "tahoe")
 """The releases of macOS, each of which takes binaries of those before it."""
@@ -82,7 +85,7 @@ class Host:
     name: str | None = None
 
     def __str__(self) -> str:
-        return self.name or f"{self.os}/{self.target}"
+        return self.name or f"{self.os or self.platform}/{self.target}"
 
     def to_json(self) -> str:
         """The host as ``spack-catalog host --format json`` prints it, and ``--host FILE`` reads."""
@@ -118,7 +121,8 @@ class Host:
         if reason == "platform":
             return f"built for {need.platform}, this host is {self.platform}"
         if reason == "target":
-            return f"built for {need.target}, this host is {self.target}"
+            unknown = "" if self.target in known_targets() else ", which archspec does not know"
+            return f"built for {need.target}, this host is {self.target}{unknown}"
         if reason == "os":
             return f"built for {need.os}, this host is {self.os}"
         if reason == "libc" and need.libc:
@@ -178,11 +182,15 @@ def read_host(text: str, name: str) -> Host:
     path = told.get("libc_path") or USUAL_PATH
     if not isinstance(path, str):
         raise UsageError(f"{name}: libc_path is {brief(path)}, and not a path")
+    platform = told["platform"].lower()
+    if platform != LINUX and not os:
+        raise UsageError(f"{name}: has no os, which decides on {brief(platform)}")
+    # Spack's names are in lower case.
     return Host(
-        told["platform"],
-        os or "",
-        told["target"],
-        read_libc(libc, path, name) if libc else None,
+        platform,
+        (os or "").lower(),
+        told["target"].lower(),
+        read_libc(libc.lower(), path.rstrip("/") or "/", name) if libc else None,
         told.get("name") if isinstance(told.get("name"), str) else None,
     )
 
@@ -195,6 +203,6 @@ def read_libc(text: str, path: str, name: str) -> Libc:
     """
     package, at, version = text.partition("@")
     version = version.removeprefix("=")
-    if not (package and at and version):
+    if not (package and at and version) or not _ONE_VERSION.fullmatch(version):
         raise UsageError(f"{name}: libc is {text[:60]!r}; expected one as in glibc@=2.28")
     return Libc(package, version, path)

@@ -9,6 +9,7 @@ from etl.errors import UsageError
 from etl.hosts.distributions import distributions, generic_target, named, profile_host
 from etl.hosts.host import Host, read_host
 from etl.spack.targets import known_targets
+from etl.text import brief
 
 THIS_MACHINE = "host"
 
@@ -50,20 +51,29 @@ def find_host(text: str, *, files: bool = True) -> Host:
         if target not in known_targets():
             raise UsageError(f"no target {target[:60]} that archspec knows{_near(target)}")
         return profile_host(distribution, target)
-    path = Path(text)
-    if files and ("/" in text or text.endswith(".json")) and path.is_file():
-        try:
-            if path.stat().st_size > _LARGEST:
-                raise UsageError(f"{text}: is too large to be a host")
-            return read_host(path.read_text("utf-8"), text)
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"{text}: cannot be read as a host") from None
+    if files and (told := _told_by(text)) is not None:
+        return read_host(told, text)
     near = get_close_matches(distribution[:60], known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else f": one of {', '.join(known)}"
     raise UsageError(
-        f"no host {text[:60]}: expected host (this machine), a distribution with a CPU as in"
-        f" rocky8/zen3, or a file{hint}"
+        f"no host {text[:60].strip() or brief(text)}: expected host (this machine), a distribution"
+        f" with a CPU as in rocky8/zen3, or a file{hint}"
     )
+
+
+def _told_by(text: str) -> str | None:
+    """What the file of a host says; None if there is no such file."""
+    try:
+        path = Path(text)
+        if not path.is_file():
+            if path.suffix == ".json":
+                raise UsageError(f"{text[:60]}: no such file")
+            return None
+        if path.stat().st_size > _LARGEST:
+            raise UsageError(f"{text}: is too large to be a host")
+        return path.read_text("utf-8-sig")
+    except (OSError, ValueError):  # no name of a file, not to be read, or not a text
+        raise UsageError(f"{text[:60]}: cannot be read as a host") from None
 
 
 def _as_profile(text: str) -> str:

@@ -23,6 +23,13 @@ MAC = Host("darwin", "sonoma", "m2")
 @pytest.mark.parametrize(
     ("host", "need", "reason", "why"),
     [
+        (
+            replace(ROCKY, target="zen99"),
+            Need("linux", "rocky8", "zen3", None),
+            "target",
+            "built for zen3, this host is zen99, which archspec does not know",
+        ),
+        (replace(ROCKY, target="zen99"), Need("linux", "rocky8", "zen99", None), None, ""),
         (ROCKY, Need("linux", "amzn2", "zen3", Libc("glibc", "2.26")), None, ""),
         (ROCKY, Need("linux", "any", "x86_64_v3", Libc("glibc", "2.28")), None, ""),
         (ROCKY, Need("linux", "any", "x86_64", None), None, ""),
@@ -118,9 +125,28 @@ def test_a_file(tmp_path: Path) -> None:
         find_host(str(path), files=False)
 
 
+def test_a_file_may_have_any_name_and_be_written_in_any_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = {"platform": "Linux", "os": "Rocky8", "target": "Zen3", "libc": "GLIBC@2.28"}
+    text = json.dumps({**told, "libc_path": "/usr/", "name": "login", "cores": 64})
+    Path("login").write_text(f"\ufeff{text}", "utf-8")
+    assert find_host("login") == replace(ROCKY, name="login")
+    Path("login").write_text(json.dumps({**told, "libc": "musl@=1.2.5", "libc_path": "/"}))
+    assert find_host("login").libc == Libc("musl", "1.2.5", "/")
+
+
+def test_a_host_without_a_system_is_called_by_its_platform() -> None:
+    told = {"platform": "linux", "target": "zen3", "libc": "glibc@=2.28"}
+    assert str(read_host(json.dumps(told), "x")) == "linux/zen3"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('{"platform": "darwin", "target": "m1"}', "has no os, which decides on 'darwin'"),
+        ('{"platform": "linux", "target": "zen3", "libc": "a@1:2"}', "libc is 'a@1:2'; expected"),
         ("{", "is not JSON; make one with: spack-catalog host"),
         ("[" * 100_001, "is too large to be a host"),
         ("[" * 50_000, "is not JSON"),
@@ -150,7 +176,10 @@ def test_files_that_are_no_host(tmp_path: Path, text: str, message: str) -> None
         ("rocky88/zen3", "did you mean rocky8 or rocky9"),
         ("rocky8/zen33", "no target zen33 that archspec knows; did you mean zen3"),
         ("", "expected host (this machine), a distribution with a CPU"),
-        ("./nosuch.json", "no host ./nosuch.json"),
+        (" ", "no host ' ': expected"),
+        ("./nosuch.json", "./nosuch.json: no such file"),
+        ("a" * 3_000, f"{'a' * 60}: cannot be read as a host"),
+        ("nul\0", "no host nul"),
     ],
 )
 def test_names_of_no_host(name: str, message: str) -> None:
