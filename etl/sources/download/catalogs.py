@@ -28,6 +28,8 @@ MAX_CATALOG_BYTES = 1 << 34
 """A catalog may have this many bytes, packed or not; one of a million binaries has half a GB."""
 
 _BLOCK = 1 << 20
+_PATIENCE = 10.0
+"""Seconds without a byte after which there is no answer."""
 
 Tell = Callable[[str], object]
 Check = Callable[[Path], object]
@@ -62,21 +64,28 @@ def catalog_at(
     if offline or (catalog.is_file() and 0 <= now() - _time_of(asked) < ASK_AGAIN):
         return catalog
     try:
-        with fetcher or Fetcher() as web:
+        with fetcher or _fetcher(has_copy=catalog.is_file()) as web:
             packed = _download(web, url)
             _unpack_new(packed, kept, catalog, public, check)
     except (SourceError, OSError) as error:
         if isinstance(error, SourceError):
-            told = error
+            told = error.message
         else:
-            told = SourceError(public, f"cannot be kept in {kept}: {error.strerror}")
+            told = f"cannot be kept in {kept}: {error.strerror}"
         if not catalog.is_file():
-            raise ReadError(str(told)) from None
-        tell(f"{told.message}; the copy that was fetched before is used")
+            raise ReadError(f"{public}: {told}") from None
+        tell(f"{told}; the copy that was fetched before is used")
     with suppress(OSError):
         asked.touch()
         os.utime(asked, (now(), now()))
     return catalog
+
+
+def _fetcher(*, has_copy: bool) -> Fetcher:
+    """Who waits for an answer waits less long than a build, least where there is a copy."""
+    if has_copy:
+        return Fetcher(attempts=1, patience=_PATIENCE, advice="")
+    return Fetcher(attempts=2, patience=_PATIENCE, advice="; try again later")
 
 
 def _time_of(path: Path) -> float:
@@ -110,7 +119,8 @@ def _unpack_new(packed: Path, kept: Path, catalog: Path, public: str, check: Che
         try:
             check(Path(name))
         except CatalogError as error:
-            raise SourceError(public, str(error).removeprefix(f"{name}: ")) from None
+            message = str(error).removeprefix(f"{name}: ").replace(name, "a copy of it")
+            raise SourceError(public, message) from None
         Path(name).replace(catalog)
         made_of.write_text(packed.name)
     finally:

@@ -20,7 +20,9 @@ from etl.sources.download.addresses import public_address
 
 MAX_REDIRECTS = 5
 
-TIMEOUT = httpx.Timeout(30, connect=10, pool=None)
+SILENCE, CONNECT = 30.0, 10.0
+"""Seconds without a byte, and until there is a connection, after which there is no answer."""
+
 SLOWEST = 1_000
 """Bytes a second that must come once ``PATIENCE`` is over."""
 PATIENCE = 60
@@ -46,16 +48,23 @@ class PassingError(Exception):
 
 
 class WebClient:
-    """Makes requests, from several threads at once; ``progress`` is told one thing at a time."""
+    """Makes requests, from several threads at once; ``progress`` is told one thing at a time.
+
+    ``patience`` is how many seconds it waits for the next byte.
+    """
 
     def __init__(
-        self, at_once: int, verify: ssl.SSLContext | bool, progress: Progress | None
+        self,
+        at_once: int,
+        verify: ssl.SSLContext | bool,
+        progress: Progress | None,
+        patience: float = SILENCE,
     ) -> None:
         self._progress = progress
         self._lock = threading.Lock()
         self._headers: dict[str, dict[str, str]] = {}
         self._client = httpx.Client(
-            timeout=TIMEOUT,
+            timeout=httpx.Timeout(patience, connect=min(patience, CONNECT), pool=None),
             verify=verify,
             limits=httpx.Limits(max_connections=at_once),
             headers={"User-Agent": "spack-catalog", "Accept-Encoding": "gzip"},
@@ -108,6 +117,8 @@ class WebClient:
         """The content of an answer, as it comes."""
         announced = response.headers.get("Content-Length", "")
         expected = int(announced) if announced.isdecimal() and len(announced) < 19 else 0
+        if expected > limit:
+            raise SourceError(place, f"has {expected:,} bytes, and {limit:,} are the most")
         self._tell(0, expected)
         gunzip = _gunzip(response, place, limit)
         start, received, passed_on = time.monotonic(), 0, 0
@@ -119,7 +130,7 @@ class WebClient:
                 raise PassingError(f"only {received:,} bytes came in {seconds:.0f} seconds")
             content = gunzip.feed(block) if gunzip else block
             passed_on += len(content)
-            if max(passed_on, expected) > limit:
+            if passed_on > limit:
                 raise SourceError(place, f"has more than {limit:,} bytes; not read any further")
             yield content
         if gunzip:

@@ -14,7 +14,14 @@ from etl.errors import SourceError
 from etl.sources.decode import MAX_INDEX_BYTES
 from etl.sources.download.addresses import public_address
 from etl.sources.download.cache import DownloadCache, Remembered
-from etl.sources.download.client import DeniedError, MissingError, PassingError, Progress, WebClient
+from etl.sources.download.client import (
+    SILENCE,
+    DeniedError,
+    MissingError,
+    PassingError,
+    Progress,
+    WebClient,
+)
 
 MAX_AT_ONCE = 8
 """How many requests are under way at the same time."""
@@ -23,6 +30,8 @@ ATTEMPTS = 4
 FIRST_PAUSE = 0.5
 """Seconds before the second attempt; each further pause is twice as long."""
 
+_ADVICE = "; try again later, or with --offline use what was downloaded before"
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -30,7 +39,9 @@ Result = TypeVar("Result")
 class Fetcher:
     """Fetches files, at most ``MAX_AT_ONCE`` at a time; to be used as a context manager.
 
-    ``offline`` takes everything from the cache.  ``pause`` is what waits between attempts.
+    ``offline`` takes everything from the cache.  ``pause`` is what waits between attempts, of
+    which there are ``attempts``; each waits ``patience`` seconds for the next byte.  ``advice`` is
+    what to do when all have failed.
     """
 
     def __init__(
@@ -41,11 +52,16 @@ class Fetcher:
         progress: Progress | None = None,
         pause: Callable[[float], object] = time.sleep,
         verify: ssl.SSLContext | bool = True,
+        attempts: int = ATTEMPTS,
+        patience: float = SILENCE,
+        advice: str = _ADVICE,
     ) -> None:
         self.cache = cache or DownloadCache()
         self.offline = offline
         self._pause = pause
-        self._client = WebClient(MAX_AT_ONCE, verify, progress)
+        self._client = WebClient(MAX_AT_ONCE, verify, progress, patience)
+        self._attempts = attempts
+        self._advice = advice
         self._renewals: dict[str, Callable[[], None]] = {}
         self._renewing = threading.Lock()
         self._renewed = 0
@@ -179,16 +195,14 @@ class Fetcher:
 
     def _insist(self, url: str, attempt: Callable[[], Result]) -> Result:
         pause = FIRST_PAUSE
-        for left in range(ATTEMPTS - 1, -1, -1):
+        for left in range(self._attempts - 1, -1, -1):
             try:
                 return attempt()
             except PassingError as error:
                 if not left:
-                    raise SourceError(
-                        public_address(url),
-                        f"{error}, {ATTEMPTS} times; try again later, or with --offline use what"
-                        " was downloaded before",
-                    ) from None
+                    times = f", {self._attempts} times" if self._attempts > 1 else ""
+                    message = f"{error}{times}{self._advice}"
+                    raise SourceError(public_address(url), message) from None
             self._pause(pause)
             pause *= 2
         raise AssertionError("the last attempt returns or raises")

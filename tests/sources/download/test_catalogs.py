@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -210,3 +212,113 @@ def test_what_is_no_catalog_is_refused(
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 3
     assert "cannot be read as a catalog" in result.stderr
+
+
+def _short(request: BaseHTTPRequestHandler) -> Reply:
+    """Less than the server said would come."""
+    return 200, b"SQLite format 3\0", {"Content-Length": "99999"}
+
+
+def _flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 0xFF]) + body[middle + 1 :]
+
+
+FAULTS = {
+    "HTML": "cannot be read as a catalog: file is not a database",
+    "empty": "is not a catalog that spack-catalog built",
+    "another database": "is not a catalog that spack-catalog built",
+    "cut off": "cannot be read as a catalog: database disk image is malformed",
+    "cut off, packed": "is damaged: Compressed file ended before the end-of-stream marker",
+    "damaged, packed": "is damaged: ",
+    "newer": "was built by a newer version of spack-catalog",
+    "older": "was built by another version of spack-catalog; build it again",
+    "not there": "there is nothing (404 Not Found); is the address right?",
+    "login": "the server wants a login (401)",
+    "broken": "the server answers 503 Service Unavailable, 2 times; try again later",
+    "too large": "has 99,999,999,999 bytes, and 17,179,869,184 are the most",
+    "shorter than it says": "the connection breaks",
+    "elsewhere": "is redirected to 'file:///etc/passwd', which is refused: not http or https",
+    "in a circle": "is redirected more than 5 times",
+    "offline": "no copy of it is in the cache; run once without --offline",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_with_an_address_is_one_sentence(
+    fault: str, serve_answers: ServeAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("etl.sources.download.fetch.FIRST_PAUSE", 0)
+    catalog = history_catalog(tmp_path)
+    whole = catalog.read_bytes()
+    if fault in ("newer", "older"):
+        with closing(sqlite3.connect(catalog)) as db, db:
+            version = "99" if fault == "newer" else "1"
+            db.execute("UPDATE catalog_info SET value = ?", (version,))
+    elif fault == "another database":
+        catalog = tmp_path / "other.db"
+        with closing(sqlite3.connect(catalog)) as db, db:
+            db.execute("CREATE TABLE binaries (id)")
+    packed = gzip.compress(whole)
+    answers: dict[str, dict[str, Answer]] = {
+        "HTML": {"/c.db": (200, b"<!DOCTYPE html><title>Sign in</title>")},
+        "empty": {"/c.db": (200, b"")},
+        "cut off": {"/c.db": (200, whole[: len(whole) // 2])},
+        "cut off, packed": {"/c.db.gz": (200, packed[: len(packed) // 2])},
+        "damaged, packed": {"/c.db.gz": (200, _flipped(packed))},
+        "not there": {},
+        "login": {"/c.db": (401, b"")},
+        "broken": {"/c.db": (503, b"")},
+        "too large": {"/c.db": (200, b"", {"Content-Length": "99999999999"})},
+        "shorter than it says": {"/c.db": _short},
+        "elsewhere": {"/c.db": (302, b"", {"Location": "file:///etc/passwd"})},
+        "in a circle": {"/c.db": (302, b"", {"Location": "/c.db"})},
+    }
+    server = serve_answers(answers.get(fault, {"/c.db": (200, catalog.read_bytes())}))
+    address = f"{server.url}/c.db"
+    options = ["--offline"] if fault == "offline" else []
+    result = CliRunner().invoke(main, ["find", "tool", "--catalog", address, *options])
+    assert (result.exit_code, result.stdout) == (3, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"spack-catalog: {address}: {FAULTS[fault]}")
+    assert str(tmp_path) not in line
+    assert not list((tmp_path / "cache").glob("**/catalogs/*/*"))
+
+
+def test_a_server_that_never_answers_is_waited_for_once_where_there_is_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_answers: ServeAnswers
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("etl.sources.download.catalogs._PATIENCE", 0.05)
+    monkeypatch.setattr("etl.sources.download.fetch.FIRST_PAUSE", 0)
+    body = history_catalog(tmp_path).read_bytes()
+    silent = False
+    asked = []
+    over = threading.Event()
+
+    def answer(request: BaseHTTPRequestHandler) -> Reply:
+        asked.append(request.path)
+        if silent:
+            over.wait(60)
+        return 200, body, {}
+
+    server = serve_answers({"/c.db.gz": (404, b""), "/c.db": answer})
+    arguments = ["find", "tool", "--catalog", f"{server.url}/c.db"]
+    first = CliRunner().invoke(main, arguments)
+    assert (first.exit_code, len(asked)) == (0, 1)
+    silent = True
+    (mark,) = (tmp_path / "cache").glob("**/asked")
+    os.utime(mark, (0, 0))
+    second = CliRunner().invoke(main, arguments)
+    assert (second.exit_code, second.stdout, len(asked)) == (0, first.stdout, 2)
+    assert second.stderr == (
+        f"{server.url}/c.db: no answer in time; the copy that was fetched before is used\n"
+    )
+    shutil.rmtree(tmp_path / "cache")
+    third = CliRunner().invoke(main, arguments)
+    over.set()
+    assert (third.exit_code, len(asked)) == (3, 4)
+    assert third.stderr == (
+        f"spack-catalog: {server.url}/c.db: no answer in time, 2 times; try again later\n"
+    )

@@ -182,6 +182,9 @@ def test_content_that_is_packed_in_another_way(serve_answers: Any, fetcher: Fetc
 def test_a_file_that_is_too_large(serve_answers: Any, fetcher: Fetcher) -> None:
     server = serve_answers({"/a": (200, b"hello!")})
     assert fetcher.download(server.url + "/a", limit=6).read_bytes() == b"hello!"
+    with pytest.raises(SourceError, match="/a: has 6 bytes, and 5 are the most"):
+        fetcher.download(server.url + "/a", limit=5)
+    server = serve_answers({"/a": (200, b"hello!", {"Content-Length": ""})})
     with pytest.raises(SourceError, match=r"/a: has more than 5 bytes; not read any further"):
         fetcher.download(server.url + "/a", limit=5)
 
