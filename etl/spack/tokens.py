@@ -144,7 +144,7 @@ def _refuse_file(source: str, start: int, run_end: int) -> None:
     if prefix is None:
         return
     end = max(source.rfind(suffix, prefix.end(), run_end) for suffix in (".json", ".yaml"))
-    if end >= 0:
+    if end != -1:
         raise SpecSyntaxError(
             "a file name cannot stand for a spec here; give its /hash", source, (start, end + 5)
         )

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.catalog.reader import open_catalog
 from etl.catalog.sql_text import Parameters, all_of, inline
-from etl.query.find import Finder, Scope, UnanswerableError
+from etl.query.find import COLUMNS, Finder, Scope, UnanswerableError
 from etl.query.search import Search
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.spack.syntax import parse_spec
 from etl.spack.tokens import SpecSyntaxError
+from etl.spack.versions import sort_key
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 
@@ -197,6 +199,38 @@ def test_fewer_are_the_first_of_more(sample_catalog: Path) -> None:
                 assert some == rows[:limit]
 
 
+@pytest.mark.parametrize("column", COLUMNS)
+def test_sorted_by_each_column(sample_catalog: Path, column: str) -> None:
+    place = COLUMNS.index(column)
+    with open_catalog(sample_catalog) as db:
+        tags = dict(db.execute("SELECT name, position FROM tags"))
+        finder = Finder(db)
+        up, down = (
+            [
+                row[place]
+                for row in finder.rows(finder.binaries([anything], Scope(), 9999, 0, asked))
+            ]
+            for anything in [parse_spec("*")]
+            for asked in (column, f"-{column}")
+        )
+
+    def key(value: Any) -> Any:
+        if column == "tag":
+            return tags[value]
+        if column == "version":
+            return sort_key(value)
+        if column == "compiler":
+            name, _, version = value.partition("@")
+            return name, sort_key(version)
+        return value
+
+    known = sorted(key(value) for value in up if value is not None)
+    unknown = [None] * (len(up) - len(known))
+    assert [value if value is None else key(value) for value in up] == known + unknown
+    assert [value if value is None else key(value) for value in down] == known[::-1] + unknown
+    assert len(set(up)) > 1 or column in ("platform", "published", "cache", "size")
+
+
 def test_each_alternative_can_be_read_on_its_own(sample_catalog: Path) -> None:
     with open_catalog(sample_catalog) as db:
         parameters = Parameters()
@@ -217,20 +251,25 @@ def test_each_alternative_can_be_read_on_its_own(sample_catalog: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "place"),
+    ("spec", "place", "what"),
     [
-        ("hdf5 ^mpi", "^mpi"),
-        ("hdf5 %openmpi+x", "%openmpi+x"),
-        ("hdf5 cflags=-O2", "cflags=-O2"),
-        ("hdf5 ++shared", "++shared"),
+        ("hdf5 ^mpi", "^mpi", "dependencies"),
+        ("hdf5 %openmpi+x", "%openmpi+x", "direct dependencies other than the compiler"),
+        ("hdf5 cflags=-O2", "cflags=-O2", "compiler flags"),
+        ("hdf5 ++shared", "++shared", "the variants of dependencies"),
     ],
 )
-def test_what_pages_cannot_answer_is_refused(sample_catalog: Path, spec: str, place: str) -> None:
+def test_what_pages_cannot_answer_is_refused(
+    sample_catalog: Path, spec: str, place: str, what: str
+) -> None:
     with open_catalog(sample_catalog) as db, pytest.raises(UnanswerableError) as caught:
         Finder(db).binaries([parse_spec(spec)], Scope("v0.20.1"))
     start, end = caught.value.span
     assert spec[start:end] == place
-    assert "build it from the build caches" in str(caught.value)
+    assert caught.value.message == (
+        f"{what} are not in this catalog, which was built from pages of cache.spack.io;"
+        " build it from the build caches they were made from (https://binaries.spack.io)"
+    )
 
 
 def test_the_compiler_is_known_from_pages(sample_catalog: Path) -> None:

@@ -121,3 +121,23 @@ def test_the_public_addresses_are_of_tags_that_have_pages(tmp_path: Path) -> Non
             "spack buildcache keys --install --trust",
             "# no address is known of some build caches of mine",
         ]
+
+
+@pytest.mark.parametrize(
+    ("url", "known"),
+    [
+        ("https://binaries.spack.io/v1", True),
+        ("s3://spack-binaries/v1", True),
+        ("s3://spack-binaries-prs/v1", False),
+        ("https://binaries.spack.io.example.org/v1", False),
+    ],
+)
+def test_what_is_in_the_build_caches_of_spack_is_signed(
+    tmp_path: Path, url: str, known: bool
+) -> None:
+    records: list[Record] = [Source("build cache", url), mirror_of("v1", url)]
+    with open_catalog(build(tmp_path / "catalog.db", records)) as db:
+        told = [*mirror_commands(db, [row("v1", "root")])]
+    unknown = "# not known whether v1 is signed; if Spack refuses it, add --unsigned:"
+    assert told[:-2] == ([] if known else [unknown])
+    assert told[-2:] == [f"spack mirror add v1 {url}", "spack buildcache keys --install --trust"]

@@ -76,6 +76,10 @@ def test_each_kind_of_constraint_in_the_way(
     assert misses(sample_catalog, spec, scope)[0] == expected
 
 
+def test_several_constraints_of_no_package_in_particular(sample_catalog: Path) -> None:
+    assert misses(sample_catalog, "os=debian12 target=power9le", Scope(TAG)) == []
+
+
 def test_several_constraints_in_the_way(sample_catalog: Path) -> None:
     found = misses(sample_catalog, "zlib-ng ~pic target=zen4", Scope("develop-2025-07-20"))
     assert found == [NearMiss("everything but zlib-ng", None, 3)]

@@ -46,6 +46,7 @@ TEXT = st.text(st.sampled_from("ab,1 '\"\\=+*[]/é\n.-_T"), max_size=8)
         ("label=a=b", Variant("label", ("a=b",), "=")),
         (r'label="its \"quoted\" \\ \u00e9"', Variant("label", ('its "quoted" \\ é',), "=")),
         (r'label="its \q"', Variant("label", (r"its \q",), "=")),
+        (r'label="its \"\q\""', Variant("label", (r'its "\q"',), "=")),
         (r'label="\ud800"', Variant("label", (r"\ud800",), "=")),
         (r"label='it\'s'", Variant("label", ("it's",), "=")),
         ("x='*'", Variant("x", (), "=")),
@@ -95,6 +96,7 @@ def test_list_notation(text: str, operator: ListOperator, expected: str) -> None
 
 
 PARAMETERS = {
+    "apostrophe": 'it\'s "it"',
     "tls": ["openssl"],
     "build_system": "autotools",
     "shared": True,
@@ -114,6 +116,7 @@ PARAMETERS = {
 
 def test_parameters_as_spack_1_prints_them() -> None:
     assert format_parameters(PARAMETERS, ":=") == (
+        r'''apostrophe="it's \"it\""''',
         "brackets=a[1]",
         "build_system=autotools",
         "~ipo",
@@ -131,6 +134,7 @@ def test_parameters_as_spack_1_prints_them() -> None:
 
 def test_parameters_as_spack_0_23_prints_them() -> None:
     assert format_parameters(PARAMETERS, "=") == (
+        r'''apostrophe="it's \"it\""''',
         "brackets='a[1]'",
         "build_system=autotools",
         "~ipo",
