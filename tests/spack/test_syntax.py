@@ -224,6 +224,10 @@ def test_several_specs() -> None:
     assert parse_specs(" \n ") == ()
 
 
+def test_a_value_that_looks_like_a_file_makes_nothing_else_one() -> None:
+    assert str(parse_spec("hdf5/abc label=./a.json")) == "hdf5 label=./a.json /abc"
+
+
 def test_each_of_several_specs_knows_its_part_of_the_text() -> None:
     text = " hdf5 +mpi ^[deptypes=link] zlib@1:2  %gcc pigz  @1.2"
     assert [query.written for query in parse_specs(text)] == [
