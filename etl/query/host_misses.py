@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -23,6 +24,7 @@ MOST_LOOKED_AT = 2_000
 
 _REASONS = 5
 _HASH, _TAG = 3, 0
+_HASH_OF_OTHER = re.compile(r"^(its [^/ :]+)/\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class HostMisses:
     ``reasons`` have how many of the first ``looked_at`` of ``total`` binaries each keeps from it,
     the most first.  ``facts`` are what of the host would have to be otherwise, and how many it
     could use then.  ``instead`` has of each query what the host could use without one of its
-    constraints, or without the tag or the stack that was asked for.
+    constraints, or without the tag or the stack that was asked for.  Where no tag was asked for,
+    ``elsewhere`` is the newest other that has some that it could use; empty if none has.
     """
 
     host: str
@@ -42,6 +45,7 @@ class HostMisses:
     reasons: tuple[tuple[str, int], ...]
     facts: tuple[tuple[str, int], ...]
     instead: tuple[tuple[SpecQuery, tuple[NearMiss, ...]], ...]
+    elsewhere: str | None = None
 
     @property
     def title(self) -> str:
@@ -69,11 +73,21 @@ class HostMisses:
             for fact, number in self.facts
         )
 
+    @property
+    def in_other_tags(self) -> str | None:
+        """What there is in the tags that were not asked for; None where one was."""
+        if self.elsewhere is None:
+            return None
+        if not self.elsewhere:
+            return "no other tag has a match that it could use"
+        return f"{self.elsewhere} has matches that it could use"
+
     def lines(self) -> Iterator[str]:
         """All of it, a line each."""
         yield f"{self.title}:"
         yield from (f"  {line}" for line in self.why)
         yield from self.otherwise
+        yield from filter(None, [self.in_other_tags])
         misses = [str(miss) for _, found in self.instead for miss in found]
         if misses:
             yield "it could use:"
@@ -95,6 +109,8 @@ def host_misses(
     """
     finder = Finder(db)
     without = replace(scope, taken=None)
+    # What was looked for with the host in mind is in no tag.
+    known = "" if scope.taken else None
     if any_tag:
         newest = scope.tag or finder.newest_tag(queries, without)
         scope, without = replace(scope, tag=None), replace(without, tag=newest)
@@ -102,14 +118,12 @@ def host_misses(
     if not asks:
         return None
     rows = finder.rows(finder.binaries(queries, without, MOST_LOOKED_AT))
-    reasons: Counter[str] = Counter()
-    for row in rows:
-        verdict = reuse.verdict(str(row[_HASH]), str(row[_TAG]))
-        if verdict and verdict.why:
-            reasons[verdict.why] += 1
+    verdicts = [reuse.verdict(str(row[_HASH]), str(row[_TAG])) for row in rows]
+    reasons = _counted(it.why for it in verdicts if it and it.why)
     taken = replace(scope, taken=reuse.condition())
+    elsewhere = _elsewhere(db, queries, taken, known) if any_tag else None
     instead = []
-    for query in queries:
+    for query in queries if not elsewhere else ():  # what was asked for is better than the like
         near = near_misses(db, query, taken)
         instead.append((query, tuple(it for it in near if isinstance(it, NearMiss))))
     return HostMisses(
@@ -120,7 +134,31 @@ def host_misses(
         tuple(sorted(reasons.items(), key=lambda it: (-it[1], it[0]))),
         tuple(_facts(asks, reuse)),
         tuple(instead),
+        elsewhere,
     )
+
+
+def _counted(reasons: Iterable[str]) -> Counter[str]:
+    """How many have each reason; those of several builds of one dependency are one."""
+    alike: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for why in reasons:
+        alike[_HASH_OF_OTHER.sub(r"\1", why, count=1)][why] += 1
+    return Counter(
+        {next(iter(it)) if len(it) == 1 else words: it.total() for words, it in alike.items()}
+    )
+
+
+def _elsewhere(
+    db: sqlite3.Connection, queries: Sequence[SpecQuery], taken: Scope, known: str | None
+) -> str | None:
+    """The newest tag that has what a host can use, empty if there is none.
+
+    None where there is one tag and so no other.
+    """
+    (tags,) = db.execute("SELECT count(*) FROM tags WHERE binaries > 0").fetchone()
+    if tags < 2:
+        return None
+    return known if known is not None else Finder(db).newest_tag(queries, taken) or ""
 
 
 def _facts(asks: Mapping[Asks, int], reuse: Reuse) -> Iterator[tuple[str, int]]:

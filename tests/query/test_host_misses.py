@@ -13,7 +13,7 @@ from datasette_spack.serve import datasette_for
 from etl.catalog.reader import open_catalog
 from etl.hosts.distributions import profile_host
 from etl.query.find import Scope
-from etl.query.host_misses import host_misses
+from etl.query.host_misses import _counted, host_misses
 from etl.query.reuse import Reuse
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
@@ -114,6 +114,7 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
         f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
         "  1: needs glibc 2.36, this host has 2.28",
         "with glibc 2.36 or newer it could use 1 binary of these",
+        "no other tag has a match that it could use",
         "it could use:",
         "  without @1.0: 1 spec; available: 2.0 (1)",
         "  without ~mpi: 1 spec; available: +mpi (1)",
@@ -126,7 +127,31 @@ def test_facts_of_the_host_that_are_in_the_way_together(run: Run, catalog: Path)
         f"centos7/zen2 can use none of the 1 binary in {NEW}:",
         "  1: built for zen3, this host is zen2",
         "with zen3 and glibc 2.28 or newer it could use 1 binary of these",
+        "no other tag has a match that it could use",
     ]
+
+
+async def test_the_newest_tag_that_has_what_can_be_used(
+    run: Run, catalog: Path, pages: Any
+) -> None:
+    """All that is listed is of the newest tag with a match, of which nothing can be used."""
+    options = ("--stack", "e4s", "--host", "rocky8/zen3", "--catalog", catalog)
+    done = run("find", "app@1.0 +mpi", *options)
+    assert done.err.splitlines() == [
+        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
+        "  1: built for zen4, this host is zen3",
+        "with zen4 it could use 1 binary of these",
+        f"{OLD} has matches that it could use",
+    ]
+    spec = "/find?spec=app@1.0+%2Bmpi&stack=e4s&host=rocky8/zen3"
+    page = main_of((await pages.client.get(spec)).text)
+    message = next(it for it in page.all("div") if "can use none" in it.text)
+    way = next(it for it in message.all("a") if it.text == OLD)
+    there = main_of((await pages.client.get(way.attributes["href"])).text).text
+    assert f"1 binary in {OLD}" in there
+    assert "rocky8/zen3: ✓ can be used" in there
+    none = await pages.client.get("/find?spec=app@2.0&host=centos7/zen2")
+    assert "No other tag has a match that it could use." in main_of(none.text).text
 
 
 def test_of_reasons_of_as_many_binaries_the_words_tell_the_order(catalog: Path) -> None:
@@ -139,6 +164,12 @@ def test_of_reasons_of_as_many_binaries_the_words_tell_the_order(catalog: Path) 
         "1: built for zen4, this host is zen3",
         "1: needs glibc 2.28, this host has 2.17",
     )
+
+
+def test_builds_of_one_dependency_are_one_reason() -> None:
+    whys = ["its zlib/aaaaaaa is not in the cache", "its zlib/bbbbbbb is not in the cache"]
+    one = "its gmake/ccccccc: needs glibc 2.36, this host has 2.28"
+    assert _counted([*whys, one]) == {"its zlib is not in the cache": 2, one: 1}
 
 
 def test_nothing_of_that_kind_is_not_blamed_on_the_host(run: Run, catalog: Path) -> None:
