@@ -3,11 +3,11 @@
     python -m benchmarks.load catalog.db [--clients 64] [--seconds 60] [--workers 2] [--code FOLDER]
 
 The server is ``spack-catalog serve`` over a copy of the catalog, without a proxy; three times in
-the run a copy takes the place of that copy by a rename.  Each client asks for one address after the
-other, without a pause.  What is popular is asked for more often than the rest, as in a real log;
-most of what is asked for was asked before, some is a first visit.  Afterwards, without
-replacements, all clients ask for a few addresses that were asked before: so many answers a second
-the server has.
+the run another copy takes its place by a rename, of other content, so that no answer stays what it
+was.  Each client asks for one address after the other, without a pause.  What is popular is asked
+for more often than the rest, as in a real log; most of what is asked for was asked before, some is
+a first visit.  Afterwards, without replacements, all clients ask for a few addresses that were
+asked before: so many answers a second the server has.
 
 The client shares the machine with the server, so that it is light: bare asyncio, which reads no
 more of an answer than its status and its length; its own CPU time is told.  ``--code`` measures the
@@ -46,6 +46,11 @@ REPLACEMENTS = 3
 ASKED_BEFORE_SECONDS = 10
 
 _MAIN = "from etl.cli import main; main()"
+_COPY = """
+import shutil, sqlite3, sys
+shutil.copyfile(sys.argv[1], sys.argv[2])
+sqlite3.connect(sys.argv[2]).execute(f"PRAGMA user_version = {1 + int(sys.argv[3])}")
+"""
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: chunked", re.IGNORECASE)
 
@@ -176,11 +181,13 @@ async def _crowd(port: int, clients: int, mix: Mix, seconds: float, seed: int) -
 
 async def _replacing(catalog: Path, served: Path, seconds: float) -> None:
     """Put a copy in the place of the catalog, three times, evenly."""
-    for _ in range(REPLACEMENTS):
+    for number in range(REPLACEMENTS):
         await asyncio.sleep(seconds / (REPLACEMENTS + 1))
         copy = served.with_suffix(".copy")
         # In a process of its own: it takes its time, and the clients go on.
-        copying = await asyncio.create_subprocess_exec("cp", str(catalog), str(copy))
+        copying = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _COPY, str(catalog), str(copy), str(number)
+        )
         await copying.wait()
         copy.replace(served)
 

@@ -84,7 +84,8 @@ class Answers:
 
     async def _make(self, key: str, make: Make, send: Send, address: Any) -> Answer | None:
         """The answer that is made; None where it has been sent, because it is for one only."""
-        gathered = _Gathered(send, self._largest)
+        shared = self._shared
+        gathered = _Gathered(send, self._largest, lambda: shared.release(key) if shared else None)
         if key in self._being_made:  # whoever else waited for what is not shared
             await make(gathered.send)
             return await gathered.end()
@@ -92,12 +93,18 @@ class Answers:
         self._being_made[key] = done
         answer = None
         try:
-            await make(gathered.send)
-            answer = await gathered.end()
-            if answer and gathered.use == "keep":
+            if shared and (answer := await shared.claim(key)):
                 self._keep(key, answer, address)
-                if self._shared and key in self._kept:
-                    self._shared.put(key, answer)
+                return answer
+            try:
+                await make(gathered.send)
+                answer = await gathered.end()
+                if answer and gathered.use == "keep":
+                    self._keep(key, answer, address)
+                    if shared and key in self._kept:
+                        shared.put(key, answer)
+            finally:
+                gathered.not_for_others()
         finally:
             del self._being_made[key]
             done.set_result(answer)
@@ -134,10 +141,11 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Gathered:
-    """Gathers an answer that is for several; passes on what is not, as it is made."""
+    """Gathers an answer that is for several; passes on what is not, as it is made, and says so."""
 
     onward: Send
     largest: int
+    not_for_others: Callable[[], None]
     use: Use | None = None
     start: Any = None
     parts: list[bytes] = field(default_factory=list)
@@ -151,6 +159,7 @@ class _Gathered:
             if self.use:
                 self.start = message
                 return
+            self.not_for_others()
         elif self.use:
             self.parts.append(message.get("body", b""))
             self.size += len(self.parts[-1])
@@ -170,6 +179,7 @@ class _Gathered:
 
     async def _pass_on(self) -> None:
         self.use = None
+        self.not_for_others()
         await self.onward(self.start)
         body, self.parts = b"".join(self.parts), []
         more = not self.whole

@@ -2,17 +2,25 @@
 
 They lie as files in a folder that only the server's user may enter.  Whoever wrote one removes it
 when it keeps the answer no more, so that all of them together are bounded as what is kept is.
+While one makes an answer, it has claimed it, and the others may wait for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from datasette_spack.packing import Answer
+
+CLAIM_SECONDS: Final = 2.0
+"""So long one waits for an answer that another worker makes; then he makes it, too."""
+
+_LOOK_EVERY = 0.01
 
 
 class SharedAnswers:
@@ -30,6 +38,32 @@ class SharedAnswers:
             return None
         plain, gzip = json.loads(head)
         return Answer(body, _start(plain), _start(gzip) if gzip else None)
+
+    async def claim(self, key: str, patience: float = CLAIM_SECONDS) -> Answer | None:
+        """Wait for the answer while another worker makes it; None if this one is to make it.
+
+        Whoever is given None calls :meth:`release` when he has made it, or has not.
+        """
+        end = time.monotonic() + patience
+        claim = self._claim(key)
+        while True:
+            try:
+                claim.touch(exist_ok=False)
+                return None
+            except FileExistsError:
+                pass
+            except OSError:  # no room, or no folder: each makes its own
+                return None
+            if time.monotonic() > end:
+                return None
+            await asyncio.sleep(_LOOK_EVERY)
+            if answer := self.get(key):
+                return answer
+
+    def release(self, key: str) -> None:
+        """Say that this worker makes the answer no more."""
+        with suppress(OSError):
+            self._claim(key).unlink()
 
     def put(self, key: str, answer: Answer) -> None:
         """Let the others have an answer; where there is no room for it, they have to make it."""
@@ -52,6 +86,9 @@ class SharedAnswers:
         """Take back all that this worker has put there."""
         for key in [*self._mine]:
             self.drop(key)
+
+    def _claim(self, key: str) -> Path:
+        return self._place(key).with_suffix(".claim")
 
     def _place(self, key: str) -> Path:
         return self._folder / sha256(key.encode()).hexdigest()

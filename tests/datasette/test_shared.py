@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from pathlib import Path
 
@@ -68,3 +69,56 @@ async def test_keys_are_no_paths(two: list[Answers], tmp_path: Path) -> None:
     assert await ask(two[1], "../../etc/passwd\0/", make) == PAGE
     assert make.made == 1
     assert [it.parent for it in tmp_path.iterdir()] == [tmp_path]
+
+
+async def both(two: list[Answers], make: Maker, others: Maker) -> list[bytes]:
+    """What two workers send who are asked for the same while the first one makes it."""
+    make.go_on.clear()
+    first = asyncio.create_task(ask(two[0], "a", make))
+    while not make.made:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(ask(two[1], "a", others))
+    await asyncio.sleep(0.03)
+    make.go_on.set()
+    return list(await asyncio.gather(first, second))
+
+
+async def test_what_one_is_making_the_others_wait_for(two: list[Answers], tmp_path: Path) -> None:
+    make, others = Maker(PAGE), Maker(b"another")
+    assert await both(two, make, others) == [PAGE, PAGE]
+    assert (make.made, others.made) == (1, 0)
+    assert len(list(tmp_path.iterdir())) == 1  # the answer, and no claim
+
+
+@pytest.mark.parametrize("make", [Maker(PAGE, use=None), Maker(PAGE, use="share")])
+async def test_what_is_not_shared_each_makes(
+    two: list[Answers], make: Maker, tmp_path: Path
+) -> None:
+    others = Maker(b"another")
+    assert await both(two, make, others) == [PAGE, b"another"]
+    assert others.made == 1
+    two[1].clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_who_sends_a_large_answer_holds_up_nobody(tmp_path: Path) -> None:
+    one, other = (Answers(largest=10, shared=SharedAnswers(tmp_path)) for _ in range(2))
+    make, stuck = Maker(PAGE), asyncio.Event()
+
+    async def send(message: object) -> None:
+        await stuck.wait()
+
+    sending = asyncio.create_task(one.give("a", make, send))
+    while not make.made:
+        await asyncio.sleep(0)
+    assert await ask(other, "a", Maker(b"mine")) == b"mine"
+    stuck.set()
+    await sending
+
+
+async def test_a_claim_of_a_worker_that_was_killed_is_waited_for_once(tmp_path: Path) -> None:
+    dead, shared = SharedAnswers(tmp_path), SharedAnswers(tmp_path)
+    assert await dead.claim("a") is None
+    assert await shared.claim("a", patience=0.02) is None
+    shared.release("a")
+    assert list(tmp_path.iterdir()) == []
