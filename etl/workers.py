@@ -103,8 +103,8 @@ ALONE = Workers()
 """No process but the one that asks."""
 
 _KILLED = (
-    "a process that was reading was killed, perhaps since the machine has no memory left;"
-    " nothing was written: try again with --processes 1"
+    "a process was killed, possibly for lack of memory; nothing was written: try again with"
+    " --processes 1"
 )
 
 
@@ -234,13 +234,13 @@ def _answer(function: Callable[[B], R], batch: B) -> bytes:
     except CatalogError as error:
         return pickle.dumps((None, error))
     except MemoryError:
-        failed = _KILLED.replace("was killed, perhaps since", "failed, since")
+        failed = _KILLED.replace("was killed, possibly", "failed")
         return pickle.dumps((None, CatalogError(failed)))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         message = (
-            f"a process that was reading failed ({reason}); nothing was written:"
-            " with --processes 1 it fails where it can be looked into"
+            f"a process failed ({reason}); nothing was written: run with --processes 1 to see"
+            " where"
         )
         return pickle.dumps((None, CatalogError(message)))
 

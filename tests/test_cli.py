@@ -107,8 +107,8 @@ def test_nothing_of_what_was_asked_for(run: Run, tmp_path: Path, option: str) ->
     done = run("build", SEED, option, "nothing", "--catalog", catalog, "--no-progress")
     assert (done.code, done.out) == (3, "")
     assert done.err == (
-        "spack-catalog: nothing to write: nothing in the sources is of the tags, stacks and"
-        " packages asked for\n"
+        "spack-catalog: nothing to write: nothing in the sources is of the selected tags, stacks"
+        " and packages\n"
     )
     assert not catalog.exists()
 
@@ -152,7 +152,7 @@ def test_strict_makes_of_some_nothing(run: Run, tmp_path: Path) -> None:
     before = digest_of(catalog)
     done = run(*arguments, "--strict")
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("spack-catalog: nothing was written, as --strict asks")
+    assert done.err.startswith("spack-catalog: nothing was written because of --strict")
     assert "specs.md: no front matter: a page begins with a line ---" in done.err
     assert digest_of(catalog) == before
 
@@ -204,7 +204,7 @@ def test_a_catalog_that_cannot_be_read(
     done = run(*command)
     assert (done.code, done.out) == (3, "")
     assert done.err == (
-        "spack-catalog: catalog.db: there is no catalog; make one with: spack-catalog build"
+        "spack-catalog: catalog.db: there is no catalog; build one with: spack-catalog build"
         " SOURCE --catalog catalog.db\n"
     )
     (tmp_path / "catalog.db").write_bytes(b"hello" * 1000)
@@ -223,7 +223,7 @@ def test_faults_are_told(run: Run, tmp_path: Path) -> None:
         db.commit()
     assert run("check", "--catalog", catalog) == Outcome(
         3,
-        "specs.tags: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x\n",
+        "specs.tags: does not match the rows for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x\n",
         f"spack-catalog: {catalog}: 1 fault; build it again from its sources,"
         " or download it again\n",
     )

@@ -113,7 +113,7 @@ def check_catalog(db: sqlite3.Connection) -> Iterator[str]:
         yield f"{table}: row {row} points to nothing in {parent}"
     for what, query in COUNTS.items():
         for (name,) in db.execute(query).fetchmany(20):
-            yield f"{what}: not what the rows say for {name}"
+            yield f"{what}: does not match the rows for {name}"
 
 
 def count_incomplete(db: sqlite3.Connection) -> int:
@@ -140,7 +140,7 @@ def check_pages(db: sqlite3.Connection, source: Path, follow: Follower) -> Itera
             yield f"{file.place}: not in the catalog"
         elif text != file.data:
             place = _first_difference(text, file.data)
-            yield f"{file.place}: comes back otherwise, from byte {place}"
+            yield f"{file.place}: is written differently, from byte {place}"
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

@@ -28,7 +28,7 @@ def damage_of(path: Path) -> Iterator[None]:
         raise
     except _DAMAGED as error:
         raise ReadError(
-            f"{path}: is damaged ({error}); take a copy of it, or build it again from sources"
+            f"{path}: is damaged ({error}); restore a copy, or build it again from sources"
         ) from None
 
 

@@ -41,7 +41,7 @@ def open_catalog(
     """
     if not path.is_file():
         raise ReadError(
-            f"{path}: there is no catalog; make one with: spack-catalog build SOURCE"
+            f"{path}: there is no catalog; build one with: spack-catalog build SOURCE"
             f" --catalog {path}"
         )
     try:

@@ -36,19 +36,23 @@ _PROBLEMS_SHOWN = 20
 @catalog_option
 @selection_options
 @click.option("--strict", is_flag=True, help="Write nothing if any input is refused.")
-@click.option("--offline", is_flag=True, help="Read addresses from the download cache alone.")
-@click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
+@click.option(
+    "--offline", is_flag=True, help="Download nothing; read addresses from the download cache."
+)
+@click.option(
+    "--sizes", is_flag=True, help="Request the size of each binary from build caches on the web."
+)
 @click.option(
     "--recipes",
     metavar="FOLDER",
-    help="A checkout of spack-packages: what packages are, their licences, which virtual"
-    " packages they provide.",
+    help="A checkout of spack-packages, for the descriptions and licences of packages and the"
+    " virtual packages that they provide.",
 )
 @click.option(
     "--at",
     metavar="TIME",
-    help="When the sources are read, as 2025-03-30 or 2025-03-30T06:00:00Z; it is recorded."
-    " [default: when each index was published, where a server tells that]",
+    help="Record this as the time when the sources were read: 2025-03-30 or 2025-03-30T06:00:00Z."
+    " [default: when each index was published, if its server says so]",
 )
 @workers_option
 @progress_option
@@ -64,23 +68,23 @@ def build(
     workers: Workers,
     progress: bool,
 ) -> None:
-    """Build the catalog from SOURCEs, whole, and put it in the place of the old one.
-
-    NAME=SOURCE names a cache, so that several stand side by side: e4s=https://cache.e4s.io has
-    its tags as e4s:v2025.11.0.
-
-    Besides what follows, a SOURCE may be s3://bucket/prefix, all indexes and views in a bucket, or
-    oci://registry/name, a build cache in a container registry; or Spack's own mirrors.yaml,
-    each mirror of which is a named cache.
+    """Build the catalog from SOURCEs, and replace the old one.
 
     A SOURCE is a page of cache.spack.io (specs.md), a folder of any depth with such pages, for
     example a clone of the site, or a .zip, .tar or .tar.gz of one; or a build cache: its folder,
     its index.json, a folder TAG/STACK/index.json, or the address of a build cache or of a whole
-    bucket such as https://binaries.spack.io.  It is recognised by what it contains.
+    bucket such as https://binaries.spack.io.  It is recognised by its content.
 
-    A SOURCE may also be a catalog: then the new one knows all that it knows.  What the other
-    sources have of a tag and stack replaces what the catalog had of it; what they no longer have
-    is kept, marked as gone.  A catalog is always taken whole.
+    A SOURCE may also be s3://bucket/prefix, for all indexes and views in a bucket;
+    oci://registry/name, for a build cache in a container registry; or Spack's mirrors.yaml, each
+    mirror in which is a named cache.
+
+    NAME=SOURCE names a cache, so that one catalog can have several: the tags of
+    e4s=https://cache.e4s.io are called e4s:v2025.11.0.
+
+    A SOURCE may also be a catalog, which is read whole.  What other SOURCEs have of a tag and
+    stack replaces what the catalog has of it; binaries that they no longer have are kept, and
+    marked as gone.
 
     Exit codes: 0 all well; 1 some input was refused, the rest is in the catalog; 2 wrong usage;
     3 nothing was written.

@@ -21,7 +21,7 @@ from etl.text import counted, printable
 def check(sources: tuple[str, ...], catalog: Path, progress: bool) -> None:
     """Check the catalog: integrity, foreign keys and counts.
 
-    With SOURCEs also that every page in them comes back from the catalog as it was.
+    With SOURCEs, also check that every page in them can be written again byte for byte.
     """
     follow = Progress() if progress else silently
     with open_catalog(catalog) as db:

@@ -41,13 +41,13 @@ _CHANGES = 5
 @click.option(
     "--tag",
     metavar="TAG",
-    help="Of this tag, or of any: all together. [default: the tag that covers most]",
+    help="Look in this tag, or in any: all tags. [default: the tag with the best coverage]",
 )
 @click.option(
     "--host",
     "host_name",
     metavar="HOST",
-    help="Say what this host can use: host (this machine), rocky8/zen3, or a file.",
+    help="Show what this host can use: host (this machine), rocky8/zen3, or a file.",
 )
 @click.option(
     "--format",
@@ -60,14 +60,13 @@ _CHANGES = 5
 def cover(
     locks: Sequence[str], catalog: Path, tag: str | None, host_name: str | None, form: str
 ) -> None:
-    """Say how much of an environment the catalog has, why not the rest, and what would help.
+    """Show how much of an environment is in the catalog, why the rest is not, and what would help.
 
-    LOCK is a spack.lock, the folder of an environment, what spack spec --json prints, a .spec.json,
-    or - for standard input.
+    LOCK is a spack.lock, the folder of an environment, the output of spack spec --json, a
+    .spec.json, or - for standard input.
 
-    Exit codes: 0 all that is needed is there, nothing has to be compiled; 1 some specs are missing
-    that have to be compiled; 2 a LOCK cannot be read, or the tag or host is not known; 3 there is
-    no catalog.
+    Exit codes: 0 nothing has to be compiled; 1 some specs are missing and have to be compiled; 2 a
+    LOCK cannot be read, or the tag or host is unknown; 3 there is no catalog.
     """
     host = find_host(host_name) if host_name else None
     read = [_read(it) for it in locks]
@@ -116,12 +115,12 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise UsageError(f"{name}: is not text in UTF-8; expected a spack.lock") from None
+        raise UsageError(f"{name}: is not UTF-8 text; expected a spack.lock") from None
 
 
 def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
     lock = cover.lock
-    where = f"in {cover.tag}" if cover.tag else "in all tags together"
+    where = f"in {cover.tag}" if cover.tag else "in all tags"
     yield f"{printable(lock.name)}: {counted(len(lock.specs), 'spec')}, {where}:"
     size, known = cover.download
     of = "" if known == len(cover.available) else f" for the {known:,} of known size"
@@ -131,7 +130,7 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
     yield f"  {len(cover.missing):>6,} missing"
     if cover.missing:
         spared = len(cover.missing) - len(cover.to_build)
-        yield f"  {spared:>6,} of them only needed to build what is there"
+        yield f"  {spared:>6,} of them only needed to build what is in the cache"
         yield f"  {len(cover.to_build):>6,} to compile"
     verdicts = [it for it in cover.available if it.verdict and not it.verdict.reusable]
     if any(it.verdict for it in cover.available):
@@ -157,19 +156,19 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
     yield from _more(len(cover.missing))
     of = counted(len(cover.missing), "miss", "misses")
     if told.common:
-        yield from ("", "causes, each of how many misses:")
+        yield from ("", "causes, with the number of missing specs:")
         yield from (f"  {number:,} of {of}: {it.what}" for it, number in told.common[:_SHOWN])
         yield from _more(len(told.common))
     if told.changes:
-        yield from ("", "changes that would gain most:")
+        yield from ("", "suggested changes, with the specs gained:")
     for change in told.changes[:_CHANGES]:
         yield f"  {' and '.join(change.advice)} → {change.gain:,} more"
         yield from (
-            f"      and take {' '.join(it.words)} out of the spec {printable(it.spec)}"
+            f"      and remove {' '.join(it.words)} from the spec {printable(it.spec)}"
             for it in change.asked[:_DIFFERENCES]
         )
         if len(change.asked) > _DIFFERENCES:
-            yield f"      … and out of {len(change.asked) - _DIFFERENCES:,} more specs"
+            yield f"      … and from {len(change.asked) - _DIFFERENCES:,} more specs"
     if len(told.changes) > _CHANGES:
         yield f"  … and {len(told.changes) - _CHANGES:,} more; --format json has all"
 

@@ -59,13 +59,13 @@ _CHANGES = {
 @click.argument("old", metavar="TAG_A")
 @click.argument("new", metavar="TAG_B")
 @readable_catalog_option
-@click.option("--stack", metavar="STACK", help="Compare what this stack has.")
+@click.option("--stack", metavar="STACK", help="Compare this stack only.")
 @click.option("--package", metavar="PACKAGE", help="Compare this package only.")
-@click.option("--why", is_flag=True, help="Say why binaries were rebuilt.")
+@click.option("--why", is_flag=True, help="Show why binaries were rebuilt.")
 @click.option(
     "--cause",
     metavar="CAUSE",
-    help="With --why: list what was rebuilt because of m4, 'recipe m4', or unexplained.",
+    help="List what was rebuilt because of m4, 'recipe m4', any, or unexplained; implies --why.",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
 def diff(
@@ -78,18 +78,18 @@ def diff(
     cause: str | None,
     form: str,
 ) -> None:
-    """Say what changed from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
+    """Show changes from TAG_A to TAG_B, or between two specs: diff /HASH /HASH.
 
-    A tag may be newest or newest-release; FILE:TAG is a tag of another catalog, as in
-    last-week.db:develop, as it was when that was built; TAG@DAY is a tag as it was at the end of
-    a day, as in develop@2025-11-18, in a catalog that update has kept since.
+    A tag may be newest or newest-release; FILE:TAG is a tag in another catalog, such as
+    last-week.db:develop; TAG@DAY is a tag at the end of a day, such as develop@2025-11-18, in a
+    catalog that update has kept up to date since then.
 
-    Packages added and removed, newest versions that went up or down, versions, rebuilt binaries
-    (same package, version, compiler, os, target and variants; another hash in place of the old),
-    and numbers by stack.  JSON has all of it, CSV all that is about packages and versions.
+    Listed are packages added, removed, upgraded and downgraded; versions added and removed;
+    rebuilt binaries, which differ from a removed one only in their hash; and numbers by stack.
+    JSON has all lists, CSV those of packages and versions.
 
-    --why pairs the specs of both tags that differ in nothing that Spack decides but their hash, and
-    names the deepest differences below each pair: recipes, versions, variants, dependencies.
+    --why pairs the specs of both tags that differ only in their hash, and shows the deepest
+    differences among their dependencies: recipes, versions, variants, dependencies.
 
     Exit codes: 0 whether there are differences or not; 2 a tag, stack or package is not known;
     3 there is no catalog.

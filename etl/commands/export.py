@@ -15,7 +15,7 @@ from etl.text import printable
 
 @click.group()
 def export() -> None:
-    """Write what the catalog holds in other formats."""
+    """Write the catalog in other formats."""
 
 
 @export.command("pages")
@@ -38,7 +38,7 @@ def pages(folder: Path, catalog: Path, progress: bool) -> None:
 def parquet(folder: Path, catalog: Path, progress: bool) -> None:
     """Write Parquet files for DuckDB, Spark and the like; see docs/engines.md.
 
-    Into a folder of an earlier export only what has changed is written.
+    In the folder of an earlier export, only files that have changed are written.
     """
     from etl.export.parquet import export_parquet
 

@@ -44,31 +44,35 @@ _ALL = 1_000_000
 @click.option(
     "--tag",
     metavar="TAG",
-    help="Look in this tag, in newest, newest-release, or any. [default: the newest that has it]",
+    help="Search this tag, newest, newest-release, or any. [default: the newest with a match]",
 )
-@click.option("--stack", metavar="STACK", help="Look in this stack only.")
-@click.option("--cache", metavar="NAME", help="Look in this named cache only.")
-@click.option("--not-in", metavar="NAME", help="List only what this named cache does not have.")
+@click.option("--stack", metavar="STACK", help="Search this stack only.")
+@click.option("--cache", metavar="NAME", help="Search this named cache only.")
+@click.option(
+    "--not-in", metavar="NAME", help="List only binaries that are not in this named cache."
+)
 @click.option(
     "--runs-on",
     metavar="CPU",
-    help="What this CPU can execute; host is this machine's. CPU alone: see --host.",
+    help="List only what this CPU can run; host is this machine's. See --host for libc and OS.",
 )
 @click.option(
     "--host",
     "host_name",
     metavar="HOST",
-    help="Say what this host can use: host (this machine), rocky8/zen3, or a file.",
+    help="Show what this host can use: host (this machine), rocky8/zen3, or a file.",
 )
 @click.option("--reusable", is_flag=True, help="List only what the host can use.")
-@click.option("--explain", "explained", is_flag=True, help="Say what each constraint leaves.")
-@click.option("--sql", is_flag=True, help="Print the SQL that finds it, and do not run it.")
+@click.option(
+    "--explain", "explained", is_flag=True, help="Show the matches after each constraint."
+)
+@click.option("--sql", is_flag=True, help="Print the SQL of the query, and do not run it.")
 @click.option(
     "--dialect",
     type=click.Choice(DIALECTS),
     default="sqlite",
     show_default=True,
-    help="With --sql: for the catalog, or for the Parquet export of it.",
+    help="With --sql: for the catalog, or for its Parquet export.",
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 def find(
@@ -86,15 +90,15 @@ def find(
     dialect: Dialect,
     form: str,
 ) -> None:
-    """Find the binaries that satisfy a SPEC, in Spack's own syntax; of several SPECs, any.
+    """Find the binaries that satisfy a SPEC, in Spack's syntax; of several SPECs, any.
 
-    Without --tag they are looked for in the newest tag that has any of them.
+    Without --tag, the newest tag with a match is searched.
 
     Exit codes: 0 found; 1 nothing found, near misses are printed; 2 a SPEC cannot be read; 3 there
     is no catalog.
     """
     if dialect != "sqlite" and not sql:
-        raise click.UsageError("--dialect is about what --sql prints; give --sql too")
+        raise click.UsageError("--dialect needs --sql")
     queries = tuple(query for text in specs for query in parse_specs(text, _this_machine))
     if not queries:
         raise click.UsageError("expected a spec; '*' is any")
@@ -250,7 +254,7 @@ def _table(found: Found, verdicts: Sequence[Verdict], *, in_all_tags: bool) -> s
     head = f"{number:,} {'binary' if number == 1 else 'binaries'}"
     if in_all_tags:
         specs = "spec" if number == 1 else "specs"
-        head = f"{number:,} {specs} with a binary in any tag, each with the newest that has it"
+        head = f"{number:,} {specs} in all tags, each with the newest tag that has it"
     if verdicts:
         head += f"; the host can use {sum(it.reusable for it in verdicts):,}"
     lines = [head, *(f"  {name}: {value}" for name, value in found.common.items() if value)]

@@ -13,16 +13,17 @@ from etl.hosts.profiles import THIS_MACHINE, find_host
     "--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True
 )
 def host(name: str, form: str) -> None:
-    """Say what this machine is to a binary, or what the profile NAME is, as in rocky8/zen3.
+    """Show platform, target and libc of this machine, or of the profile NAME, such as rocky8/zen3.
 
-    The JSON is what --host FILE reads: so a site can hand out the profile of its nodes.
+    Other commands read the JSON with --host FILE, so that a site can publish the profile of its
+    nodes.
     """
     found = find_host(name)
     if form == "json":
         click.echo(found.to_json())
         return
     rows = [("platform", found.platform), ("os", found.os), ("target", found.target)]
-    rows.append(("libc", str(found.libc) if found.libc else "none that is known"))
+    rows.append(("libc", str(found.libc) if found.libc else "unknown"))
     if found.libc:
         rows.append(("libc path", found.libc.path))
     for label, value in rows:

@@ -18,7 +18,7 @@ from etl.spack.syntax import parse_spec
 from etl.text import counted, in_bytes, printable
 
 _SHOWN = 20
-_NOT_TOLD = "not known: the sources of {} do not list dependencies"
+_NOT_TOLD = "unknown: the sources of {} do not list dependencies"
 
 
 @click.command()
@@ -27,13 +27,13 @@ _NOT_TOLD = "not known: the sources of {} do not list dependencies"
 @click.option(
     "--tag",
     metavar="TAG",
-    help="Of this tag, newest or newest-release. [default: the newest that has SPEC]",
+    help="Search this tag, newest or newest-release. [default: the newest with a match]",
 )
 @click.option(
     "--closure",
     type=click.Choice([*CLOSURES]),
-    help="List what has SPEC in its link closure, in its link and run closure, or all that was"
-    " built with it too. [default: link where SPEC has a version, else build]",
+    help="List binaries that have SPEC in their link closure, in their link and run closure, or"
+    " that were built with it, too. [default: link if SPEC has a version, else build]",
 )
 @click.option(
     "--list",
@@ -41,7 +41,7 @@ _NOT_TOLD = "not known: the sources of {} do not list dependencies"
     type=click.Choice(("binaries", "packages")),
     default="binaries",
     show_default=True,
-    help="What CSV lists: the binaries, or their packages, those of most binaries first.",
+    help="What CSV lists: the binaries, or their packages, those with most binaries first.",
 )
 @click.option(
     "--format",
@@ -49,19 +49,18 @@ _NOT_TOLD = "not known: the sources of {} do not list dependencies"
     type=click.Choice(("text", "json", "csv")),
     default="text",
     show_default=True,
-    help="JSON and CSV have all binaries; text has the packages of most binaries.",
+    help="JSON and CSV have all binaries; text has the packages with most binaries.",
 )
 def impact(
     spec: str, catalog: Path, tag: str | None, closure: str | None, listed: str, form: str
 ) -> None:
-    """Say which binaries contain SPEC, and so would be rebuilt if it changed.
+    """Show which binaries contain SPEC, and would be rebuilt if it changed.
 
-    SPEC is a package (zlib-ng), or one with more (xz@5.6.0:5.6.1).  Those that link to it, that
-    need it to run, and that were only built with it are told apart.  With a version, what is
-    listed is what has it in its link closure.
+    SPEC is a package (zlib-ng), or a package with constraints (xz@5.6.0:5.6.1).  Binaries that
+    link to it, that need it to run, and that were only built with it are counted separately.
 
-    Exit codes: 0 something contains it; 1 nothing does, or no source tells; 2 SPEC cannot be
-    read; 3 there is no catalog.
+    Exit codes: 0 something contains it; 1 nothing does, or dependencies are unknown; 2 SPEC cannot
+    be read; 3 there is no catalog.
     """
     query = parse_spec(spec)
     with open_catalog(catalog) as db:
@@ -93,8 +92,8 @@ def _text(found: Impact) -> str:
         f"changing {found.what} rebuilds {_in_words(total)}, in {stacks} of {found.tag}:",
         f"  {_in_words(found.itself)} of its own",
         f"  {_in_words(found.links)} that link to it",
-        f"  {_in_words(found.runs)} that need it to run, or what links to it",
-        f"  {_in_words(found.builds)} that were only built with it, or with what was",
+        f"  {_in_words(found.runs)} that need it, or something that links to it, to run",
+        f"  {_in_words(found.builds)} that were only built with it, or with something that was",
         "",
     ]
     shown = found.packages[:_SHOWN]
@@ -116,5 +115,5 @@ def _in_words(part: Part) -> str:
     told = counted(part.binaries, "binary", "binaries")
     if not part.sizes_known:
         return told
-    of = "" if part.sizes_known == part.binaries else f" in the {part.sizes_known:,} of known size"
+    of = "" if part.sizes_known == part.binaries else f", size known for {part.sizes_known:,}"
     return f"{told} ({in_bytes(part.size)}{of})"

@@ -40,7 +40,7 @@ def readable_catalog_option(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=_note_offline,
-        help="Take the copy of a catalog at an address as it is.",
+        help="Download nothing; use the last copy of a catalog at an address.",
     )(command)
     return click.option(
         "--catalog",
@@ -48,7 +48,7 @@ def readable_catalog_option(command: F) -> F:
         show_default=True,
         metavar="FILE",
         callback=_located,
-        help="The catalog, or its address: it is fetched once, and asked about once an hour.",
+        help="The catalog, or its address; its copy is checked for changes once an hour.",
     )(command)
 
 
@@ -98,7 +98,7 @@ def selection_options(command: F) -> F:
         "--as",
         "owner",
         metavar="TAG[/STACK]",
-        help="What a mirror is that does not say whose it is. [default: the name of its folder]",
+        help="Tag and stack of a mirror that does not name them. [default: the name of its folder]",
     )(selecting)
     for name in ("view", "package", "stack", "tag"):
         metavar = "NAME" if name == "view" else name.upper()
@@ -122,7 +122,7 @@ def workers_option(command: F) -> F:
         envvar="SPACK_CATALOG_PROCESSES",
         callback=lambda context, option, number: Workers(number or available_cores()),
         metavar="N",
-        help="How many processes read. [default: one for each core]",
+        help="Number of processes that read. [default: one for each core]",
     )(command)
 
 

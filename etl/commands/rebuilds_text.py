@@ -66,14 +66,14 @@ def _lines(found: Rebuilt, chosen: Sequence[Rebuild], of: str) -> list[str]:
 def _not_paired(found: Rebuilt) -> list[str]:
     lines = []
     if found.ambiguous:
-        lines.append(
-            f"{counted(found.ambiguous, 'identity', 'identities')} with several hashes on a side"
-            " are not paired."
-        )
+        lines.append(f"{found.ambiguous:,} more cannot be paired, because several hashes match.")
     for reason, number in found.reasons:
         lines.append(f"{counted(number, 'rebuild')} unexplained: {reason}.")
     if found.rebuilds and not found.tells_builds:
-        lines.append("Build dependencies: not told by this source; those to link and run count.")
+        lines.append(
+            "The source does not list build dependencies; only link and run dependencies are"
+            " compared."
+        )
     return lines
 
 

@@ -22,12 +22,12 @@ from etl.commands.options import catalog_option
     default=1,
     show_default=True,
     type=click.IntRange(1, MOST_WORKERS),
-    help="How many processes answer.",
+    help="Number of server processes.",
 )
 def serve(catalog: Path, host: str, port: int, workers: int) -> None:
-    """Serve the catalog as a site, with Datasette below it.
+    """Serve the catalog as a website, with Datasette.
 
-    A catalog that a build puts in the place of this one is taken up by itself, and no request
-    under way is disturbed.
+    When a build replaces the catalog, the server switches to the new one by itself; requests under
+    way are not interrupted.
     """
     site.serve(catalog, host, port, workers=workers)

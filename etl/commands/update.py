@@ -43,8 +43,14 @@ from etl.writer.swap import alone
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @catalog_option
 @selection_options
-@click.option("--sizes", is_flag=True, help="Ask build caches on the web for each binary's size.")
-@click.option("--at", metavar="TIME", help="When the sources are read. [default: now]")
+@click.option(
+    "--sizes", is_flag=True, help="Request the size of each binary from build caches on the web."
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Record this as the time when the sources were read. [default: now]",
+)
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
 )
@@ -60,13 +66,13 @@ def update(
     workers: Workers,
     progress: bool,
 ) -> None:
-    """Bring the catalog up to date, and say what changed.
+    """Update the catalog, and show what changed.
 
-    SOURCEs are read as by build, with the same options; by default the addresses and the named
-    caches that the catalog was built from, each with the options that it was read with.  Of build
-    caches on the web only what has changed is read.  What they no longer have is kept, marked as
-    gone.  The new catalog is checked before it takes the place of the old one; where nothing
-    changed, nothing is written.  Two updates of a catalog never run at once.
+    SOURCEs are read as by build, with the same options; by default the addresses and named caches
+    that the catalog was built from, each with the options it was read with.  Of build caches on
+    the web, only changes are downloaded.  Binaries that they no longer have are kept, and marked
+    as gone.  The new catalog is checked before it replaces the old one; if nothing changed,
+    nothing is written.  Two updates of a catalog never run at once.
 
     Exit codes: 0 all well, changed or not; 1 some input was refused, the rest is in the catalog;
     2 wrong usage; 3 nothing was written.

@@ -33,13 +33,13 @@ _SHOWN = 100
 @click.option(
     "--tag",
     metavar="TAG",
-    help="Look in this tag, or newest-release. [default: the newest that has it]",
+    help="Search this tag, newest or newest-release. [default: the newest with a match]",
 )
 @click.option(
     "--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True
 )
 def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) -> None:
-    """Say of each binary that satisfies a spec, or has a hash, why a host can use it or not.
+    """Show whether a host can use each binary that satisfies a spec or has a hash, or why not.
 
     Exit codes: 0 the host can use one; 1 it can use none, or there is none; 2 the spec cannot be
     read, or the host is not known; 3 there is no catalog.

@@ -66,8 +66,8 @@ def tag_at(db: sqlite3.Connection, text: str) -> TagAt:
     (first,) = db.execute(_FIRST_READ, (name,)).fetchone()
     if first is None:
         raise UsageError(
-            f"{printable(text)}: this catalog does not know when {printable(name)} was read;"
-            " catalogs that are brought up to date by spack-catalog update do"
+            f"{printable(text)}: it is unknown when {printable(name)} was read; catalogs that are"
+            " kept up to date by spack-catalog update record it"
         )
     if at < first:
         raise UsageError(
@@ -130,7 +130,7 @@ def gone_hint(db: sqlite3.Connection, text: str) -> str | None:
         return None
     last = last_there(db, text)
     had = f"; {text}@{last} is what it had" if last else ""
-    return printable(f"{text} is gone since {row[0]}, and nothing of it is there{had}")
+    return printable(f"{text} is gone since {row[0]} and has no binaries{had}")
 
 
 def last_there(db: sqlite3.Connection, tag: str) -> str | None:

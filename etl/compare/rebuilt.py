@@ -23,7 +23,7 @@ BENEATH = frozenset({"compiler-wrapper", "gcc", "glibc", "musl"})
 _MOST, _NEARLY_ALL = 0.5, 0.8
 """The share of rebuilds that a cause is in to be called everywhere: of those packages, of any."""
 
-NO_BUILDS = "build dependencies are not told by this source"
+NO_BUILDS = "this source does not list build dependencies"
 """Why a rebuild may be unexplained; see also :func:`_reason`."""
 
 
@@ -164,12 +164,12 @@ def _reason(old: Node, new: Node, told: Iterable[Cause], tells_builds: bool) -> 
     if any(it.kind != "unknown" for it in told):
         return None
     if not (old.is_told and new.is_told):
-        return "its dependencies are not told by a source of one of the tags"
+        return "a source of one of the tags does not list its dependencies"
     if not tells_builds:
         return NO_BUILDS
     if old.package_hash is None and new.package_hash is None and not new.external:
-        return "the hash of its recipe is not told by this source"
-    return "nothing that the indexes tell differs but the hash"
+        return "this source does not list the hash of its recipe"
+    return "the indexes differ only in the hash"
 
 
 def _count(found: Sequence[Rebuild], causes: Causes) -> tuple[CauseCount, ...]:

@@ -36,7 +36,7 @@ class NodeDifference:
         """What differs, in a phrase."""
         if self.old is None or self.new is None:
             return "only in the first" if self.new is None else "only in the second"
-        return "; ".join(map(cause_in_words, self.differences)) or "only what is below it"
+        return "; ".join(map(cause_in_words, self.differences)) or "only its dependencies"
 
     def to_json(self) -> dict[str, Any]:
         """The difference as JSON has it."""
@@ -182,6 +182,6 @@ def find_spec(db: sqlite3.Connection, prefix: str) -> int:
         raise UsageError(f"no spec with a hash that begins with {prefix[:40]} in this catalog")
     if len(rows) > 1:
         raise UsageError(
-            f"several specs have a hash that begins with {prefix[:40]}; give more of it"
+            f"several specs have a hash that begins with {prefix[:40]}; enter more characters"
         )
     return int(rows[0][0])

@@ -30,7 +30,7 @@ class Shared:
 
 
 OLDER = Shared(
-    "concretized by a Spack older than 1.0, which hashes specs in another way; to have the hashes"
+    "concretized by Spack older than 1.0, which hashes specs differently; to have the hashes"
     " of the cache, concretize again with a newer one"
 )
 """Of a spec whose nearest build is of a newer Spack; what that one would choose is not known."""
@@ -63,7 +63,7 @@ class Differences:
         for below in self._below(there, wanted, bool(own), depth):
             found.update(dict.fromkeys(below))
         if not found and not there.external:
-            nothing = Shared(f"{wanted.title}: nothing differs that is told, but the hash")
+            nothing = Shared(f"{wanted.title}: only the hash differs, as far as known")
             found = dict.fromkeys(self.numbered([nothing]))
         self._known[key] = tuple(found)
         return self._known[key]
@@ -157,7 +157,7 @@ def own_differences(there: Node, wanted: Node) -> Iterator[Shared]:
         and wanted.package_hash
         and there.version == wanted.version
     ):
-        yield Shared(f"another recipe of {name}")
+        yield Shared(f"a different recipe of {name}")
 
 
 def _where(node: Node) -> str:
@@ -182,7 +182,7 @@ def _variants(there: Node, wanted: Node) -> Iterator[Shared]:
         advice = f'packages:{wanted.name}:require: "{" ".join(told)}"' if told else None
         yield Shared(what, advice, tuple(asked))
     elif (before or after) and there.version == wanted.version:
-        yield Shared(f"{wanted.name} with other patches")
+        yield Shared(f"{wanted.name} with different patches")
 
 
 def _plain(node: Node) -> dict[str, str]:

@@ -174,7 +174,7 @@ def _files_before(folder: Path) -> set[str]:
         return {str(name) for name in files}
     except (ValueError, KeyError, TypeError):
         raise ReadError(
-            f"{path}: is not of an export; choose another folder, or remove this file"
+            f"{path}: is not part of an export; choose another folder, or remove this file"
         ) from None
 
 

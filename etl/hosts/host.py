@@ -138,21 +138,21 @@ class Host:
 
 
 WORDS: dict[str, str] = {
-    "dev_path": "built from a developer's own folder (dev_path)",
-    "compiler-wrapper": "Spack makes the compiler wrapper anew on each host",
+    "dev_path": "built from a development folder (dev_path)",
+    "compiler-wrapper": "Spack builds the compiler wrapper on each host",
     "external": "an external package: a part of the system that it was built on",
     "runtime": "has a compiler in its graph without the compiler's runtime",
     "not-in-cache": "is not in the cache",
-    "closure": "something that it links to or runs with cannot be taken",
+    "closure": "a link or run dependency cannot be used",
 }
 """Reasons that have no numbers."""
 
 
 def _libc_in_words(needed: Libc, there: Libc | None) -> str:
     if not needed.path:
-        return f"{needed} as Spack built it, and not that of a host"
+        return f"{needed} as built by Spack, not that of the host"
     if there is None:
-        return f"{needed}, this host has none that is known"
+        return f"{needed}, the libc of this host is unknown"
     if there.name != needed.name:
         return f"{needed}, this host has {there}"
     if there.path != needed.path:

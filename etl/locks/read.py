@@ -104,8 +104,8 @@ def _advice(text: str) -> str:
     """What to do with a text that is not JSON."""
     if "specs:" in text[:20_000] or text.startswith("spack:"):
         return (
-            "is a spack.yaml, which says what is wanted and not what Spack makes of it;"
-            " concretize it first, with: spack -e . concretize; then give its spack.lock"
+            "is a spack.yaml, which is not concrete; concretize it with: spack -e . concretize;"
+            " then use its spack.lock"
         )
     return "is not JSON; expected a spack.lock"
 
@@ -117,12 +117,12 @@ def _lock_file(told: dict[str, Any], name: str) -> Lock:
         raise UsageError(f"{name}: has no _meta, and so is no spack.lock, or a damaged one")
     if type(version) is not int or not 1 <= version <= NEWEST_LOCK:
         raise UsageError(
-            f"{name}: lock files of version {str(version)[:20]} are not known here"
+            f"{name}: lock files of version {str(version)[:20]} are not supported"
             f" (1 to {NEWEST_LOCK} are); a newer spack-catalog may read it"
         )
     spec_format = meta.get("specfile-version", _FORMATS[version]) if isinstance(meta, dict) else 0
     if type(spec_format) is not int or not 1 <= spec_format <= NEWEST_FORMAT:
-        raise UsageError(f"{name}: spec format {str(spec_format)[:20]} is not known here")
+        raise UsageError(f"{name}: spec format {str(spec_format)[:20]} is not supported")
     nodes: dict[str, Any] = {}
     roots: dict[str, str] = {}
     included = told.get("include_concrete")
@@ -162,7 +162,7 @@ def _specs(documents: list[dict[str, Any]], name: str) -> Lock:
             raise UsageError(f"{name}: spec has no list of nodes")
         found = meta.get("version") if isinstance(meta, dict) else None
         if type(found) is not int or not 1 <= found <= NEWEST_FORMAT:
-            raise UsageError(f"{name}: spec format {str(found)[:20]} is not known here")
+            raise UsageError(f"{name}: spec format {str(found)[:20]} is not supported")
         spec_format = found
         for node in listed:
             hash_ = node.get("hash") if isinstance(node, dict) else None

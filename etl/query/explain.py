@@ -54,7 +54,7 @@ def explain(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> str:
     Each line holds together with all before it.
     """
     steps = explained(db, query, scope)
-    where = [f"binaries in {scope.tag}" if scope.tag else "specs with a binary in any tag"]
+    where = [f"binaries in {scope.tag}" if scope.tag else "specs in all tags"]
     where += [f"in the stack {scope.stack}"] if scope.stack else []
     where += [f"that run on {scope.runs_on}"] if scope.runs_on else []
     where += [f"for {scope.os}"] if scope.os else []
@@ -75,7 +75,7 @@ def _steps(query: SpecQuery) -> Iterator[tuple[str, str, SpecQuery]]:
     yield name, "any package" if name == "*" else "the package", so_far
     for field, meaning in (
         ("namespace", "from this repository of recipes, where it is known"),
-        ("hash", "with a hash that begins so"),
+        ("hash", "with a hash that begins with this"),
         ("version", "with such a version"),
         ("platform", "for this platform"),
         ("os", "for this operating system"),
@@ -106,13 +106,13 @@ def _steps(query: SpecQuery) -> Iterator[tuple[str, str, SpecQuery]]:
 def _variant(variant: VariantConstraint) -> str:
     everywhere = ", here and in all dependencies that have it" if variant.propagated else ""
     if not variant.values:
-        return f"which has the variant {variant.name}{everywhere}"
+        return f"with the variant {variant.name}{everywhere}"
     values = " and ".join(variant.values)
     exactly = "exactly " if ":=" in variant.operator else ""
     return f"with {variant.name} {exactly}{values}{everywhere}"
 
 
 def _edge(edge: Edge) -> str:
-    how = "which directly needs" if edge.direct else "which needs, here or below,"
+    how = "that depends directly on" if edge.direct else "that depends, directly or not, on"
     virtuals = f" for {' or '.join(edge.virtuals)}" if edge.virtuals else ""
     return f"{how} such a {edge.node.name.text if edge.node.name else 'package'}{virtuals}"

@@ -48,7 +48,7 @@ class Gone:
         """A line on how many are gone, and one on each of the first."""
         more = "more than " if self.more else ""
         are = "is" if self.total == 1 else "are"
-        lines = [f"{more}{counted(self.total, 'binary', 'binaries')} that did {are} gone:"]
+        lines = [f"{more}{counted(self.total, 'binary', 'binaries')} that satisfied it {are} gone:"]
         for row in self.rows:
             same = f"; the same spec is in {row['still_in']}" if row["still_in"] else ""
             what = f"{row['package']}@{row['version']} /{row['hash'][:7]}"

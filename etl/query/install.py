@@ -98,7 +98,7 @@ def install_commands(
         address = mirrors.take(row)
         if address is None:
             tag = row["tag"]
-            installs.append(f"# no address is known of a build cache of {tag} that has this:")
+            installs.append(f"# the address of the build cache of {tag} that has this is unknown:")
         unchecked = ""
         if address and address.is_unsigned_for_old_spack:
             unchecked = "--no-check-signature "
@@ -118,7 +118,7 @@ def mirror_commands(db: sqlite3.Connection, rows: Iterable[Row]) -> Iterator[str
     mirrors = _Mirrors(db)
     unknown = dict.fromkeys(row["tag"] for row in rows if not mirrors.take(row))
     yield from mirrors.commands()
-    yield from (f"# no address is known of some build caches of {tag}" for tag in unknown)
+    yield from (f"# the addresses of some build caches of {tag} are unknown" for tag in unknown)
 
 
 class _Mirrors:
@@ -153,7 +153,7 @@ class _Mirrors:
             view = f"--name {quote(address.view)} " if address.view else ""
             unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
             if address.is_unknown:
-                yield f"# not known whether {name} is signed; if Spack refuses it, add --unsigned:"
+                yield f"# unknown whether {name} is signed; if Spack refuses it, add --unsigned:"
             yield f"spack mirror add {unsigned}{view}{name} {quote(address.url)}"
         signed = [it for it in self._taken.values() if not it.is_unsigned]
         if any(it.keys != 0 for it in signed):

@@ -154,7 +154,7 @@ class Reuse:
         if found[0] == 0 or need_set in self._bad_sets:
             return Verdict("closure", self._culprit(id_, found[1] if found[0] == 0 else None))
         if found[0] is None:
-            return Verdict(None, f"what it links to and runs with is not known{by_os}")
+            return Verdict(None, f"its link and run dependencies are unknown{by_os}")
         return Verdict(None)
 
     @cached_property

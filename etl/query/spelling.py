@@ -50,7 +50,7 @@ class _Reading:
     def _node(self, node: Node, *, below: bool) -> Node:
         name = node.name
         if name and (text := self._name(name.text, below=below)) != name.text:
-            self.lines[f"no package is called {name.text}; taken for {text}"] = None
+            self.lines[f"there is no package {name.text}; {text} is meant"] = None
             name = replace(name, text=text)
         return replace(node, name=name, direct=tuple(map(self._edge, node.direct)))
 

@@ -46,8 +46,7 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
         for below in edge.node.direct:
             if below.when:
                 raise UnanswerableError(
-                    "a when= below a dependency is not answered; the dependencies of the root"
-                    " may have one",
+                    "when= is supported only for dependencies of the root",
                     query.source,
                     below.span,
                 )
@@ -87,10 +86,9 @@ def _providers(virtual: str, knows: Knowledge) -> str:
     names = [*knows.providers.names(virtual)]
     first = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
     return (
-        "a catalog that is built with --recipes knows what provides it and when; ask for a"
-        f" package that does ({first})"
+        f"build the catalog with --recipes, or query a package that provides it ({first})"
         if first
-        else "ask for a package that provides it"
+        else "query a package that provides it"
     )
 
 

@@ -19,7 +19,7 @@ def without_effect(queries: Iterable[SpecQuery]) -> Iterator[str]:
                 name = edge.node.name.text if edge.node.name else "*"
                 kinds = ",".join(edge.deptypes)
                 yield (
-                    f"deptypes={kinds} has no effect on ^{name}, in Spack neither: ^ is whatever is"
-                    " linked to or run with, however deep, or needed directly to build;"
-                    f" %[deptypes={kinds}] {name} asks for direct dependencies of that kind"
+                    f"deptypes={kinds} has no effect on ^{name}, as in Spack: ^ matches link and"
+                    " run dependencies at any depth, and direct build dependencies;"
+                    f" %[deptypes={kinds}] {name} matches direct dependencies of that type"
                 )

@@ -48,8 +48,8 @@ DAMAGED = (
 )
 """What Python's readers raise for bytes that are no archive, or one of a kind they do not know."""
 
-NOT_A_FILE = "a pipe, a device or the like, not a plain file"
-LINK = "a link, which is not followed"
+NOT_A_FILE = "not a regular file"
+LINK = "a symbolic link, which is not followed"
 
 Wanted = Callable[[str], bool]
 

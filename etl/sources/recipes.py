@@ -193,7 +193,7 @@ def _read_repository(folder: Path) -> _Repository:
     if not api or not 1 <= int(api[1]) <= _NEWEST_API:
         raise SourceError(
             place,
-            f"package API {fields.get('api')!r:.20}, and v1 to v{_NEWEST_API} are known here;"
+            f"package API {fields.get('api')!r:.20} is not supported (v1 to v{_NEWEST_API} are);"
             " a newer spack-catalog may read it",
         )
     packages = fields.get("subdirectory", "packages")

@@ -185,10 +185,10 @@ def _refuse_nothing(intake: Intake, strict: bool) -> None:
     if not intake.statements:
         reasons = "\n".join(f"  {problem.place}: {problem.message}" for problem in problems)
         raise CatalogError(
-            f"nothing to write: no source gave anything\n{reasons}"
+            f"nothing to write: no source has any data\n{reasons}"
             if reasons
-            else "nothing to write: nothing in the sources is of the tags, stacks and packages"
-            " asked for"
+            else "nothing to write: nothing in the sources is of the selected tags, stacks and"
+            " packages"
         )
 
 
@@ -197,7 +197,7 @@ def _refuse_any(problems: tuple[Problem, ...]) -> None:
     refused = [problem for problem in problems if problem.kind == "refused"]
     if refused:
         lines = "\n".join(f"  {problem.place}: {problem.message}" for problem in refused)
-        raise CatalogError(f"nothing was written, as --strict asks: refused were\n{lines}")
+        raise CatalogError(f"nothing was written because of --strict; refused:\n{lines}")
 
 
 def _insert_events(db: sqlite3.Connection, intake: Intake, assembly: Assembly) -> None:

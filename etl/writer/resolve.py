@@ -167,7 +167,7 @@ class Resolver:
     def _lose(self, hash_: str, statement: Heard, case: Case) -> None:
         case.touched.add(hash_)
         winner = self._words.packages.listed[self._disputed[hash_]]
-        message = f"{hash_} is a spec of {winner} elsewhere; it is kept there and left out here"
+        message = f"{hash_} is a spec of {winner} elsewhere; left out here"
         case.problems.append((statement.source, Problem(statement.place, "refused", message)))
 
     def _reconcile(
@@ -197,7 +197,7 @@ class Resolver:
             now = now._replace(variants=then.variants)
         if differences:
             known_from = self._words.tags.listed[case.told_by[spec.hash]]
-            message = f"says of {spec.hash} otherwise than {known_from}: {'; '.join(differences)}"
+            message = f"contradicts {known_from} about {spec.hash}: {'; '.join(differences)}"
             case.problems.append(
                 (statement.source, Problem(statement.place, "contradiction", message))
             )

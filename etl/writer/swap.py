@@ -90,7 +90,7 @@ def _mode(target: Path, old: Path) -> int | None:
     if stat.S_ISDIR(mode):
         raise WriteError(f"{target}: is a folder; name the file to write")
     if not stat.S_ISREG(mode):
-        raise WriteError(f"{target}: is a pipe, a device or the like; name a plain file")
+        raise WriteError(f"{target}: is not a regular file; name another")
     if not os.access(old, os.W_OK):
         raise WriteError(f"{target}: is read-only; name another file or allow writing")
     return stat.S_IMODE(mode)

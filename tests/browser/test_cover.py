@@ -82,5 +82,5 @@ def test_what_is_no_lock_gets_one_sentence(window: Browser, indexes: str) -> Non
     window.open(f"{indexes}cover")
     paste(window, "spack:\n  specs: [hdf5]\n")
     window.click("css selector", "main form button")
-    assert window.shows("concretize it first, with: spack -e . concretize")
+    assert window.shows("concretize it with: spack -e . concretize")
     window.complaints()  # that the answer has the status of a mistake is one to the browser

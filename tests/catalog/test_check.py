@@ -46,63 +46,63 @@ def test_the_sample(sample_catalog: Path) -> None:
 DAMAGES = {
     "tags.binaries": (
         "UPDATE tags SET binaries = 8 WHERE name = 'v0.20.1'",
-        "tags.binaries: not what the rows say for v0.20.1",
+        "tags.binaries: does not match the rows for v0.20.1",
     ),
     "tags.packages": (
         "UPDATE tags SET packages = 8 WHERE name = 'v0.20.1'",
-        "tags.packages: not what the rows say for v0.20.1",
+        "tags.packages: does not match the rows for v0.20.1",
     ),
     "packages.specs": (
         "UPDATE packages SET specs = specs - 1 WHERE name = 'adiak'",
-        "packages.specs: not what the rows say for adiak",
+        "packages.specs: does not match the rows for adiak",
     ),
     "packages.binaries": (
         "UPDATE packages SET binaries = binaries + 1 WHERE name = 'adiak'",
-        "packages.binaries: not what the rows say for adiak",
+        "packages.binaries: does not match the rows for adiak",
     ),
     "packages.versions and packages.tags": (
         "UPDATE packages SET tags = 2 WHERE name = 'adiak'",
-        "packages.versions and packages.tags: not what the rows say for adiak",
+        "packages.versions and packages.tags: does not match the rows for adiak",
     ),
     "specs.tags": (
         "UPDATE specs SET tags = 2 WHERE hash LIKE 'ys5ppj%'",
-        "specs.tags: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
+        "specs.tags: does not match the rows for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
     ),
     "package_tags.binaries": (
         "UPDATE package_tags SET binaries = 9 WHERE id = 1",
-        "package_tags.binaries: not what the rows say for adiak in v0.20.1",
+        "package_tags.binaries: does not match the rows for adiak in v0.20.1",
     ),
     "mirrors.binaries": (
         "UPDATE mirrors SET binaries = 9 WHERE id = 1",
-        "mirrors.binaries: not what the rows say for v0.20.1 e4s",
+        "mirrors.binaries: does not match the rows for v0.20.1 e4s",
     ),
     "tags.gone": (
         "UPDATE tags SET gone = 1 WHERE name = 'v0.20.1'",
-        "tags.gone: not what the rows say for v0.20.1",
+        "tags.gone: does not match the rows for v0.20.1",
     ),
     "packages.gone": (
         "UPDATE packages SET gone = 1 WHERE name = 'adiak'",
-        "packages.gone: not what the rows say for adiak",
+        "packages.gone: does not match the rows for adiak",
     ),
     "mirrors.gone": (
         "UPDATE mirrors SET gone = 1 WHERE id = 1",
-        "mirrors.gone: not what the rows say for v0.20.1 e4s",
+        "mirrors.gone: does not match the rows for v0.20.1 e4s",
     ),
     "binaries that are gone": (
         "INSERT INTO gone_binaries"
         " (tag_id, spec_id, stack_set_id, package_id, version_id, gone_since)"
         " SELECT tag_id, spec_id, stack_set_id, package_id, version_id, '2025-01-05'"
         " FROM binaries WHERE spec_id = (SELECT id FROM specs WHERE hash LIKE 'ys5ppj%')",
-        "binaries that are gone: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
+        "binaries that are gone: does not match the rows for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
     ),
     "facet_counts": (
         "UPDATE facet_counts SET count = 9 WHERE facet = 'tag_id' AND table_name = 'specs'"
         " AND value = 1",
-        "facet_counts: not what the rows say for specs tag_id",
+        "facet_counts: does not match the rows for specs tag_id",
     ),
     "binaries and their specs": (
         "UPDATE specs SET os_id = os_id % 2 + 1 WHERE hash LIKE 'ys5ppj%'",
-        "binaries and their specs: not what the rows say for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
+        "binaries and their specs: does not match the rows for ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
     ),
 }
 
@@ -164,7 +164,7 @@ def test_a_file_that_was_cut_off(catalog: Path, length: int) -> None:
     [
         (b"", "is not a catalog that spack-catalog built"),
         (b"hello", "cannot be read as a catalog: file is not a database"),
-        (None, "there is no catalog; make one with: spack-catalog build SOURCE --catalog"),
+        (None, "there is no catalog; build one with: spack-catalog build SOURCE --catalog"),
     ],
 )
 def test_a_file_that_is_no_catalog(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -221,7 +221,7 @@ def test_pages_that_do_not_come_back(catalog: Path, tmp_path: Path) -> None:
     files["new/specs.md"] = page("v9", "zlib", [])
     files["bad/specs.md"] = b""
     assert _compare(catalog, write_site(tmp_path / "site", files)) == [
-        f"{place}: comes back otherwise, from byte {files[place].index(b'6.3.3') + 4}",
+        f"{place}: is written differently, from byte {files[place].index(b'6.3.3') + 4}",
         "bad/specs.md: no front matter: a page begins with a line ---",
         "new/specs.md: not in the catalog",
     ]

@@ -116,7 +116,7 @@ def test_explain(catalog: Path) -> None:
         "hdf5           2  the package\n"
         "@1.14          2  with such a version\n"
         "+mpi           1  with mpi true\n"
-        "^mpich         1  which needs, here or below, such a mpich\n"
+        "^mpich         1  that depends, directly or not, on such a mpich\n"
     )
 
 
@@ -180,7 +180,7 @@ def test_questions_that_cannot_be_asked(catalog: Path, arguments: list[str], mes
 def test_no_catalog(tmp_path: Path) -> None:
     result = find(tmp_path / "none.db", "hdf5")
     assert result.exit_code == 3
-    assert "there is no catalog; make one with: spack-catalog build" in result.stderr
+    assert "there is no catalog; build one with: spack-catalog build" in result.stderr
 
 
 def test_an_empty_spec(run: Any, sample_catalog: Path) -> None:
@@ -199,8 +199,7 @@ def test_a_package_in_another_spelling(run: Any, sample_catalog: Path) -> None:
     done = run("find", "HDF5 +mpi ^Zlib_NG", "--format", "json", "--catalog", sample_catalog)
     assert done.code == 0
     assert done.err == (
-        "no package is called HDF5; taken for hdf5\n"
-        "no package is called Zlib_NG; taken for zlib-ng\n"
+        "there is no package HDF5; hdf5 is meant\nthere is no package Zlib_NG; zlib-ng is meant\n"
     )
     own = run("find", "hdf5 +mpi ^zlib-ng", "--format", "json", "--catalog", sample_catalog)
     assert done.out == own.out
@@ -224,7 +223,7 @@ def test_several_specs_explained(run: Any, sample_catalog: Path) -> None:
 def test_in_all_tags_specs_are_counted(run: Any, sample_catalog: Path) -> None:
     done = run("find", "hdf5", "--tag", "any", "--catalog", sample_catalog)
     assert done.out.splitlines()[0] == (
-        "20 specs with a binary in any tag, each with the newest that has it"
+        "20 specs in all tags, each with the newest tag that has it"
     )
 
 

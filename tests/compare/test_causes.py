@@ -250,10 +250,10 @@ def test_two_specs(run: Run, catalog: Path) -> None:
     assert done.out.splitlines() == [
         "5 nodes differ between /u3jsjyx and /5glomfv, the deepest first:",
         "  diffutils@3.12/oriqml3 → diffutils@3.12/ous5u7c (build): the recipe of diffutils",
-        "  bzip2@1.0.8/2gsbdyj → bzip2@1.0.8/jiqw65g (build, link): only what is below it",
+        "  bzip2@1.0.8/2gsbdyj → bzip2@1.0.8/jiqw65g (build, link): only its dependencies",
         "  m4@1.4.20/cq2npbs → m4@1.4.20/yg4wq2y (build, run): the recipe of m4",
-        "  perl@5.42.0/a2adlpb → perl@5.42.0/rokc2x6 (build, run): only what is below it",
-        "  autoconf@2.72/u3jsjyx → autoconf@2.72/5glomfv: only what is below it",
+        "  perl@5.42.0/a2adlpb → perl@5.42.0/rokc2x6 (build, run): only its dependencies",
+        "  autoconf@2.72/u3jsjyx → autoconf@2.72/5glomfv: only its dependencies",
     ]
     same = run("diff", "/u3jsjyx", "/u3jsjyx", "--catalog", catalog)
     assert same.out == "/u3jsjyx and /u3jsjyx are the same spec\n"
@@ -360,7 +360,7 @@ async def test_pages_tell_the_causes(catalog: Path) -> None:
         "autoconf → m4: the recipe of m4",
         "autoconf → m4 → diffutils: the recipe of diffutils",
     ]
-    both = why.links["Both side by side"]
+    both = why.links["Compare both"]
     side = main_of((await datasette.client.get(both)).text)
     assert side.one("table").rows[-1][0] == "autoconf"
     assert (await datasette.client.get(f"{both}.json")).json()["ok"]

@@ -90,7 +90,7 @@ def test_a_time_that_is_none_or_not_known(catalog: Path, text: str, message: str
 
 
 def test_a_catalog_without_times_says_so(sample_catalog: Path) -> None:
-    with open_catalog(sample_catalog) as db, pytest.raises(UsageError, match="does not know when"):
+    with open_catalog(sample_catalog) as db, pytest.raises(UsageError, match="it is unknown when"):
         tag_at(db, "develop-2025-07-20@2025-11-18")
 
 

@@ -48,7 +48,7 @@ def test_the_command_says_it(run: Run, indexes_catalog: Path, tmp_path: Path) ->
     told_of("before", run, indexes_catalog, tmp_path)
     lines = run("cover", tmp_path / "before.lock", "--catalog", indexes_catalog).out.splitlines()
     assert lines[-3:] == [
-        "changes that would gain most:",
+        "suggested changes, with the specs gained:",
         "  packages:all:require: target=x86_64_v3 → 4 more",
-        "      and take x86_64_v2 out of the spec zlib-ng@2.2.4 target=x86_64_v2",
+        "      and remove x86_64_v2 from the spec zlib-ng@2.2.4 target=x86_64_v2",
     ]

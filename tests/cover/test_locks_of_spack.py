@@ -148,7 +148,7 @@ def test_build_dependencies_of_what_is_there_are_not_needed(
         "       8 in the cache",
         "       2 external",
         "      13 missing",
-        "      13 of them only needed to build what is there",
+        "      13 of them only needed to build what is in the cache",
         "       0 to compile",
     ]
     assert "… and" not in outcome.out
@@ -190,8 +190,8 @@ def test_a_host_says_what_it_can_take(catalogs: dict[str, Path], run: Run) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"spack:\n  specs: [hdf5]\n", "concretize it first, with: spack -e . concretize"),
-        (b"\xff\xfe\x00", "is not text in UTF-8; expected a spack.lock"),
+        (b"spack:\n  specs: [hdf5]\n", "concretize it with: spack -e . concretize"),
+        (b"\xff\xfe\x00", "is not UTF-8 text; expected a spack.lock"),
         (b"{", "is not JSON"),
     ],
 )

@@ -121,7 +121,7 @@ async def test_one_spec_is_explained_where_that_is_asked(site: Any) -> None:
 
 async def test_a_package_in_another_spelling(site: Any) -> None:
     page = await ask(site, "HDF5+mpi", tag="v2025.07.0")
-    assert "no package is called HDF5; taken for hdf5." in page.text
+    assert "there is no package HDF5; hdf5 is meant." in page.text
     own = (await site.client.get("/find.csv?spec=hdf5%2Bmpi&tag=v2025.07.0")).text
     assert own.count("\n") > 1
     other = (await site.client.get("/find.csv?spec=HDF5%2Bmpi&tag=v2025.07.0")).text

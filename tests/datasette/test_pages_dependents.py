@@ -84,7 +84,7 @@ async def test_a_virtual_package(site: Any, sample_catalog: Path) -> None:
 async def test_kinds_of_dependencies_have_no_effect_on_transitive_ones(
     site: Any, sample_catalog: Path, run: Run
 ) -> None:
-    said = "deptypes=link has no effect on ^zlib-ng, in Spack neither"
+    said = "deptypes=link has no effect on ^zlib-ng, as in Spack"
     shown = await get(site, f"/find?spec=hdf5+%5E%5Bdeptypes%3Dlink%5D+zlib-ng&tag={TAG}")
     assert said in shown.text
     outcome = run(

@@ -102,7 +102,7 @@ def test_no_such_host(sample_catalog: Path) -> None:
 def test_no_catalog(tmp_path: Path) -> None:
     missing = tmp_path / "catalog.db"
     message = refused("--catalog", str(missing), "--port", "0")
-    assert message.startswith(f"{missing}: there is no catalog; make one with: ")
+    assert message.startswith(f"{missing}: there is no catalog; build one with: ")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -202,7 +202,7 @@ def test_none_is_left_when_the_first_is_killed(
 
 def test_what_is_wrong_is_told_once(tmp_path: Path) -> None:
     message = refused("--catalog", str(tmp_path / "catalog.db"), "--port", "0", "--workers", "3")
-    assert message.startswith(f"{tmp_path / 'catalog.db'}: there is no catalog; make one with: ")
+    assert message.startswith(f"{tmp_path / 'catalog.db'}: there is no catalog; build one with: ")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "65", "two", "1.5", ""])

@@ -55,7 +55,7 @@ MAC = Host("darwin", "sonoma", "m2")
             Host("linux", "x", "zen3"),
             Need("linux", "rocky8", "zen3", Libc("glibc", "2.17")),
             "libc",
-            "needs glibc 2.17, this host has none that is known",
+            "needs glibc 2.17, the libc of this host is unknown",
         ),
         (ROCKY, Need("linux", "rocky8", "zen4"), "target", "built for zen4, this host is zen3"),
         (ROCKY, Need("linux", "rocky8", "neoverse_v2"), "target", None),

@@ -83,13 +83,13 @@ def test_environments_that_an_environment_includes() -> None:
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        (_lock(_meta={"lockfile-version": 99}), "lock files of version 99 are not known here"),
-        (_lock(_meta={"lockfile-version": True}), "lock files of version True are not known"),
+        (_lock(_meta={"lockfile-version": 99}), "lock files of version 99 are not supported"),
+        (_lock(_meta={"lockfile-version": True}), "lock files of version True are not supported"),
         (_lock(_meta=None), "has no _meta, and so is no spack.lock"),
-        (_lock(_meta=[]), "lock files of version None are not known here"),
+        (_lock(_meta=[]), "lock files of version None are not supported"),
         (
             _lock(_meta={"lockfile-version": 6, "specfile-version": "x"}),
-            "spec format x is not known here",
+            "spec format x is not supported",
         ),
         (_lock(roots={}), "roots is not a list"),
         (_lock(roots=[{"spec": "top"}]), "a root has no hash"),
@@ -99,7 +99,7 @@ def test_environments_that_an_environment_includes() -> None:
         (_lock(concrete_specs={ROOT: 5}), f"concrete spec {ROOT}"),
         ({"spec": {"nodes": [], "_meta": {"version": 5}}}, "spec has no list of nodes"),
         ({"spec": {"nodes": [{}], "_meta": {"version": 5}}}, "the spec is not concrete"),
-        ({"spec": {"nodes": [{}], "_meta": {"version": 77}}}, "spec format 77 is not known here"),
+        ({"spec": {"nodes": [{}], "_meta": {"version": 77}}}, "spec format 77 is not supported"),
         ({"something": "else"}, "is neither a spack.lock nor a concrete spec"),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_hostile_lock_gets_one_sentence(told: object, message: str) -> None:
         ("[1, 2]", "is not JSON; expected a spack.lock"),
         ("{", "is not JSON: "),
         ('{"_meta": ' + "[" * 200_000, "is nested too deeply"),
-        ("spack:\n  specs:\n  - hdf5\n", "concretize it first, with: spack -e . concretize"),
+        ("spack:\n  specs:\n  - hdf5\n", "concretize it with: spack -e . concretize"),
         ("{} 5", "is JSON, but not an object"),
     ],
 )

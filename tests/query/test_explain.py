@@ -24,7 +24,7 @@ FIRST = "binaries in develop-2025-07-20, in the stack root, that run on zen4, fo
             [
                 "hdf5                      2  the package",
                 "namespace=builtin         2  from this repository of recipes, where it is known",
-                "/ta6p                     1  with a hash that begins so",
+                "/ta6p                     1  with a hash that begins with this",
                 "@1.14                     1  with such a version",
                 "platform=linux            1  for this platform",
                 "os=ubuntu22.04            1  for this operating system",
@@ -36,7 +36,7 @@ FIRST = "binaries in develop-2025-07-20, in the stack root, that run on zen4, fo
             [
                 "hdf5                        2  the package",
                 "+mpi                        1  with mpi true",
-                "api=*                       1  which has the variant api",
+                "api=*                       1  with the variant api",
                 "build_system:=cmake         1  with build_system exactly cmake",
                 "++shared                    0  with shared true, here and in all dependencies that"
                 " have it",
@@ -48,8 +48,8 @@ FIRST = "binaries in develop-2025-07-20, in the stack root, that run on zen4, fo
             "hdf5 %[virtuals=c] gcc %cmake",
             [
                 "hdf5                      2  the package",
-                "%[virtuals=c] gcc         2  which directly needs such a gcc for c",
-                "%cmake                    2  which directly needs such a cmake",
+                "%[virtuals=c] gcc         2  that depends directly on such a gcc for c",
+                "%cmake                    2  that depends directly on such a cmake",
             ],
         ),
         (
@@ -57,9 +57,9 @@ FIRST = "binaries in develop-2025-07-20, in the stack root, that run on zen4, fo
             [
                 "*                                    72  any package",
                 "cflags='-O2 -g'                       2  built with these compiler flags",
-                "^[virtuals=mpi,nothing] mpich         0  which needs, here or below, such a mpich"
-                " for mpi or nothing",
-                "^ @1:                                 0  which needs, here or below, such a"
+                "^[virtuals=mpi,nothing] mpich         0  that depends, directly or not, on such a"
+                " mpich for mpi or nothing",
+                "^ @1:                                 0  that depends, directly or not, on such a"
                 " package",
             ],
         ),
@@ -73,7 +73,7 @@ def test_every_kind_of_constraint(sample_catalog: Path, spec: str, lines: list[s
 def test_anywhere(sample_catalog: Path) -> None:
     with open_catalog(sample_catalog) as db:
         assert explain(db, parse_spec("pigz"), Scope()) == (
-            "specs with a binary in any tag:\npigz         3  the package"
+            "specs in all tags:\npigz         3  the package"
         )
 
 

@@ -50,7 +50,7 @@ def row(tag: str, stacks: str, package: str = "tool", hash_: str = "abc") -> Any
         (
             [row("develop-2025-07-20", "elsewhere")],
             [
-                "# no address is known of a build cache of develop-2025-07-20 that has this:",
+                "# the address of the build cache of develop-2025-07-20 that has this is unknown:",
                 "spack install --cache-only tool/abc",
             ],
         ),
@@ -72,7 +72,7 @@ def test_mirrors_then_keys_then_binaries(
             None,
             None,
             [
-                "# not known whether v1 is signed; if Spack refuses it, add --unsigned:",
+                "# unknown whether v1 is signed; if Spack refuses it, add --unsigned:",
                 "spack mirror add v1 URL",
                 "spack buildcache keys --install --trust",
             ],
@@ -119,7 +119,7 @@ def test_the_public_addresses_are_of_tags_that_have_pages(tmp_path: Path) -> Non
         assert list(mirror_commands(db, [row("mine", "root"), row("v1", "root")] * 2)) == [
             "spack mirror add v1 https://binaries.spack.io/v1",
             "spack buildcache keys --install --trust",
-            "# no address is known of some build caches of mine",
+            "# the addresses of some build caches of mine are unknown",
         ]
 
 

@@ -144,7 +144,7 @@ def test_pages_tell_the_libc_by_their_system(sample_catalog: Path) -> None:
         new = Reuse(db, find_host("ubuntu24.04/zen3")).verdict(hash_, "v2025.07.0")
     assert old == Verdict("libc", "needs glibc 2.39, this host has 2.28 (by its OS, ubuntu24.04)")
     assert new == Verdict(
-        None, "what it links to and runs with is not known (by its OS, ubuntu24.04)"
+        None, "its link and run dependencies are unknown (by its OS, ubuntu24.04)"
     )
 
 

@@ -108,7 +108,7 @@ def test_a_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing", "folder", "missing/a", "a" * 300])
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SourceError, match=r"cannot be read: \w|not a plain file") as caught:
+    with pytest.raises(SourceError, match=r"cannot be read: \w|not a regular file") as caught:
         read_file(tmp_path / name, 10)
     assert caught.value.place == str(tmp_path / name)
 

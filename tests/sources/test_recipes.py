@@ -200,8 +200,14 @@ def test_bad_recipes_do_not_spoil_the_rest(tmp_path: Path) -> None:
         ({"repo.yaml": "["}, "repo.yaml: not YAML"),
         ({"repo.yaml": b"\xff"}, "repo.yaml: not YAML"),
         ({"repo.yaml": "x: 1"}, "repo.yaml: it does not describe a package repository"),
-        ({"repo.yaml": "repo: {api: v3.0}"}, "repo.yaml: package API 'v3.0', and v1 to v2 are"),
-        ({"repo.yaml": "repo: {api: 2}"}, "repo.yaml: package API '2', and v1 to v2 are known"),
+        (
+            {"repo.yaml": "repo: {api: v3.0}"},
+            "repo.yaml: package API 'v3.0' is not supported (v1 to v2 are)",
+        ),
+        (
+            {"repo.yaml": "repo: {api: 2}"},
+            "repo.yaml: package API '2' is not supported (v1 to v2 are)",
+        ),
         ({"repo.yaml": "repo: {subdirectory: ../x}"}, "'../x' is no folder in the repository"),
         ({"repo.yaml": "repo: {namespace: x}"}, "packages: cannot be listed: No such file"),
         (

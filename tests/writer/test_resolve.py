@@ -123,7 +123,7 @@ def test_the_newest_tag_wins(tmp_path: Path, change: dict[str, Any], message: st
         (
             place_of(OLD, "hdf5"),
             "contradiction",
-            f"says of {hash_of(1)} otherwise than {NEW}: {message}",
+            f"contradicts {NEW} about {hash_of(1)}: {message}",
         )
     ]
     assert rows(catalog, SPECS) == [
@@ -143,13 +143,12 @@ def test_each_page_that_differs_is_a_problem(tmp_path: Path) -> None:
         (
             place_of(OLD, "hdf5"),
             "contradiction",
-            f"says of {hash_of(1)} otherwise than {NEW}:"
-            " os rhel8 (kept: ubuntu22.04); size 1 (kept: 2)",
+            f"contradicts {NEW} about {hash_of(1)}: os rhel8 (kept: ubuntu22.04); size 1 (kept: 2)",
         ),
         (
             place_of(MIDDLE, "hdf5"),
             "contradiction",
-            f"says of {hash_of(1)} otherwise than {NEW}: os rhel9 (kept: ubuntu22.04)",
+            f"contradicts {NEW} about {hash_of(1)}: os rhel9 (kept: ubuntu22.04)",
         ),
     ]
     assert rows(catalog, "SELECT os, size FROM spec_list") == [("ubuntu22.04", 2)]
@@ -233,12 +232,12 @@ def test_a_hash_in_two_packages_belongs_to_that_of_the_newest_tag(tmp_path: Path
         (
             place_of(OLD, "aaa"),
             "refused",
-            f"{hash_of(1)} is a spec of zlib elsewhere; it is kept there and left out here",
+            f"{hash_of(1)} is a spec of zlib elsewhere; left out here",
         ),
         (
             place_of(NEW, "than"),
             "refused",
-            f"{hash_of(3)} is a spec of same elsewhere; it is kept there and left out here",
+            f"{hash_of(3)} is a spec of same elsewhere; left out here",
         ),
     ]
     assert len(summary.refused) == 2
@@ -317,7 +316,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
     with pytest.raises(CatalogError) as caught:
         build(tmp_path / "catalog.db", site)
     assert str(caught.value) == (
-        "nothing to write: no source gave anything\n"
+        "nothing to write: no source has any data\n"
         f"  {site}/a/specs.md: no front matter: a page begins with a line ---\n"
         f"  {site}/b/specs.md: no front matter: a page begins with a line ---"
     )

@@ -117,7 +117,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     assert _refused(folder) == f"{folder}: is a folder; name the file to write"
     for special in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/null"), Path("/dev/full")):
         before = special.stat()
-        assert _refused(special) == f"{special}: is a pipe, a device or the like; name a plain file"
+        assert _refused(special) == f"{special}: is not a regular file; name another"
         assert special.stat().st_mode == before.st_mode
     loop = tmp_path / "loop"
     loop.symlink_to("loop")

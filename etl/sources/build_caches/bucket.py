@@ -119,7 +119,7 @@ def _elsewhere(url: str, base: str | None) -> Index:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SourceError("", f"refused: a list may only lead to http, https and {S3_ADDRESS}")
     if parts.username is not None:
-        raise SourceError("", "refused: a list may not log in anywhere")
+        raise SourceError("", "refused: an address in a list may not contain a login")
     if base is None:
         raise SourceError("", "not in this folder; name it as a source of its own")
     index = index_at(url)

@@ -128,7 +128,7 @@ class _Reader:
         if version not in SPEC_FORMATS:
             raise SourceError(
                 self._place,
-                f"a database of version {version}, and {', '.join(SPEC_FORMATS)} are known here;"
+                f"database version {version} is not supported ({', '.join(SPEC_FORMATS)} are);"
                 " a newer spack-catalog may read it",
             )
         return version

@@ -240,7 +240,7 @@ def _lacking(place: str, binaries: Sequence[Spec], lacking: Collection[str]) -> 
     more = f" and {len(names) - _LACKING_SHOWN:,} more" if len(names) > _LACKING_SHOWN else ""
     what = counted(len(names), "binary", "binaries")
     return Problem(
-        place, "refused", f"lists {what} that the cache does not have, left out: {some}{more}"
+        place, "refused", f"lists {what} that the cache does not have; left out: {some}{more}"
     )
 
 

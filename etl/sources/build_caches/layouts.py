@@ -103,11 +103,13 @@ def find_indexes(folder: Path, selection: Selection) -> Found:
     if deeper or (below and not own and all(map(looks_like_tag, names))):
         found = list(_of_bucket(below, deeper))
         problems += (
-            Problem(index.place, "refused", "an index beside folders of tags; whose is it?")
+            Problem(index.place, "refused", "an index beside folders of tags; its tag is unknown")
             for index in own
         )
         if selection.owner is not None:
-            message = f"--as {selection.owner} names one mirror, and here are those of many tags"
+            message = (
+                f"--as {selection.owner} is for one mirror, but here are those of several tags"
+            )
             problems.append(Problem(".", "refused", message))
     elif below:
         found = list(_of_tag(_tag_of(folder, selection), own, below))
@@ -121,7 +123,7 @@ def with_view_of(source: str, selection: Selection) -> tuple[str, Selection]:
     """A source without the view that it names after a ``#``, and what to read of it then.
 
     Raises:
-        UsageError: no view can be called so.
+        UsageError: not a valid name of a view.
     """
     source, _, view = source.partition("#")
     if view:
@@ -142,7 +144,7 @@ def chosen(indexes: Iterable[Index], selection: Selection, problems: Iterable[Pr
     left = tuple(index for index in asked if wanted(index, selection))
     if asked and not left:
         names = {f"{index.tag}/{index.stack}" for index in asked}
-        message = f"nothing is of the tags and stacks asked for; there are: {_some(names)}"
+        message = f"nothing is of the selected tags and stacks; there are: {_some(names)}"
         missing.append(Problem(".", "refused", message))
     return Found(left, (*problems, *missing))
 
@@ -210,7 +212,7 @@ def _views(mirror: Path, inside: str, problems: list[Problem], depth: int = 1) -
     for entry in entries:
         place = f"{inside}/{entry.name}"
         if not is_view(entry.name):
-            problems.append(Problem(shown(place), "refused", "no view can be called so"))
+            problems.append(Problem(shown(place), "refused", "not a valid name of a view"))
             continue
         if (entry / MANIFEST_NAME).is_file():
             yield f"{place}/{MANIFEST_NAME}"
@@ -245,7 +247,7 @@ def _inside(folder: Path, place: str, problems: list[Problem]) -> Iterator[Mirro
             problems += (replace(it, place=join(mirror, it.place)) for it in found)
             yield mirror, indexes
         elif indexes:
-            problems.append(Problem(mirror, "refused", "a link, which is not followed"))
+            problems.append(Problem(mirror, "refused", "a symbolic link, which is not followed"))
 
 
 def _tag_of(folder: Path, selection: Selection) -> str:
@@ -258,9 +260,7 @@ def _tag_of(folder: Path, selection: Selection) -> str:
     if len(selection.tags) == 1:
         (tag,) = selection.tags
         return tag
-    raise UsageError(
-        f"{folder.name}: the stacks of one tag, and which one is not to be seen; name it with --as"
-    )
+    raise UsageError(f"{folder.name}: the stacks of a tag whose name is unknown; name it with --as")
 
 
 def _of_tag(tag: str, own: list[Index], below: list[Mirrors]) -> Iterator[Index]:

@@ -60,7 +60,7 @@ def find_blob(manifest: bytes, place: str, media_type: str) -> Blob:
     if version != _LAYOUT_VERSION:
         raise SourceError(
             place,
-            f"a manifest of layout {version!r:.20}, and {_LAYOUT_VERSION} is known here;"
+            f"a manifest of layout {version!r:.20} is not supported ({_LAYOUT_VERSION} is);"
             " a newer spack-catalog may read it",
         )
     for item in value["data"]:

@@ -88,7 +88,7 @@ def owner_of(selection: Selection, path: str, *, bare: bool = False) -> Owner:
     if not bare and is_tag(name):
         return Owner(tags[0] if len(tags) == 1 else name, stacks[0] if len(stacks) == 1 else ROOT)
     raise UsageError(
-        f"{path}: an index does not say whose it is; name its tag and its stack with"
+        f"{path}: an index does not name its tag and stack; name them with"
         " --as TAG/STACK (the top-level build cache of a tag is the stack root)"
     )
 
@@ -97,7 +97,7 @@ def checked_view(name: str) -> str:
     """The name of a view that the user asks for.
 
     Raises:
-        UsageError: no view can be called so.
+        UsageError: not a valid name of a view.
     """
     if not is_view(name):
         raise UsageError(f"--view {printable(name)[:80]}: this cannot be the name of a view")

@@ -160,7 +160,7 @@ def _of_mirror(listing: Listing, named: tuple[str, Folder]) -> _Places:
                 continue
             if slash and not is_view(view):
                 place = shown(key.place)
-                found.problems.append(Problem(place, "refused", "no view can be called so"))
+                found.problems.append(Problem(place, "refused", "not a valid name of a view"))
             else:
                 found.indexes.add(key.place)
     if V2_FOLDER in folder.folders and listing.has(join(mirror, V2_INDEX)):

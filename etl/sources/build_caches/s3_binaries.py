@@ -85,8 +85,8 @@ class Binaries:
             yield Problem(
                 self._bucket.address,
                 "skipped",
-                f"when the binaries of {what} were put there was not asked, since they have too"
-                " many files; --sizes asks",
+                f"the publication times of the binaries of {what} were not requested, because"
+                " there are too many files; --sizes requests them",
             )
 
     def _list(self, place: str, layout: str) -> _Files:

@@ -124,7 +124,7 @@ class SpecReader:
         if type(found) is not int or not 1 <= found <= NEWEST_FORMAT:
             raise SourceError(
                 "annotations",
-                f"spec format {found!r:.50} is not known here (1 to {NEWEST_FORMAT} are);"
+                f"spec format {found!r:.50} is not supported (1 to {NEWEST_FORMAT} are);"
                 " a newer spack-catalog may read it",
             )
         return found

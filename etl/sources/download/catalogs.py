@@ -74,7 +74,7 @@ def catalog_at(
             told = f"cannot be kept in {kept}: {error.strerror}"
         if not catalog.is_file():
             raise ReadError(f"{public}: {told}") from None
-        tell(f"{told}; the copy that was fetched before is used")
+        tell(f"{told}; the copy downloaded before is used")
     with suppress(OSError):
         asked.touch()
         os.utime(asked, (now(), now()))

@@ -40,7 +40,7 @@ class MissingError(SourceError):
 
 
 class DeniedError(SourceError):
-    """The server wants a login (401)."""
+    """The server requires a login (401)."""
 
 
 class PassingError(Exception):
@@ -127,7 +127,7 @@ class WebClient:
             self._tell(len(block), 0 if expected else len(block))
             seconds = time.monotonic() - start
             if seconds > PATIENCE and received < seconds * SLOWEST:
-                raise PassingError(f"only {received:,} bytes came in {seconds:.0f} seconds")
+                raise PassingError(f"only {received:,} bytes received in {seconds:.0f} seconds")
             content = gunzip.feed(block) if gunzip else block
             passed_on += len(content)
             if passed_on > limit:
@@ -163,9 +163,9 @@ def _web_errors(place: str) -> Iterator[None]:
 def _check_status(response: httpx.Response, place: str, *, conditional: bool) -> None:
     status, reason = response.status_code, response.reason_phrase[:60]
     if status in _MISSING:
-        raise MissingError(place, f"there is nothing ({status} {reason}); is the address right?")
+        raise MissingError(place, f"there is nothing ({status} {reason}); check the address")
     if status == 401:
-        raise DeniedError(place, "the server wants a login (401)")
+        raise DeniedError(place, "the server requires a login (401)")
     if status in _PASSING:
         raise PassingError(f"the server answers {status} {reason}")
     if status != 200 and not (status == 304 and conditional):
@@ -190,7 +190,7 @@ def _gunzip(response: httpx.Response, place: str, limit: int) -> Gunzip | None:
         return None
     if encoding in ("gzip", "x-gzip"):
         return Gunzip(place, limit)
-    raise SourceError(place, f"comes packed as {encoding!r:.30}, which was not asked for")
+    raise SourceError(place, f"comes packed as {encoding!r:.30}, which was not requested")
 
 
 def _tls_error(error: BaseException) -> str | None:
@@ -200,12 +200,12 @@ def _tls_error(error: BaseException) -> str | None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is refused: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return cause.reason or "the handshake fails"
+            return cause.reason or "the TLS handshake failed"
         cause = cause.__cause__ or cause.__context__
     return None
 
 
 def _broken(error: httpx.TransportError) -> str:
     text = (str(error).splitlines() or [""])[0]
-    what = "no connection" if isinstance(error, httpx.ConnectError) else "the connection breaks"
+    what = "no connection" if isinstance(error, httpx.ConnectError) else "the connection was lost"
     return f"{what} ({text:.200})" if text else what

@@ -111,22 +111,22 @@ def challenges(text: str) -> dict[str, dict[str, str]]:
 
 
 def _wanted(kept: Kept) -> str:
-    """That the registry wants a login, and why there is none."""
+    """That the registry requires a login, and why there is none."""
     if kept.helper:
         return (
-            f"the registry wants a login, which docker-credential-{kept.helper:.40} keeps, and no"
-            " program is run here; set DOCKER_CONFIG to a folder and log in there with docker"
+            f"the registry requires a login, which docker-credential-{kept.helper:.40} keeps, and"
+            " no program is run here; set DOCKER_CONFIG to a folder and log in there with docker"
             " login without a credsStore"
         )
     if kept.why_not:
-        return f"the registry wants a login, and {kept.why_not}; log in with docker login"
-    return "the registry wants a login; log in there with docker login"
+        return f"the registry requires a login, and {kept.why_not}; log in with docker login"
+    return "the registry requires a login; log in there with docker login"
 
 
 def _refused(kept: Kept) -> str:
     if kept.basic or kept.token:
         return (
-            "the registry refuses the login that docker login has left; log in there with"
+            "the registry refuses the login that docker login has stored; log in again with"
             " docker login"
         )
     return _wanted(kept)

@@ -115,7 +115,11 @@ INDEX = "build_cache/index.json"
         (entry(f"//example.org/{INDEX}"), BASE, "refused: a list may only lead to http, https and"),
         (entry(f"http:///{INDEX}"), BASE, "refused: a list may only lead to http, https and"),
         (entry(f"http://[::1/{INDEX}"), BASE, "not an address"),
-        (entry(f"http://me:pw@example.org/{INDEX}"), BASE, "a list may not log in anywhere"),
+        (
+            entry(f"http://me:pw@example.org/{INDEX}"),
+            BASE,
+            "an address in a list may not contain a login",
+        ),
         (entry(f"https://example.org/{INDEX}"), None, "not in this folder; name it as a source"),
     ],
 )

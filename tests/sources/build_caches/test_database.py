@@ -104,7 +104,7 @@ def test_other_versions_are_refused_by_name(version: object) -> None:
     with pytest.raises(SourceError) as error:
         read_database(index({}, version), "index.json")
     assert str(error.value) == (
-        f"index.json: a database of version {version}, and 5, 6, 7, 8 are known here;"
+        f"index.json: database version {version} is not supported (5, 6, 7, 8 are);"
         " a newer spack-catalog may read it"
     )
 

@@ -67,7 +67,7 @@ def test_a_folder(mirror: Path, real_data: Path) -> None:
         Problem(
             f"v3/manifests/index/{view}/index.manifest.json",
             "refused",
-            "lists 1 binary that the cache does not have, left out: gmake/3fndy4l",
+            "lists 1 binary that the cache does not have; left out: gmake/3fndy4l",
         )
         for view in ("py", "small")
     ]
@@ -116,7 +116,7 @@ def test_over_http_what_was_looked_at_tells(
     selection = Selection(owner="v1", views=frozenset({"small"}))
     records = list(read_url(serve_folder(mirror).url, fetcher=fetcher, selection=selection))
     assert there(records) == {"small": listed(real_data, "small") - {first}}
-    assert [it.message.partition(", ")[0] for it in problems(records)] == [
+    assert [it.message.partition("; ")[0] for it in problems(records)] == [
         "lists 1 binary that the cache does not have"
     ]
 

@@ -76,7 +76,7 @@ def test_a_tag_that_the_user_names(tmp_path: Path) -> None:
         ("v1", "hep", f"hep/{V2}"),
     ]
     for tags in (frozenset[str](), frozenset({"v1", "v2"})):
-        with pytest.raises(UsageError, match=r"mine: the stacks of one tag.*name it with --as"):
+        with pytest.raises(UsageError, match=r"mine: the stacks of a tag .*name it with --as"):
             whose(folder, Selection(tags))
 
 
@@ -102,7 +102,7 @@ def test_a_mirror_in_a_folder_of_a_tag(tmp_path: Path) -> None:
 
 def test_a_lone_file_has_to_be_named(tmp_path: Path) -> None:
     folder = make(tmp_path / "mine", "index.json")
-    with pytest.raises(UsageError, match="an index does not say whose it is"):
+    with pytest.raises(UsageError, match="an index does not name its tag"):
         whose(folder)
     assert whose(folder, Selection(owner="v1")) == [("v1", "root", "index.json")]
 
@@ -142,7 +142,7 @@ def test_nothing_that_is_asked_for_is_told(tmp_path: Path) -> None:
     found = find_indexes(folder, Selection(frozenset({"t"}), frozenset({"s"})))
     assert found.indexes == ()
     assert found.problems == (
-        Problem(".", "refused", "nothing is of the tags and stacks asked for; there are: t/a"),
+        Problem(".", "refused", "nothing is of the selected tags and stacks; there are: t/a"),
     )
 
 
@@ -175,7 +175,7 @@ def test_an_index_beside_tags_is_refused(tmp_path: Path) -> None:
     found = find_indexes(tmp_path, EVERYTHING)
     assert [index.place for index in found.indexes] == [f"develop/e4s/{V2}"]
     assert found.problems == (
-        Problem(V2, "refused", "an index beside folders of tags; whose is it?"),
+        Problem(V2, "refused", "an index beside folders of tags; its tag is unknown"),
     )
 
 
@@ -186,7 +186,9 @@ def test_links_to_mirrors_are_not_followed(tmp_path: Path) -> None:
     (folder / "develop" / "up").symlink_to("../..")
     found = find_indexes(folder, EVERYTHING)
     assert [index.place for index in found.indexes] == [f"develop/e4s/{V2}"]
-    assert found.problems == (Problem("develop/hep", "refused", "a link, which is not followed"),)
+    assert found.problems == (
+        Problem("develop/hep", "refused", "a symbolic link, which is not followed"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_files_that_are_no_build_cache(tmp_path: Path, content: bytes) -> None:
     ("name", "content", "kind"),
     [
         ("x", b'{"database": {}}', "index"),
-        ("x", gzip.compress(b'\n {"database": {}}'), "index"),
+        ("x", gzip.compress(b'\n {"database": {}}', mtime=0), "index"),
         ("x", b'[{"label": "a", "url": "b"}]', None),
         ("x", b'{"t": [{"label": "a", "url": "b"}]}', "list"),
         ("x", b'{"label": "a"}', None),
@@ -218,7 +218,7 @@ def test_a_mirror_is_named_by_its_folder(mirrors: Path) -> None:
 def test_a_lone_index_has_to_be_named(mirrors: Path, tmp_path: Path) -> None:
     index = tmp_path / "any.json"
     index.write_bytes((mirrors / OLD / "tutorial" / "build_cache" / "index.json").read_bytes())
-    with pytest.raises(UsageError, match="an index does not say whose it is"):
+    with pytest.raises(UsageError, match="an index does not name its tag"):
         list(read_build_caches(index))
 
 

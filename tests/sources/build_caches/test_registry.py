@@ -101,7 +101,7 @@ def test_a_login_as_docker_leaves_it(
     address = registry(f"auth:\n  htpasswd:\n    realm: r\n    path: {tmp_path}/passwords\n")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     source = f"oci+http://{address}/tiny/cache"
-    with pytest.raises(SourceError, match="wants a login; log in there with docker login"):
+    with pytest.raises(SourceError, match="requires a login; log in there with docker login"):
         list(read_registry(source, fetcher=fetcher, selection=MINE))
     (tmp_path / "docker").mkdir()
     for password in ("wrong", "secret"):
@@ -177,11 +177,11 @@ def test_a_token_for_what_docker_login_has_left(
     def read() -> list[Any]:
         return list(read_registry(source, fetcher=fetcher, selection=MINE))
 
-    with pytest.raises(SourceError, match="the registry wants a login; log in there"):
+    with pytest.raises(SourceError, match="the registry requires a login; log in there"):
         read()
     wrong, right = (base64.b64encode(f"me:{it}".encode()).decode() for it in ("x", "secret"))
     docker({"auths": {address: {"auth": wrong}}})
-    with pytest.raises(SourceError, match="refuses the login that docker login has left"):
+    with pytest.raises(SourceError, match="refuses the login that docker login has stored"):
         read()
     docker({"auths": {f"https://{address}/v1/": {"auth": right}}})
     records = read()
@@ -221,12 +221,12 @@ HELPED = "which docker-credential-desktop keeps, and no program is run here; set
     [
         ({"auths": {"HOST": {}}, "credsStore": "desktop"}, HELPED),
         ({"credHelpers": {"HOST": "desktop"}}, HELPED),
-        ({"auths": {"other.example.org": {"auth": "bWU6eA=="}}}, "wants a login; log in there"),
+        ({"auths": {"other.example.org": {"auth": "bWU6eA=="}}}, "requires a login; log in there"),
         ({"auths": {"HOST": {"auth": "?"}}}, "is no user and password; log in"),
         ({"auths": {"HOST": {"auth": "bWU="}}}, "is no user and password; log in"),
         ({"auths": {"HOST": {"identitytoken": "x"}}}, "is an identity token; log in"),
         ([], r"config\.json of Docker is not an object"),
-        ({"auths": [], "credHelpers": 3}, "wants a login; log in there"),
+        ({"auths": [], "credHelpers": 3}, "requires a login; log in there"),
     ],
 )
 @pytest.mark.parametrize("challenge", ["basic", "bearer"])
@@ -341,7 +341,7 @@ def test_binaries_that_the_index_lists_and_the_registry_lacks(
     assert found(records) == {"hello-data": HASHES["hello-data"]}
     (problem,) = (it for it in records if isinstance(it, Problem))
     assert problem.message == (
-        "lists 1 binary that the cache does not have, left out: hello-tool/io5qqcw"
+        "lists 1 binary that the cache does not have; left out: hello-tool/io5qqcw"
     )
 
 

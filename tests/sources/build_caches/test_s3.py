@@ -203,8 +203,8 @@ def test_too_many_files_are_not_listed_without_being_asked(
         Problem(
             "s3://spack-binaries",
             "skipped",
-            "when the binaries of 2 mirrors were put there was not asked, since they have too many"
-            " files; --sizes asks",
+            "the publication times of the binaries of 2 mirrors were not requested, because"
+            " there are too many files; --sizes requests them",
         )
     ]
 
@@ -235,7 +235,7 @@ def test_binaries_that_a_bucket_lacks(
     upload(server, folder)
     records = list(read_source("s3://spack-binaries", Selection(owner="v1"), fetcher))
     assert [it.message for it in records if isinstance(it, Problem)] == [
-        "lists 1 binary that the cache does not have, left out: gmake/3fndy4l"
+        "lists 1 binary that the cache does not have; left out: gmake/3fndy4l"
     ] * 2
 
 

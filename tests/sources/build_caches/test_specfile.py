@@ -346,9 +346,9 @@ WRONG_KIND = "a value of the spec is not of the kind it should be"
         (OLD | {"compiler": {"name": "gcc", "version": 1}}, "1 is not a text that a spec can have"),
         (OLD | {"compiler": {"name": "gcc"}}, "the spec has no version"),
         (node(annotations={}), "the spec has no original_specfile_version"),
-        (node(annotations={"original_specfile_version": 6}), "spec format 6 is not known here"),
-        (node(annotations={"original_specfile_version": 0}), "spec format 0 is not known here"),
-        (node(annotations={"original_specfile_version": "5"}), "spec format '5' is not known"),
+        (node(annotations={"original_specfile_version": 6}), "spec format 6 is not supported"),
+        (node(annotations={"original_specfile_version": 0}), "spec format 0 is not supported"),
+        (node(annotations={"original_specfile_version": "5"}), "spec format '5' is not supported"),
     ],
 )
 def test_what_is_refused(value: object, message: str) -> None:

@@ -217,7 +217,7 @@ def test_names_that_no_view_can_have_are_told(real_data: Path, tmp_path: Path) -
     records = read_build_caches(folder, Selection(owner="v1"))
     assert [it for it in records if isinstance(it, Problem)] == [
         Problem(f"{index}/a/b/c/d/e/f/g/h", "refused", "folders too deep for a view; not read"),
-        Problem(f"{index}/new\\nline", "refused", "no view can be called so"),
+        Problem(f"{index}/new\\nline", "refused", "not a valid name of a view"),
     ]
 
 
@@ -270,7 +270,7 @@ def test_a_view_of_the_source_and_views_of_the_user(
 def test_a_bucket_is_not_called_otherwise_without_a_word(real_data: Path) -> None:
     records = read_build_caches(real_data / "views" / "bucket", Selection(owner="v1"))
     assert [it for it in records if isinstance(it, Problem)] == [
-        Problem(".", "refused", "--as v1 names one mirror, and here are those of many tags")
+        Problem(".", "refused", "--as v1 is for one mirror, but here are those of several tags")
     ]
 
 

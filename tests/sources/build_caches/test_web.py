@@ -213,12 +213,12 @@ def test_every_way_to_break(
         "absent": (index, None, "there is nothing (404 Not Found)"),
         "failing": (index, (502,), "the server answers 502 Bad Gateway, 4 times"),
         "cut": (index, (200, good[:-9]), "not JSON: Expecting"),
-        "short": (index, (200, good[:99], {"Content-Length": "999"}), "the connection breaks"),
+        "short": (index, (200, good[:99], {"Content-Length": "999"}), "the connection was lost"),
         "wrong": (blob, (200, good + b"\n"), "its SHA-256 is "),
         "page": (index, (200, b"<html>Sign in</html>"), "HTML or XML instead of JSON"),
         "bomb": (index, (200, bomb), "unpack to more than"),
         "packed": (index, (200, gzip.compress(good)[:-9]), "cut off: the gzip data ends too"),
-        "newer": (index, (200, newer), "a database of version 9"),
+        "newer": (index, (200, newer), "database version 9"),
         "other": (index, (200, b'{"database": 3}'), "not the index of a build cache"),
         "file": (index, (302, b"", {"Location": "file:///etc/passwd"}), "not http or https"),
         "ftp": (index, (301, b"", {"Location": "ftp://x/y"}), "not http or https"),
@@ -265,7 +265,7 @@ def test_every_way_to_break(
         f"{list_place}[{first}]": "file:///etc/passwd: refused: a list may only lead to http",
         f"{list_place}[{first + 1}]": "s3://another-bucket/build_cache/index.json: refused: a list",
         f"{list_place}[{first + 2}]": "leads out of the bucket",
-        f"{list_place}[{first + 3}]": "refused: a list may not log in anywhere",
+        f"{list_place}[{first + 3}]": "refused: an address in a list may not contain a login",
         f"{list_place}[{first + 4}]": "not where a build cache has its index",
     }
     assert {

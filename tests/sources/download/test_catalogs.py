@@ -113,7 +113,7 @@ def test_a_server_that_fails_leaves_the_copy(serve_answers: ServeAnswers, tmp_pa
         clock.now += ASK_AGAIN
         assert get(f"{server.url}/c.db", tmp_path, clock, told=told) == b"catalog"
     assert len(told) == 3
-    assert all("the copy that was fetched before is used" in it for it in told)
+    assert all("the copy downloaded before is used" in it for it in told)
     # A server that cannot be asked is left alone for an hour, too.
     asked = list(server.requests)
     assert get(f"{server.url}/c.db", tmp_path, clock, told=told) == b"catalog"
@@ -140,7 +140,7 @@ def test_what_is_no_whole_catalog_leaves_the_copy(
     os.utime(asked, (0, 0))
     second = CliRunner().invoke(main, arguments)
     assert (second.exit_code, second.stdout) == (0, first.stdout)
-    assert "the copy that was fetched before is used" in second.stderr
+    assert "the copy downloaded before is used" in second.stderr
     assert str(tmp_path) not in second.stderr
 
 
