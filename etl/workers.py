@@ -239,8 +239,7 @@ def _answer(function: Callable[[B], R], batch: B) -> bytes:
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         message = (
-            f"a process failed ({reason}); nothing was written: run with --processes 1 to see"
-            " where"
+            f"a process failed ({reason}); nothing was written: run with --processes 1 to see where"
         )
         return pickle.dumps((None, CatalogError(message)))
 
