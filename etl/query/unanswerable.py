@@ -28,8 +28,8 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
     if root and root.text in knows.virtuals:
         if knows.providers.of(root.text) is None:
             raise UnanswerableError(
-                f"{root.text} is a virtual package: {_providers(root.text, knows)},"
-                f" or for what needs it: ^{root.text}",
+                f"{root.text} is a virtual package: query {_providers(root.text, knows)}, or what"
+                f" needs it (^{root.text}), or build the catalog with --recipes",
                 query.source,
                 root.span,
             )
@@ -57,8 +57,9 @@ def refuse_unanswerable(query: SpecQuery, knows: Knowledge) -> None:
                 continue
             if not node.version.versions.everything and knows.providers.of(virtual) is None:
                 raise UnanswerableError(
-                    f"which version of {virtual} a package provides is known to its recipe:"
-                    f" {_providers(virtual, knows)} and its version",
+                    f"which version of {virtual} a package provides is in its recipe: query"
+                    f" {_providers(virtual, knows)} and its version, or build the catalog with"
+                    " --recipes",
                     query.source,
                     node.version.span,
                 )
@@ -82,14 +83,10 @@ def unknown_range_targets(query: SpecQuery) -> Iterator[tuple[str | None, Unansw
 
 
 def _providers(virtual: str, knows: Knowledge) -> str:
-    """What to do where recipes do not tell what provides a virtual package."""
+    """What to ask for where recipes do not tell what provides a virtual package."""
     names = [*knows.providers.names(virtual)]
     first = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
-    return (
-        f"build the catalog with --recipes, or query a package that provides it ({first})"
-        if first
-        else "query a package that provides it"
-    )
+    return f"a provider ({first})" if first else "a provider"
 
 
 def _all(dependencies: tuple[Dependency, ...]) -> Iterator[Dependency]:

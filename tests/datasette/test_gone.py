@@ -100,7 +100,7 @@ async def test_what_was_there_is_told_where_nothing_is_found(site: Any, catalog:
     found = CliRunner().invoke(main, ["find", "tool-1", "--catalog", str(catalog)])
     assert found.exit_code == 1
     assert found.stderr.splitlines()[-2:] == [
-        "1 binary that did is gone:",
+        "1 binary that satisfied it is gone:",
         f"  tool-1@1.0 /{hash_of(1)[:7]} is gone from develop since {FRIDAY}",
     ]
     found = CliRunner().invoke(main, ["find", "tool-2", "--tag", OLD, "--catalog", str(catalog)])

@@ -122,14 +122,13 @@ def test_what_has_the_hash_is_asked_whether_it_provides_it(catalog: Path) -> Non
     [
         (
             "mpi@3", "mpi",
-            "mpi is a virtual package: a catalog that is built with --recipes knows what provides"
-            " it and when; ask for a package that does (mpich), or for what needs it: ^mpi",
+            "mpi is a virtual package: query a provider (mpich), or what needs it (^mpi), or build"
+            " the catalog with --recipes",
         ),
         (
             "app ^mpi@3", "@3",
-            "which version of mpi a package provides is known to its recipe: a catalog that is"
-            " built with --recipes knows what provides it and when; ask for a package that does"
-            " (mpich) and its version",
+            "which version of mpi a package provides is in its recipe: query a provider (mpich) and"
+            " its version, or build the catalog with --recipes",
         ),
     ],
 )  # fmt: skip
