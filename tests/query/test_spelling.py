@@ -15,7 +15,7 @@ from tests.small_catalogs import graph_catalog
 @pytest.mark.parametrize(
     ("text", "read", "lines"),
     [
-        ("HDF5+mpi", "hdf5 +mpi", ["HDF5; hdf is meant5"]),
+        ("HDF5+mpi", "hdf5 +mpi", ["HDF5; hdf5 is meant"]),
         ("Zlib_NG@2", "zlib-ng@2", ["Zlib_NG; zlib-ng is meant"]),
         ("hdf5 ^MPI", "hdf5 ^mpi", ["MPI; mpi is meant"]),
         ("hdf5 %GCC@12 ^Zlib-NG %GCC", "hdf5 %gcc@12 ^zlib-ng %gcc",

@@ -233,11 +233,11 @@ FAULTS = {
     "damaged, packed": "is damaged: ",
     "newer": "was built by a newer version of spack-catalog",
     "older": "was built by another version of spack-catalog; build it again",
-    "not there": "there is nothing (404 Not Found); is the address right?",
-    "login": "the server wants a login (401)",
+    "not there": "there is nothing (404 Not Found); check the address",
+    "login": "the server requires a login (401)",
     "broken": "the server answers 503 Service Unavailable, 2 times; try again later",
     "too large": "has 99,999,999,999 bytes, and 17,179,869,184 are the most",
-    "shorter than it says": "the connection breaks",
+    "shorter than it says": "the connection was lost",
     "elsewhere": "is redirected to 'file:///etc/passwd', which is refused: not http or https",
     "in a circle": "is redirected more than 5 times",
     "offline": "no copy of it is in the cache; run once without --offline",
@@ -313,7 +313,7 @@ def test_a_server_that_never_answers_is_waited_for_once_where_there_is_a_copy(
     second = CliRunner().invoke(main, arguments)
     assert (second.exit_code, second.stdout, len(asked)) == (0, first.stdout, 2)
     assert second.stderr == (
-        f"{server.url}/c.db: no answer in time; the copy that was fetched before is used\n"
+        f"{server.url}/c.db: no answer in time; the copy downloaded before is used\n"
     )
     shutil.rmtree(tmp_path / "cache")
     third = CliRunner().invoke(main, arguments)
