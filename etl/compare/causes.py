@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from etl.compare.edges import cause_of, changes
-from etl.compare.graph import Cause, Node, own_causes
+from etl.compare.graph import Cause, Edge, Node, own_causes
 
 Pair = tuple[int, int]
 """The keys of two builds of one identity."""
@@ -57,15 +57,21 @@ class Causes:
         self._node = node
         self._changed: dict[Pair, _Changed] = {}
         self._known: dict[Pair, frozenset[Cause]] = {}
+        self._in_order: dict[frozenset[Cause], tuple[Cause, ...]] = {}
+        self._same: dict[Pair, bool] = {}
         self._purposes: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._built_with: set[Edge] = set()
 
     def of(self, old: Node, new: Node) -> tuple[Cause, ...]:
         """The causes why ``new`` has another hash than ``old``, of the same identity."""
         pair = old.key, new.key
         if pair not in self._known:
             self._walk(pair)
-        found = self._known[pair] or {Cause("unknown", new.name, None, None)}
-        return tuple(sorted(found, key=_order))
+        found = self._known[pair]
+        told = self._in_order.get(found)
+        if told is None:
+            told = self._in_order[found] = tuple(sorted(found, key=_order))
+        return told or (Cause("unknown", new.name, None, None),)
 
     def chains(self, old: Node, new: Node, most: int = 100) -> tuple[Chain, ...]:
         """The shortest way from the spec to each of its causes, the shortest first."""
@@ -98,6 +104,10 @@ class Causes:
 
     def purposes(self, cause: Cause) -> tuple[str, ...]:
         """What the dependencies that brought a cause are for: ``build``, ``link`` and so on."""
+        for edge in self._built_with:
+            if node := self._node(edge.child):
+                self._purposes["", node.name].add(edge.deptypes)
+        self._built_with.clear()
         inside = cause.kind in ("recipe", "patches", "unknown")
         told = self._purposes.get(("" if inside else cause.kind, cause.package), ())
         return tuple(sorted({word for text in told for word in text.split()}))
@@ -140,14 +150,11 @@ class Causes:
 
     def _finish(self, circle: list[Pair]) -> None:
         """The causes of pairs that are all below each other; most often it is one."""
-        found = _NOTHING.union(
-            *(self._here(pair).own for pair in circle),
-            *(
-                self._known.get(lower, _NOTHING)
-                for pair in circle
-                for lower in self._here(pair).below
-            ),
-        )
+        changed = [self._here(pair) for pair in circle]
+        below = {
+            known for here in changed for lower in here.below if (known := self._known.get(lower))
+        }
+        found = _NOTHING.union(*(here.own for here in changed), *below)
         found = found or frozenset(map(self._unknown, circle))
         self._known.update(dict.fromkeys(circle, found))
 
@@ -168,19 +175,29 @@ class Causes:
             return _Changed(_NOTHING, ())
         own = set(own_causes(old, new))
         below: dict[Pair, None] = {}
+        same, built_with = self._same, self._built_with
         for change in changes(old.edges, new.edges, self._node):
-            if change.old and change.new and change.old.child != change.new.child:
-                before, after = self._node(change.old.child), self._node(change.new.child)
-                if before and after and before.is_like(after):
-                    below[before.key, after.key] = None
-                    self._purposes["", after.name].add(change.new.deptypes)
+            before, after, _ = change
+            if before and after:
+                pair = before[0], after[0]
+                is_one = same.get(pair)
+                if is_one or (is_one is None and self._is_one(pair)):
+                    below[pair] = None
+                    built_with.add(after)
                     continue
             cause = cause_of(change, self._node)
             own.add(cause)
-            edge = change.new or change.old
+            edge = after or before
             if edge:
                 self._purposes[cause.kind, cause.package].add(edge.deptypes)
         return _Changed(frozenset(own), tuple(below))
+
+    def _is_one(self, pair: Pair) -> bool:
+        """Whether a dependency was only built again; of many specs it is the same two builds."""
+        old, new = self._node(pair[0]), self._node(pair[1])
+        found = bool(old and new and pair[0] != pair[1] and old.is_like(new))
+        self._same[pair] = found
+        return found
 
 
 def _order(cause: Cause) -> tuple[str, str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class EdgeChange(NamedTuple):
     virtual: str | None = None
 
 
-def changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[EdgeChange]:
+def changes(old: Collection[Edge], new: Collection[Edge], node: NodeOf) -> Iterable[EdgeChange]:
     """What differs in the edges of two nodes.
 
     An edge to the same spec differs if it is for something else.  Of the others those to packages
@@ -32,16 +32,24 @@ def changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[
     same version.  What is left over took the place of what provides the same virtual, or was added
     or removed.
     """
+    olds, news = _by_names(old, node), _by_names(new, node)
+    if len(olds) == len(old) and len(news) == len(new) and olds.keys() == news.keys():
+        # As nearly always: both need the same packages, and each of them once.
+        return [
+            EdgeChange(before, after)
+            for name, before in olds.items()
+            if before != (after := news[name])
+        ]
+    return _changes(old, new, node)
+
+
+def _changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[EdgeChange]:
     befores, afters = {it.child: it for it in old}, {it.child: it for it in new}
     for child in befores.keys() & afters.keys():
-        before, after = befores[child], afters[child]
+        before, after = befores.pop(child), afters.pop(child)
         if before != after:
             yield EdgeChange(before, after)
-    yield from in_pairs(
-        [it for child, it in befores.items() if child not in afters],
-        [it for child, it in afters.items() if child not in befores],
-        node,
-    )
+    yield from in_pairs([*befores.values()], [*afters.values()], node)
 
 
 def in_pairs(left: list[Edge], right: list[Edge], node: NodeOf) -> Iterator[EdgeChange]:
@@ -60,9 +68,9 @@ def _only_ones(
     """The pairs of packages to which each side has one edge, and the rest."""
     olds, news = _by_names(left, node), _by_names(right, node)
     found = [
-        EdgeChange(edge, news[name])
+        EdgeChange(edge, partner)
         for name, edge in olds.items()
-        if edge is not None and news.get(name) is not None
+        if edge and (partner := news.get(name))
     ]
     if len(found) == len(left) == len(right):  # as nearly always
         return found, [], []
@@ -71,11 +79,12 @@ def _only_ones(
     return found, left, right
 
 
-def _by_names(edges: list[Edge], node: NodeOf) -> dict[str, Edge | None]:
+def _by_names(edges: Iterable[Edge], node: NodeOf) -> dict[str, Edge | None]:
     """The edge to each package; None for those to which there are several."""
     found: dict[str, Edge | None] = {}
     for edge in edges:
-        name = _name(node, edge)
+        there = node(edge[0])
+        name = there.name if there else "?"
         found[name] = None if name in found else edge
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal[
@@ -37,9 +36,10 @@ class Edge(NamedTuple):
         return f"{self.deptypes} {self.virtuals}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A concrete spec as far as two builds of it can differ.
+
+    A tuple, since of two large tags tens of thousands are made.
 
     ``variants`` are texts as Spack prints them, flags among them; ``compilers`` are those that
     provide a language, as ``gcc@12.2.0``.  ``package_hash`` is that of the recipe; None where it
@@ -66,29 +66,11 @@ class Node:
     @property
     def identity(self) -> Hashable:
         """All that Spack decides about it but its hash."""
-        return (
-            self.name,
-            self.namespace,
-            self.version,
-            self.variants,
-            self.arch,
-            self.compilers,
-            self.external,
-            self.external_details,
-        )
+        return self[_DECIDED], self.external_details
 
     def is_like(self, other: Node) -> bool:
-        """Whether both are of one identity; without making it, as it is asked most often."""
-        return (
-            self.version == other.version
-            and self.variants == other.variants
-            and self.compilers == other.compilers
-            and self.arch == other.arch
-            and self.name == other.name
-            and self.external == other.external
-            and self.external_details == other.external_details
-            and self.namespace == other.namespace
-        )
+        """Whether both are of one identity."""
+        return self[_DECIDED] == other[_DECIDED] and self.external_details == other.external_details
 
     @property
     def title(self) -> str:
@@ -96,8 +78,10 @@ class Node:
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+_DECIDED = slice(Node._fields.index("name"), Node._fields.index("external") + 1)
+
+
+class Cause(NamedTuple):
     """What changed: a package, and what it was and is.
 
     * ``recipe``: the sums of its recipe; ``patches``: the same ones in another order;
@@ -115,7 +99,7 @@ class Cause:
 
     def to_json(self) -> list[str | None]:
         """The cause as JSON has it: kind, package, old, new."""
-        return [self.kind, self.package, self.old, self.new]
+        return [*self]
 
 
 def differences(old: Node, new: Node) -> Iterator[Cause]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 
 from etl.catalog.asking import AT_ONCE, IN_ONE_VALUE
 from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
+from etl.compare.edges import NodeOf
 from etl.compare.graph import Edge, Node
 from etl.compare.past import TagAt, there
 from etl.workers import batched
+
+Part = tuple[str]
+"""The value of a statement: the numbers of some specs, as a JSON array."""
 
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
@@ -29,18 +37,29 @@ _SPECS = """
     LEFT JOIN operating_systems ON operating_systems.id = specs.os_id
     LEFT JOIN targets ON targets.id = specs.target_id
     LEFT JOIN compilers ON compilers.id = specs.compiler_id
-    WHERE specs.id IN ({})
+    WHERE specs.id IN (SELECT value FROM json_each(?))
 """
 _EDGES = """
-    SELECT parent_id, child_id, deptypes, virtuals FROM dependencies
-    WHERE parent_id IN ({}) ORDER BY id
+    SELECT child_id, deptypes, virtuals, parent_id
+    FROM json_each(?) CROSS JOIN dependencies ON dependencies.parent_id = value
 """
-_FLAGS = "SELECT spec_id, name, flag FROM spec_flags WHERE spec_id IN ({}) ORDER BY spec_id, id"
+_FLAGS = """
+    SELECT spec_id, name, flag FROM spec_flags
+    WHERE spec_id IN (SELECT value FROM json_each(?)) ORDER BY spec_id, id
+"""
+_PATCHES = """
+    SELECT variant_set_id, ifnull(sha256, value)
+    FROM variant_set_members JOIN variants ON variants.id = variant_id
+    WHERE variants.name = 'patches' AND variant_set_id IN (
+        SELECT variant_set_id FROM specs WHERE id IN (SELECT value FROM json_each(?))
+    )
+    ORDER BY variant_set_id, 2
+"""
 _TITLES = """
     SELECT specs.id, packages.name, versions.version FROM specs
     LEFT JOIN packages ON packages.id = specs.package_id
     LEFT JOIN versions ON versions.id = specs.version_id
-    WHERE specs.id IN ({})
+    WHERE specs.id IN (SELECT value FROM json_each(?))
 """
 _IN_TAG = """
     SELECT spec_id FROM {} WHERE tag_id = (SELECT id FROM tags WHERE name = :of_tag)
@@ -63,32 +82,19 @@ class Nodes:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._nodes: dict[int, Node] = {}
-        self._titles: dict[int, str] = {}
-        self._variant_sets: dict[int, tuple[str, ...]] = {}
+        self._nodes = _Known(_Reader(db))
+        self.get: NodeOf = self._nodes.__getitem__
+        """Gives one node; None if there is no such spec.  No method, as it is called most."""
 
     def load(self, ids: Iterable[int]) -> list[Node]:
         """The nodes with these ids, in their order."""
         wanted = list(ids)
-        self._read([id_ for id_ in wanted if id_ not in self._nodes])
-        return [self._nodes[id_] for id_ in wanted if id_ in self._nodes]
-
-    def get(self, id_: int) -> Node | None:
-        """One node; None if there is no such spec."""
-        found = self._nodes.get(id_)
-        if found is None:
-            self._read([id_])
-            found = self._nodes.get(id_)
-        return found
+        self._nodes.read([id_ for id_ in wanted if id_ not in self._nodes])
+        return [it for id_ in wanted if (it := self._nodes.get(id_))]
 
     def load_below(self, roots: Iterable[Node]) -> None:
         """Read all that is below some nodes, level by level."""
-        fresh = list(roots)
-        seen = {node.key for node in fresh}
-        while fresh:
-            below = {edge.child for node in fresh for edge in node.edges} - seen
-            seen |= below
-            fresh = self.load(sorted(below))
+        self._loaded_below({edge.child for node in roots for edge in node.edges}, set())
 
     def of_tags(
         self, old: TagAt, new: TagAt, stack: str | None
@@ -98,11 +104,20 @@ class Nodes:
         The specs of a tag are its binaries, and all that these depend on.
         """
         before, after = self._binaries(old, stack), self._binaries(new, stack)
-        # Most are in both tags, and what is below those is gone through once.
+        # Most are in both tags, and of what is below those only the ids are gone through.
         both = self._closure(before & after)
-        olds = self._closure(before - both, both)
-        news = self._closure(after - both, both)
+        olds = self._loaded_below(before - both, both)
+        news = self._loaded_below(after - both, both)
         return olds - news, news - olds, both | (olds & news)
+
+    def _loaded_below(self, ids: set[int], known: Set[int]) -> set[int]:
+        """Load some specs and all that is below them, but for those that are known."""
+        found, fresh = set(ids), ids
+        while fresh:
+            loaded = self.load(sorted(fresh))
+            fresh = {edge[0] for node in loaded for edge in node.edges} - found - known
+            found |= fresh
+        return found
 
     def _binaries(self, of: TagAt, stack: str | None) -> set[int]:
         parameters = Parameters()
@@ -110,16 +125,16 @@ class Nodes:
         values = {**parameters.values, "of_tag": of.tag, "of_stack": stack}
         return {id_ for (id_,) in self._db.execute(_IN_TAG.format(table), values)}
 
-    def _closure(self, ids: set[int], known: Set[int] = frozenset()) -> set[int]:
-        """Some specs and all that is below them, but for those that are known."""
+    def _closure(self, ids: set[int]) -> set[int]:
+        """Some specs and all that is below them."""
         found, fresh = set(ids), ids
         while fresh:
             below = {
                 id_
-                for part in _parts(sorted(fresh), IN_ONE_VALUE)
-                for (id_,) in self._db.execute(_CHILDREN, (f"[{part}]",))
+                for part in _parts(sorted(fresh))
+                for (id_,) in self._db.execute(_CHILDREN, part)
             }
-            fresh = below - found - known
+            fresh = below - found
             found |= fresh
         return found
 
@@ -128,34 +143,61 @@ class Nodes:
 
         They are told apart by package and version in the tables, so that few are read whole.
         """
+        if len(among) <= AT_ONCE:
+            return self.load(sorted(among))
         likeness = {
             tuple(like)
-            for part in _parts([node.key for node in these], IN_ONE_VALUE)
-            for like in self._db.execute(_LIKENESS, (f"[{part}]",))
+            for part in _parts([node.key for node in these])
+            for like in self._db.execute(_LIKENESS, part)
         }
         found = (
             id_ for like in likeness for (id_,) in self._db.execute(_LIKE, like) if id_ in among
         )
         return self.load(sorted(found))
 
-    def _read(self, ids: list[int]) -> None:
-        compiles: dict[str, bool] = {}  # by the few lists of virtuals that there are
+
+class _Known(dict[int, "Node | None"]):
+    """Nodes by their ids; one that is asked for and not there is read first."""
+
+    def __init__(self, reader: _Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def read(self, ids: Sequence[int]) -> None:
+        """Read all of these."""
+        self.update((node.key, node) for node in self._reader.read(ids))
+
+    def __missing__(self, id_: int) -> Node | None:
+        self.read([id_])
+        return self.setdefault(id_, None)
+
+
+class _Reader:
+    """Makes nodes of the rows of a catalog."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._titles: dict[int, str] = {}
+        self._variant_sets: dict[int, tuple[str, ...]] = {}
+
+    def read(self, ids: Sequence[int]) -> Iterator[Node]:
+        """The specs that there are with these ids, in any order."""
         for part in _parts(ids):
-            edges: dict[int, list[Edge]] = defaultdict(list)
-            compiled: dict[int, list[int]] = defaultdict(list)
-            for edge in self._db.execute(_EDGES.format(part)):
-                parent, child, deptypes, virtuals = edge
-                edges[parent].append(Edge(child, deptypes, virtuals))
-                if virtuals not in compiles:
-                    compiles[virtuals] = not LANGUAGES.isdisjoint(virtuals.split())
-                if compiles[virtuals]:
-                    compiled[parent].append(child)
+            rows = groupby(self._db.execute(_EDGES, part), itemgetter(3))
+            edges = {
+                parent: tuple([Edge(child, for_, virtuals) for child, for_, virtuals, _ in those])
+                for parent, those in rows
+            }
+            compiled = {
+                parent: [it.child for it in those if it.virtuals and _compiles(it.virtuals)]
+                for parent, those in edges.items()
+            }
             self._learn_titles({id_ for found in compiled.values() for id_ in found})
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-            for spec, name, flag in self._db.execute(_FLAGS.format(part)):
+            for spec, name, flag in self._db.execute(_FLAGS, part):
                 flags[spec][name].append(flag)
             patches = self._patches(part)
-            for row in self._db.execute(_SPECS.format(part)).fetchall():
+            for row in self._db.execute(_SPECS, part).fetchall():
                 id_, hash_, name, namespace, version, variants, set_, *machine = row[:10]
                 external, details, package_hash, patch_order, format_, old_compiler = row[10:]
                 told = self._variants(set_, variants, patches)
@@ -166,12 +208,12 @@ class Nodes:
                 compilers = (
                     (old_compiler,)  # before Spack 1.0 it is no dependency, but it is named
                     if old_compiler
-                    else tuple(sorted(self._titles[it] for it in compiled.get(id_, ())))
+                    else tuple(sorted([self._titles[it] for it in compiled.get(id_, ())]))
                 )
-                self._nodes[id_] = Node(
+                yield Node(
                     id_, hash_, name, namespace, version, told,
-                    "-".join(it or "None" for it in machine), compilers,
-                    external, package_hash, tuple(edges.get(id_, ())), patch_order,
+                    "-".join([it or "None" for it in machine]), compilers,
+                    external, package_hash, edges.get(id_, ()), patch_order,
                     format_ is not None, details,
                 )  # fmt: skip
 
@@ -191,25 +233,23 @@ class Nodes:
 
     def _learn_titles(self, ids: set[int]) -> None:
         for part in _parts(sorted(ids - self._titles.keys())):
-            for id_, name, version in self._db.execute(_TITLES.format(part)):
+            for id_, name, version in self._db.execute(_TITLES, part):
                 self._titles[id_] = f"{name}@{version}" if version else name
 
-    def _patches(self, part: str) -> dict[int, str]:
+    def _patches(self, part: Part) -> dict[int, str]:
         """The whole sums of patches, of which lists of variants have the beginnings alone."""
         sums: dict[int, list[str]] = defaultdict(list)
-        rows = self._db.execute(
-            "SELECT variant_set_id, ifnull(sha256, value) FROM variant_set_members"
-            " JOIN variants ON variants.id = variant_id"
-            " WHERE variants.name = 'patches' AND variant_set_id IN"
-            f" (SELECT variant_set_id FROM specs WHERE id IN ({part}))"
-            " ORDER BY variant_set_id, 2"
-        )
-        for set_, sum_ in rows:
+        for set_, sum_ in self._db.execute(_PATCHES, part):
             sums[set_].append(sum_)
         return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
 
 
-def _parts(ids: list[int], at_once: int = AT_ONCE) -> Iterator[str]:
-    """The ids as texts of at most so many, to be put into statements."""
-    for part in batched(ids, at_once):
-        yield ",".join(map(str, part))
+@lru_cache(maxsize=1000)
+def _compiles(virtuals: str) -> bool:
+    return not LANGUAGES.isdisjoint(virtuals.split())
+
+
+def _parts(ids: Iterable[int]) -> Iterator[Part]:
+    """The ids as values of statements, so many in each."""
+    for part in batched(ids, IN_ONE_VALUE):
+        yield (json.dumps(part),)

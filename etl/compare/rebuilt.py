@@ -6,16 +6,18 @@ import csv
 import io
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from etl.catalog.asking import AT_ONCE
 from etl.catalog.names_near import check_name
 from etl.compare.causes import Causes, Chain
 from etl.compare.graph import Cause, Node
 from etl.compare.nodes import Nodes
 from etl.compare.pairing import Rebuild, pairs
 from etl.compare.past import tag_at
+from etl.memory import no_garbage_collection
 
 BENEATH = frozenset({"compiler-wrapper", "gcc", "glibc", "musl"})
 """Packages that are under nearly everything, wherever they come from."""
@@ -118,19 +120,24 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     Raises:
         UsageError: a tag or the stack is not in this catalog.
     """
-    tags = tag_at(db, old), tag_at(db, new)
+    names = [tag_at(db, it).tag for it in (old, new)]
     check_name(db, "stack", stack)
     (undescribed,) = db.execute(
         "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0 AND gone_since IS NULL",
-        [it.tag for it in tags],
+        names,
     ).fetchone()
     if undescribed:
         return Rebuilt(old, new, (), (), 0, is_told=False, tells_builds=False)
+    with no_garbage_collection():
+        return _rebuilt(db, old, new, stack)
+
+
+def _rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None) -> Rebuilt:
     nodes = Nodes(db)
-    olds, news, both = nodes.of_tags(*tags, stack)
+    olds, news, both = nodes.of_tags(tag_at(db, old), tag_at(db, new), stack)
     gone, come = nodes.load(sorted(olds)), nodes.load(sorted(news))
     paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), both))
-    _load_what_differs(nodes, paired)
+    _load_what_differs(nodes, paired, both)
     causes = Causes(nodes.get)
     tells_builds = all(
         not side or any("build" in edge.deptypes for node in side for edge in node.edges)
@@ -150,12 +157,17 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     return Rebuilt(old, new, found, _count(found, causes), ambiguous, True, tells_builds)
 
 
-def _load_what_differs(nodes: Nodes, paired: Iterable[tuple[Node, Node]]) -> None:
-    """Read at once the dependencies that only one of two builds has."""
-    needed: set[int] = set()
-    for pair in paired:
-        before, after = ({edge.child for edge in node.edges} for node in pair)
-        needed |= before ^ after
+def _load_what_differs(nodes: Nodes, paired: Iterable[tuple[Node, Node]], both: Set[int]) -> None:
+    """Read at once the dependencies that only one of two builds has, though both tags have them.
+
+    Those that only one of the tags has are read already.
+    """
+    needed = set(both)
+    if len(both) > AT_ONCE:
+        needed.clear()
+        for pair in paired:
+            before, after = ({edge.child for edge in node.edges} for node in pair)
+            needed |= before ^ after
     nodes.load(sorted(needed))
 
 

@@ -6,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ OLD, NEW = "develop-2025-11-25", "develop-2026-01-12"
 
 def node(key: int, name: str, **changed: Any) -> Node:
     known = Node(key, f"{key:032}", name, "builtin", "1", ("+a",), "linux-x-zen3", (), None, "r")
-    return replace(known, **changed)
+    return known._replace(**changed)
 
 
 def edge(child: int, deptypes: str = "link", virtuals: str = "") -> Edge:
@@ -86,7 +85,7 @@ def test_the_deepest_difference_counts() -> None:
     middle = node(3, "lib", edges=(edge(5, "build"),)), node(4, "lib", edges=(edge(6, "build"),))
     old, new = node(1, "app", edges=(edge(3),)), node(2, "app", edges=(edge(4),))
     assert causes(old, new, *middle, deep, deeper) == [Cause("version", "deep", "1", "2")]
-    other = replace(middle[1], version="9")
+    other = middle[1]._replace(version="9")
     assert causes(old, new, middle[0], other, deep, deeper) == [Cause("version", "lib", "1", "9")]
 
 
@@ -106,7 +105,7 @@ def test_a_circle_ends() -> None:
     old, new = node(1, "app", edges=(edge(3),)), node(2, "app", edges=(edge(4),))
     back = node(3, "lib", edges=(edge(1),)), node(4, "lib", package_hash="s", edges=(edge(2),))
     assert causes(old, new, *back) == [Cause("recipe", "lib", "r", "s")]
-    assert causes(back[0], replace(back[1], package_hash="r"), old, new) == [
+    assert causes(back[0], back[1]._replace(package_hash="r"), old, new) == [
         Cause("unknown", "app", None, None),
         Cause("unknown", "lib", None, None),
     ]
