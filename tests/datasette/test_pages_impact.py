@@ -252,7 +252,7 @@ async def test_pages_tell_no_dependencies(served: Any, catalog: Path, run: Run) 
     assert "Unknown: the sources of releases/v0.18 do not list dependencies" in told.text
     done = run("impact", "app", "--tag", RELEASE, "--catalog", catalog)
     assert (done.code, done.out) == (1, "")
-    assert done.err == "not known: the sources of releases/v0.18 do not list dependencies\n"
+    assert done.err == "unknown: the sources of releases/v0.18 do not list dependencies\n"
 
 
 async def test_some_tell_no_dependencies(tmp_path: Path, run: Run) -> None:
@@ -273,7 +273,7 @@ async def test_a_catalog_of_pages(tmp_path: Path, run: Run) -> None:
     done = run("impact", "app", "--catalog", catalog)
     assert (done.code, done.err) == (
         1,
-        "not known: the sources of this catalog do not list dependencies\n",
+        "unknown: the sources of this catalog do not list dependencies\n",
     )
     datasette = datasette_for(catalog)
     found = await shown(datasette, "/package/app/impact")
