@@ -31,6 +31,9 @@ _IN_SQL = (
 )
 """What is changed in a text that is SQL."""
 
+_NOT_SEEN = frozenset({"encoding", "errors", "strict"})
+"""Arguments whose value is seen only where something is wrong already."""
+
 _WORDS_FOR_PEOPLE = re.compile(r"Error$|^(_?fail|_?refuse|problem|Problem|_?say|echo|UsageError)$")
 
 
@@ -184,7 +187,7 @@ def _silent(tree: ast.Module) -> Iterator[int]:
                 elif name == "_names" or _WORDS_FOR_PEOPLE.search(name):
                     parts += _texts(node)
                 parts += [it for it in node.args if _is_encoding(it)]
-                parts += [it.value for it in node.keywords if it.arg in ("encoding", "errors")]
+                parts += [it.value for it in node.keywords if it.arg in _NOT_SEEN]
             case ast.ClassDef():
                 parts += node.decorator_list
             case ast.Assign(targets=[ast.Name(id="__all__" | "message" | "hint")]):

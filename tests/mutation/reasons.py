@@ -24,9 +24,6 @@ REASONS: dict[tuple[str, str], str] = {
         "a parameter, and { sorts after all that a hash is made of, whatever follows it"
     ),
     ("etl/query/search.py", "nowhere = (0, 0)"): "no error is told of what is not in the text",
-    ("etl/query/reuse.py", 'mirror = dict(zip(("tag", "stack"), found'): (
-        "the statement gives as many values as there are names"
-    ),
     ("etl/query/starting_point.py", 'return self.entry == "NOT INDEXED"'): _ONLY_FASTER,
     ("etl/query/starting_point.py", "return min(max(int(edges) // 50"): _MEASURED,
     ("etl/query/starting_point.py", 'yield _Way("specs", index, position'): _SAME_FORMS,
@@ -35,7 +32,6 @@ REASONS: dict[tuple[str, str], str] = {
     ),
     ("etl/query/starting_point.py", "written = [conditions[position].write"): _SAME_FORMS,
     ("etl/query/find.py", "if self.count(queries, replace(scope, tag=tag), 1):"): _ONLY_FASTER,
-    ("etl/writer/shelf.py", "for spec, stacks in zip("): "both lists come from one page",
     ("etl/writer/build.py", '"PRAGMA locking_mode = EXCLUSIVE",'): _ONLY_FASTER,
     ("etl/writer/assemble.py", "_ROWS_AT_ONCE = "): "the rows are the same, written at any time",
     ("etl/writer/numbering.py", "self.ids = [0] * len(given)"): "each place is filled",
