@@ -45,6 +45,8 @@ def decode_text(data: bytes, place: str) -> str:
         raise SourceError(
             place, "HTML or XML instead of JSON; the address is that of a web page, or an error"
         )
+    if not data.strip():
+        raise SourceError(place, "not JSON: the file is empty; fetch it again")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -18,7 +18,7 @@ def test_json_with_a_byte_order_mark() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "x: not JSON: Expecting value at character 0, where it is cut off; fetch it again"),
+        (b"", "x: not JSON: the file is empty; fetch it again"),
         (b'{"a": 1', "x: not JSON: Expecting ',' delimiter at character 7, where it is cut off;"),
         (b'{"a": 1} and so on', "x: not JSON: Extra data at character 9; fetch it again"),
         (

@@ -18,6 +18,7 @@ MAX_MANIFEST_BYTES = 1 << 20
 
 INDEX_MEDIA_TYPE = "application/vnd.spack.db"
 TARBALL_MEDIA_TYPE = "application/vnd.spack.install"
+KEYS_MEDIA_TYPE = "application/vnd.spack.keyindex"
 
 _LAYOUT_VERSION = 3
 _COMPRESSIONS = ("none", "gzip")
@@ -48,7 +49,8 @@ def blob_place(checksum: str) -> str:
 def find_blob(manifest: bytes, place: str, media_type: str) -> Blob:
     """The first blob whose media type begins with ``media_type``.
 
-    The rest of the media type is a version; what the blob holds tells whether it can be read.
+    The rest of the media type is a version; what the blob holds tells whether it can be read.  How
+    it is packed matters of indexes alone: nothing else is unpacked here.
 
     Raises:
         SourceError: this is no manifest, or it has no such blob.
@@ -65,7 +67,7 @@ def find_blob(manifest: bytes, place: str, media_type: str) -> Blob:
         )
     for item in value["data"]:
         if isinstance(item, dict) and str(item.get("mediaType")).startswith(media_type):
-            return _read_blob(item, place)
+            return _read_blob(item, place, is_read=media_type != TARBALL_MEDIA_TYPE)
     raise SourceError(place, f"the manifest names no blob of the type {media_type}")
 
 
@@ -92,13 +94,20 @@ def unsigned(data: bytes, place: str) -> bytes:
     return b"\n".join(lines)
 
 
-def _read_blob(item: dict[str, object], place: str) -> Blob:
+def _read_blob(item: dict[str, object], place: str, *, is_read: bool) -> Blob:
     size, checksum = item.get("contentLength"), item.get("checksum")
     algorithm, compression = item.get("checksumAlgorithm"), item.get("compression")
-    if algorithm != "sha256" or not is_checksum(checksum):
+    if algorithm != "sha256":
+        raise SourceError(
+            place, f"the blob's checksum is of the kind {algorithm!r:.30}, not sha256"
+        )
+    if not is_checksum(checksum):
         raise SourceError(place, f"the blob's checksum is no SHA-256: {checksum!r:.80}")
     if type(size) is not int or not 0 <= size < 2**63:
         raise SourceError(place, f"the blob's contentLength is no number of bytes: {size!r:.30}")
-    if compression not in _COMPRESSIONS:
-        raise SourceError(place, f"a blob with compression {compression!r:.30} cannot be read here")
+    if is_read and compression not in _COMPRESSIONS:
+        raise SourceError(
+            place,
+            f"the blob is packed as {compression!r:.30}, and only gzip and none are read here",
+        )
     return Blob(str(item["mediaType"]), size, str(checksum))

@@ -9,10 +9,11 @@ The rules, in order; ``docs/formats.md`` has them for people:
 4. In the mirror of ``develop`` a view ``develop-2026-10-04`` is that snapshot; in the mirror of
    ``v2026.10`` a view ``v2026.10.0`` is that release.  ``v2026.10.0/e4s`` is a stack of it.
 5. Any other view is the stack of its name: of the newest release that is a view of the same mirror,
-   else of the mirror's tag.  ``stacks/`` before it is left out, and what the name of a stack cannot
-   have in it is a dash: ``a/b`` is the stack ``a-b``.
-6. No two indexes become one for their names: where a view would be what another index is already,
-   it is the stack of its name in full, and with a number after it where that is taken, too.
+   else of the mirror's tag.  ``stacks/`` before it is left out, letters lose their accents, and
+   what else the name of a stack cannot have in it is a dash: ``a/b`` is the stack ``a-b``.
+6. No two indexes become one for their names.  Releases and snapshots come first, then views that
+   are called just like a stack; where another view would be what an index is already, it is the
+   stack of its name in full, or that after the name of the mirror's own stack, or with a number.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, groupby
+from unicodedata import normalize
 
 from etl.errors import UsageError
 from etl.page_format.names import is_name, is_tag
@@ -125,7 +127,7 @@ def with_views(indexes: Iterable[Index]) -> Iterator[Index]:
         (index for index in listed if index.view), key=lambda index: (index.mirror, index.view)
     )
     for _, group in groupby(views, key=lambda index: index.mirror):
-        of_mirror = list(group)
+        of_mirror = sorted(group, key=_precedence)
         releases = [it.view for it in of_mirror if _is_release_of(it.view, it.tag)]
         newest = max(releases, key=sort_key, default=None)
         for index in of_mirror:
@@ -133,6 +135,12 @@ def with_views(indexes: Iterable[Index]) -> Iterator[Index]:
             owner = next(it for it in owners if (it.tag, it.stack) not in taken)
             taken.add((owner.tag, owner.stack))
             yield replace(index, tag=owner.tag, stack=owner.stack)
+
+
+def _precedence(index: Index) -> tuple[bool, bool, str]:
+    """The order in which the views of a mirror get their names: the plainest come first."""
+    is_part = is_part_of(index.view, index.tag)
+    return not is_part, stack_of(index.view) != index.view, index.view
 
 
 def _owners(index: Index, newest: str | None) -> Iterator[Owner]:
@@ -148,6 +156,8 @@ def _owners(index: Index, newest: str | None) -> Iterator[Owner]:
     yield Owner(tag, stack_of(view))
     whole = _as_name(view)
     yield Owner(tag, whole)
+    if index.stack != ROOT:
+        yield Owner(tag, _as_name(f"{index.stack}-{whole}"))
     yield from (Owner(tag, f"{whole}-{number}") for number in count(2))
 
 
@@ -162,7 +172,8 @@ def stack_of(view: str) -> str:
 
 
 def _as_name(view: str) -> str:
-    return _ODD.sub("-", view).strip("-.+")[:_LONGEST_VIEW] or "view"
+    plain = normalize("NFKD", view).encode("ascii", "ignore").decode()
+    return _ODD.sub("-", plain).strip("-.+")[:_LONGEST_VIEW] or "view"
 
 
 def _is_release_of(view: str, tag: str) -> bool:

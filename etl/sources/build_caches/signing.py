@@ -15,9 +15,15 @@ from itertools import islice
 
 from etl.errors import SourceError
 from etl.records import Spec
-from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES, is_signed
+from etl.sources.build_caches.manifests import (
+    KEYS_MEDIA_TYPE,
+    MAX_MANIFEST_BYTES,
+    find_blob,
+    is_signed,
+)
 from etl.sources.build_caches.places import V2_FOLDER, Index, join
 from etl.sources.build_caches.web_sizes import manifest_address, spec_file_address
+from etl.sources.decode import decode_json
 from etl.sources.download.client import MissingError
 from etl.sources.stores import Store, WebStore, read_small
 
@@ -65,17 +71,26 @@ def ask_signing(store: WebStore, index: Index, sha256: str, specs: Iterable[Spec
 
 
 def has_keys(store: Store, index: Index) -> bool | None:
-    """Whether a mirror publishes keys."""
+    """Whether a mirror publishes keys; Spack also writes lists without any."""
     place = KEY_INDEXES.get(index.layout)
     if place is None:
         return False if index.layout == "oci" else None
+    place = join(index.mirror, place)
     try:
-        store.locate(join(index.mirror, place), limit=MAX_MANIFEST_BYTES)
+        data = read_small(store, place, MAX_MANIFEST_BYTES)
+        if index.layout == "v3":
+            blob = find_blob(data, place, KEYS_MEDIA_TYPE)
+            place = join(index.mirror, blob.place)
+            data = store.locate(
+                place, checksum=blob.checksum, limit=MAX_MANIFEST_BYTES
+            ).read_bytes()
+        value = decode_json(data, place)
     except MissingError:
         return False
-    except SourceError:
+    except (SourceError, OSError):
         return None
-    return True
+    keys = value.get("keys") if isinstance(value, dict) else None
+    return bool(keys) if isinstance(keys, dict | list) else None
 
 
 def signed_on_web(

@@ -145,8 +145,8 @@ def _is_file(path: Path) -> bool:
 def _read_manifest(file: _File, sizes: Sizes) -> None:
     try:
         data = file.read(MAX_MANIFEST_BYTES)
-        sizes.saw(signed=is_signed(data))
         sizes.by_hash[file.hash] = find_blob(data, file.place, TARBALL_MEDIA_TYPE).size
+        sizes.saw(signed=is_signed(data))
         sizes.read.append((file.place, hashlib.sha256(data).hexdigest()))
     except SourceError as error:
         sizes.refused.append(error)

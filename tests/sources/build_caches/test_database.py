@@ -136,7 +136,7 @@ def test_an_index_of_spack_0_16() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not JSON: Expecting value at character 0, where it is cut off; fetch it again"),
+        (b"", "not JSON: the file is empty; fetch it again"),
         (b"[]", "not the index of a build cache (no database with a version)"),
         (b"3", "not the index of a build cache (no database with a version)"),
         (b"{}", "not the index of a build cache (no database with a version)"),

@@ -146,9 +146,10 @@ def moved(real_data: Path, tmp_path: Path, case: str, **names: str) -> Path:
     [
         (("stacks/e4s", "a/b/c/d/e"), ("e4s", "a-b-c-d-e")),
         (("my view", "gpu@cuda"), ("my-view", "gpu-cuda")),
-        (("ünï", "日本"), ("n", "view")),
+        (("ünï", "日本"), ("uni", "view")),
         (("stacks/e4s", "e4s"), ("stacks-e4s", "e4s")),
         (("a/b", "a-b"), ("a-b-2", "a-b")),
+        (("a#b", "a-b"), ("a-b-2", "a-b")),
         (("root", "v1"), ("root", "v1")),
         (("-x", ".hidden"), ("x", "hidden")),
     ],
@@ -189,6 +190,33 @@ def test_a_view_like_the_top_level_stack_stays_apart_from_it(
         ("v1", "root"): set(told["(default)"]["in_buildcache"]),
         ("v1", "root-2"): set(told["tutorial"]["in_buildcache"]),
         ("v1", "v1"): set(told["codecs"]["in_buildcache"]),
+    }
+
+
+def test_a_release_is_that_whatever_other_views_are_called(
+    expected: Any, real_data: Path, tmp_path: Path
+) -> None:
+    """``root`` would be the top-level stack of the newest release, which has one."""
+    folder = tmp_path / "v2026.10"
+    moved(real_data, tmp_path, "views-only", small="root", py="v2026.10.0").rename(folder)
+    told = expected["views-only"]["mirrors"]["."]
+    assert binaries(read_build_caches(folder)) == {
+        ("v2026.10.0", "root"): set(told["py"]["in_buildcache"]),
+        ("v2026.10.0", "root-2"): set(told["small"]["in_buildcache"]),
+    }
+
+
+def test_equal_views_of_two_stacks(expected: Any, real_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "develop"
+    for stack in ("hep", "ml"):
+        shutil.copytree(real_data / "views" / "views-only", folder / stack)
+    told = expected["views-only"]["mirrors"]["."]
+    small, py = (set(told[view]["in_buildcache"]) for view in ("small", "py"))
+    assert binaries(read_build_caches(folder)) == {
+        ("develop", "small"): small,
+        ("develop", "py"): py,
+        ("develop", "ml-small"): small,
+        ("develop", "ml-py"): py,
     }
 
 
