@@ -36,6 +36,7 @@ _CLOSENESS = """
     )
 """
 _NO_KEYS = "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
+_IF_SIGNED = "# if it is signed: it publishes no keys; get the key, then spack gpg trust KEYFILE"
 _ASKS = "# Spack 1.2 and newer ask before they trust a key; --yes-to-all answers"
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"
@@ -160,8 +161,10 @@ class _Mirrors:
             if any(it.view for it in signed):
                 yield _ASKS
             yield "spack buildcache keys --install --trust"
-        elif signed:
+        elif any(not it.is_unknown for it in signed):
             yield _NO_KEYS
+        elif signed:
+            yield _IF_SIGNED
 
 
 @dataclass(frozen=True, slots=True)

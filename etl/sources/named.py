@@ -35,11 +35,21 @@ class Asked:
 
 
 def read_asked(text: str) -> Asked:
-    """``NAME=SOURCE``, or a source alone; what is there under the whole text is a source."""
+    """``NAME=SOURCE``, or a source alone; what is there under the whole text is a source.
+
+    Raises:
+        UsageError: no cache can be called so.
+    """
     named = _NAMED.fullmatch(text)
-    if named is None or _is_there(text):
-        return Asked(text)
-    return Asked(named[2], named[1])
+    if named is not None and not _is_there(text):
+        return Asked(named[2], named[1])
+    name, _, rest = text.partition("=")
+    if rest and "://" not in name and ("://" in rest or _is_there(rest)) and not _is_there(text):
+        raise UsageError(
+            f"{printable(name)!r:.80}: no cache can be called so; its name may have letters of"
+            " ASCII, digits, and _ . - in it, as in e4s=https://cache.e4s.io"
+        )
+    return Asked(text)
 
 
 def refuse_twice(asked: Iterable[Asked]) -> None:

@@ -60,7 +60,7 @@ class Request:
         }
         records = read_source(
             self.asked.address,
-            self.selection,
+            replace(self.selection, called=self.asked.name),
             fetcher,
             sizes=self.sizes,
             known=mine,

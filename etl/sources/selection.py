@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Selection:
     """The tags, stacks, packages and views to read; an empty set means all.
 
-    ``owner`` is ``TAG`` or ``TAG/STACK`` for a mirror that does not say whose it is.
+    ``owner`` is ``TAG`` or ``TAG/STACK`` for a mirror that does not say whose it is; ``called`` is
+    the name of its cache, which stands for that where the mirror itself has none.
     """
 
     tags: frozenset[str] = frozenset()
@@ -18,6 +19,7 @@ class Selection:
     packages: frozenset[str] = frozenset()
     views: frozenset[str] = frozenset()
     owner: str | None = None
+    called: str | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -172,6 +172,7 @@ class Intake:
         elif isinstance(record, Mirror):
             self.shelf.put_mirror(record, len(self.sources))
             key = record.tag, record.stack
+            self._compare_addresses(record, self.mirrors.get(key))
             self.mirrors[key] = record.url or self.mirrors.get(key)
             # What one index has of all of a mirror, a view of it adds nothing to.
             self.views[key] = record.view if self.views.get(key, "") is not None else None
@@ -223,6 +224,16 @@ class Intake:
             self.told_mirrors.setdefault(page.tag, set()).add(page.style.mirror)
         self._own(page.tag, page.cache)
         self.tag_mirrors.setdefault(page.tag, f"{BUCKET}/{_plain(page.tag)}")
+
+    def _compare_addresses(self, record: Mirror, before: str | None) -> None:
+        """Note that two sources are taken for one build cache, since they are called alike."""
+        if before is None or record.url in (None, before):
+            return
+        message = (
+            f"{record.tag}/{record.stack} is at {before} too, and only the address read last is"
+            " kept; give each cache a name, as in a=SOURCE b=SOURCE, to keep them apart"
+        )
+        self._note(Problem(record.place, "contradiction", message))
 
     def _own(self, tag: str, cache: str | None) -> None:
         """Note to which cache a tag belongs."""

@@ -93,6 +93,19 @@ def test_a_cache_that_is_signed_or_not_or_unknown(
     assert [it.replace(url, "URL") for it in told[:-1]] == commands
 
 
+def test_a_cache_of_which_neither_is_known(tmp_path: Path) -> None:
+    url = "https://cache.example.org/v1"
+    mirror = mirror_of("v1", url, layout="v3", keys=False)
+    catalog = build(tmp_path / "catalog.db", [Source("build cache", url), mirror])
+    with open_catalog(catalog) as db:
+        assert list(install_commands(db, [row("v1", "root")])) == [
+            "# not known whether v1 is signed; if Spack refuses it, add --unsigned:",
+            f"spack mirror add v1 {url}",
+            "# if it is signed: it publishes no keys; get the key, then spack gpg trust KEYFILE",
+            "spack install --cache-only tool/abc",
+        ]
+
+
 def mirror_of(tag: str, url: str | None, **more: Any) -> Mirror:
     spec = Spec(hash_of(1), "tool", "1.0", "gcc@12.2.0", "ubuntu22.04", "linux", "zen4", ())
     return Mirror("index.json", tag, "root", url, (spec,), (True,), **more)

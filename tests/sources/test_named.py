@@ -39,6 +39,26 @@ def test_a_file_of_that_name_is_no_named_cache(
     assert read_asked("a=b") == Asked("a=b")
 
 
+@pytest.mark.parametrize("name", ["my cache", "", "é", "x:y", "x/y", "a" * 200])
+def test_what_no_cache_can_be_called(name: str) -> None:
+    with pytest.raises(UsageError, match="no cache can be called so; its name may have letters"):
+        read_asked(f"{name}=https://cache.e4s.io")
+
+
+def test_a_folder_that_no_tag_can_be_called_like(tmp_path: Path, real_data: Path) -> None:
+    folder = Path(shutil.copytree(real_data / "views" / "views-only", tmp_path / "my mirror (2)"))
+    catalog = tmp_path / "c.db"
+    words = ["--view", "py", "--no-progress", "--catalog", str(catalog)]
+    answer = CliRunner().invoke(main, ["build", str(folder), *words])
+    assert answer.exit_code == 2
+    assert "the name of this folder cannot be a tag; give one with --as TAG" in answer.stderr
+    answer = CliRunner().invoke(main, ["build", f"site={folder}", *words])
+    assert answer.exit_code == 0, answer.output
+    db = sqlite3.connect(catalog)
+    assert db.execute("SELECT name FROM tags").fetchall() == [("site:site",)]
+    assert db.execute("SELECT options FROM sources").fetchall() == [("--view py",)]
+
+
 def test_two_caches_cannot_have_one_name() -> None:
     with pytest.raises(UsageError, match="two caches are called a"):
         refuse_twice([Asked("x", "a"), Asked("y", "a"), Asked("z"), Asked("z")])

@@ -375,6 +375,29 @@ def test_an_address_is_remembered_when_only_the_page_is_read_again(tmp_path: Pat
     ]
 
 
+def test_two_places_that_are_called_alike_are_told(tmp_path: Path) -> None:
+    """Without names they are one build cache, whose commands can only name one of them."""
+    here, there = (
+        mirror("v1", "e4s", 1),
+        dataclasses.replace(mirror("v1", "e4s", 2), url="https://there/v1/e4s"),
+    )
+    readings = [
+        Reading("here", [Source("build cache", BUCKET), here]),
+        Reading("there", [Source("build cache", "https://there"), there]),
+    ]
+    build_catalog(readings, tmp_path / "1.db")
+    message = (
+        f"v1/e4s is at {BUCKET}/v1/e4s too, and only the address read last is kept; give each"
+        " cache a name, as in a=SOURCE b=SOURCE, to keep them apart"
+    )
+    assert rows(tmp_path / "1.db", "SELECT source_id, kind, message FROM problems") == [
+        (2, "contradiction", message)
+    ]
+    assert rows(tmp_path / "1.db", "SELECT url, binaries FROM mirrors") == [
+        ("https://there/v1/e4s", 2)
+    ]
+
+
 def test_a_build_cache_that_is_as_it_was_has_been_seen_again(tmp_path: Path) -> None:
     both = mirror("develop", "e4s", 1), mirror("develop", "hep", 2)
     first = week(tmp_path / "1.db", MONDAY, *both)

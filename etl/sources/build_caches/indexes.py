@@ -21,7 +21,7 @@ from etl.sources.build_caches.signing import Signing, ask_signing, has_keys
 from etl.sources.build_caches.sizes import Sizes
 from etl.sources.download.client import MissingError
 from etl.sources.files import is_checksum
-from etl.sources.selection import EVERYTHING, Selection
+from etl.sources.selection import Selection
 from etl.sources.stores import Store, WebStore, read_small
 from etl.spack.tags import parse_tag
 from etl.text import counted
@@ -88,7 +88,8 @@ class IndexReader:
         places = Counter((index.tag, index.stack) for index in found.indexes)
         if find_twice := {key for key, times in places.items() if times > 1}:
             self._known = {key: it for key, it in self._known.items() if key not in find_twice}
-        if found.whole or (self._selection == EVERYTHING and _is_bucket(found, location)):
+        is_whole = self._selection.is_whole and self._selection.owner is None
+        if found.whole or (is_whole and _is_bucket(found, location)):
             mirrors = frozenset((it.tag, it.stack) for it in found.indexes)
             tags = None if self._selection.owner is None else frozenset(it for it, _ in mirrors)
             yield Listing(location, mirrors, views=found.whole, tags=tags)

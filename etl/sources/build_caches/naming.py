@@ -5,7 +5,8 @@ The rules, in order; ``docs/formats.md`` has them for people:
 1. ``--as TAG[/STACK]`` names a mirror; so do one ``--tag`` and one ``--stack``.
 2. A folder called like a tag (``develop``, ``v0.22.1``, ``releases/v2026.10``) is that tag's own
    build cache, the stack ``root``; folders in it are its stacks.
-3. Any other mirror is the tag of its own name, the stack ``root``.
+3. Any other mirror is the tag of its own name, the stack ``root``; where no tag can be called so,
+   of the name that the user gives its cache.
 4. In the mirror of ``develop`` a view ``develop-2026-10-04`` is that snapshot; in the mirror of
    ``v2026.10`` a view ``v2026.10.0`` is that release.  ``v2026.10.0/e4s`` is a stack of it.
 5. Any other view is the stack of its name: of the newest release that is a view of the same mirror,
@@ -89,9 +90,15 @@ def owner_of(selection: Selection, path: str, *, bare: bool = False) -> Owner:
         return Owner(above, name)
     if not bare and is_tag(name):
         return Owner(tags[0] if len(tags) == 1 else name, stacks[0] if len(stacks) == 1 else ROOT)
+    if not bare and selection.called is not None:
+        return Owner(selection.called)
+    if bare:
+        raise UsageError(
+            f"{printable(path)}: an index does not name its tag and stack; name them with"
+            " --as TAG/STACK (the top-level build cache of a tag is the stack root)"
+        )
     raise UsageError(
-        f"{path}: an index does not name its tag and stack; name them with"
-        " --as TAG/STACK (the top-level build cache of a tag is the stack root)"
+        f"{printable(path)}: the name of this folder cannot be a tag; give one with --as TAG"
     )
 
 

@@ -23,9 +23,9 @@ from etl.sources.build_caches.manifests import (
 )
 from etl.sources.build_caches.places import V2_FOLDER, Index, join
 from etl.sources.build_caches.web_sizes import manifest_address, spec_file_address
-from etl.sources.decode import decode_json
+from etl.sources.decode import decode_json, unpack
 from etl.sources.download.client import MissingError
-from etl.sources.stores import Store, WebStore, read_small
+from etl.sources.stores import Store, WebStore, read_bytes, read_small
 
 KEY_INDEXES = {"v3": "v3/manifests/key/keys.manifest.json", "v2": f"{V2_FOLDER}/_pgp/index.json"}
 """Where Spack has the list of a mirror's keys; ``url_buildcache.py`` of Spack 1.1.0."""
@@ -81,13 +81,12 @@ def has_keys(store: Store, index: Index) -> bool | None:
         if index.layout == "v3":
             blob = find_blob(data, place, KEYS_MEDIA_TYPE)
             place = join(index.mirror, blob.place)
-            data = store.locate(
-                place, checksum=blob.checksum, limit=MAX_MANIFEST_BYTES
-            ).read_bytes()
+            path = store.locate(place, checksum=blob.checksum, limit=MAX_MANIFEST_BYTES)
+            data = unpack(read_bytes(path, place), place, MAX_MANIFEST_BYTES)
         value = decode_json(data, place)
     except MissingError:
         return False
-    except (SourceError, OSError):
+    except SourceError:
         return None
     keys = value.get("keys") if isinstance(value, dict) else None
     return bool(keys) if isinstance(keys, dict | list) else None

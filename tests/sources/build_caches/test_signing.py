@@ -1,4 +1,4 @@
-"""Whether a mirror is signed, and publishes keys: of one that Spack signed, and what became of it."""
+"""Whether a mirror is signed, and publishes keys: one that Spack signed, and what became of it."""
 
 from __future__ import annotations
 
