@@ -99,7 +99,7 @@ def test_a_cache_of_which_neither_is_known(tmp_path: Path) -> None:
     catalog = build(tmp_path / "catalog.db", [Source("build cache", url), mirror])
     with open_catalog(catalog) as db:
         assert list(install_commands(db, [row("v1", "root")])) == [
-            "# not known whether v1 is signed; if Spack refuses it, add --unsigned:",
+            "# unknown whether v1 is signed; if Spack refuses it, add --unsigned:",
             f"spack mirror add v1 {url}",
             "# if it is signed: it publishes no keys; get the key, then spack gpg trust KEYFILE",
             "spack install --cache-only tool/abc",
@@ -151,6 +151,6 @@ def test_what_is_in_the_build_caches_of_spack_is_signed(
     records: list[Record] = [Source("build cache", url), mirror_of("v1", url)]
     with open_catalog(build(tmp_path / "catalog.db", records)) as db:
         told = [*mirror_commands(db, [row("v1", "root")])]
-    unknown = "# not known whether v1 is signed; if Spack refuses it, add --unsigned:"
+    unknown = "# unknown whether v1 is signed; if Spack refuses it, add --unsigned:"
     assert told[:-2] == ([] if known else [unknown])
     assert told[-2:] == [f"spack mirror add v1 {url}", "spack buildcache keys --install --trust"]
