@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.baselines import LOADERS, load_pyyaml
+from benchmarks import build
+from benchmarks.baselines import LOADERS, load_linked, load_pyyaml
 from benchmarks.build import Result, copy_part, measure
 from benchmarks.processes import Usage, run
 
@@ -53,6 +54,21 @@ def test_the_pyyaml_loader_loads_every_binary(tmp_path: Path) -> None:
     assert count(tmp_path / "yaml.db", query) == (716, 7, "adiak")
 
 
+def test_the_linked_loader_links_every_fact(tmp_path: Path) -> None:
+    load_linked(SAMPLE / "_cache" / "develop-2025-07-20" / "zstd", tmp_path / "linked.db")
+    query = """
+        SELECT packages.name, versions.version, compilers.name, oss.name, targets.name, tags.name
+        FROM binaries JOIN specs ON specs.hash = spec_hash JOIN tags ON tags.id = tag_id
+        JOIN packages ON packages.id = specs.package_id JOIN compilers ON compilers.id = compiler_id
+        JOIN versions ON versions.id = version_id JOIN oss ON oss.id = os_id
+        JOIN targets ON targets.id = target_id ORDER BY hash
+    """
+    facts = ("zstd", "1.5.7", "gcc@12.2.0", "ubuntu22.04", "x86_64_v3", "develop-2025-07-20")
+    assert count(tmp_path / "linked.db", query) == facts
+    query = "SELECT (SELECT count(*) FROM specs_variants), (SELECT count(*) FROM binaries_stacks)"
+    assert count(tmp_path / "linked.db", query) == (4, 3)
+
+
 def test_a_part_of_the_pages_is_spread_evenly(tmp_path: Path) -> None:
     paths = []
     for text in ("a", "bb", "ccc", "dddd"):
@@ -63,27 +79,30 @@ def test_a_part_of_the_pages_is_spread_evenly(tmp_path: Path) -> None:
     assert size == 4
 
 
-def test_measuring_gives_a_line_with_every_figure(tmp_path: Path) -> None:
+def test_measuring_gives_a_line_with_every_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "LINKED_BYTES", 100)
     result = measure(SAMPLE, 716, repeat=1, work=tmp_path)
     assert (result.binaries, result.pages, round(result.page_mb, 3)) == (716, 180, 0.325)
     assert result.file_mb > 0.1
     assert result.build.cpu > result.bare.cpu > 0
     assert result.build.peak_mb > result.bare.peak_mb > 5
-    assert result.pyyaml_cpu > 0.1
-    assert result.row().count("|") == 16
+    assert result.linked_cpu > result.pyyaml_cpu > 0.1
+    assert result.row().count("|") == 18
 
 
 def test_a_budget_that_is_not_kept_is_named() -> None:
     good = Result(
-        100_000, 100, 1.0, 0.9, Usage(2.0, 100.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 90.0
+        100_000, 100, 1.0, 0.9, Usage(2.0, 100.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 30.0, 90.0
     )
     assert good.missed_budgets() == []
     small = Result(
-        99_999, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 90.0
+        99_999, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 30.0, 90.0
     )
     assert small.missed_budgets() == []
     bad = Result(
-        100_000, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 90.0
+        100_000, 100, 1.0, 1.1, Usage(3.0, 601.0), Usage(1.0, 50.0), Usage(0.5, 50.0), 30.0, 90.0
     )
     assert bad.missed_budgets() == [
         "100,000 binaries: CPU 6.00x the orjson loop, 5.0 allowed",
