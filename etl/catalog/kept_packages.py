@@ -9,9 +9,17 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from etl.catalog.older import columns_of, damage_of, rows_of
+from etl.catalog.older import columns_of, damage_of, selected
 from etl.catalog.pages import unpacked
 from etl.records import KeptBuild, KeptPackage
+
+_SPAN = "id BETWEEN ? AND ?"
+_FLAGS = "SELECT spec_id, name, flag FROM spec_flags WHERE spec_id BETWEEN ? AND ? ORDER BY id"
+# By the plus, SQLite sorts the few there are and does not look through all for them.
+_EDGES = """
+    SELECT parent_id, child_id, deptypes, virtuals FROM dependencies
+    WHERE parent_id BETWEEN ? AND ? ORDER BY +id
+"""
 
 
 class Packages:
@@ -23,16 +31,22 @@ class Packages:
         self.ids = {name: id_ for id_, name in packages.items()}
         self._packages = packages
         binary = "tag_id, spec_id, ifnull(-stack_order_id, stack_set_id), position, first_seen"
-        if "first_seen" not in columns_of(db, "binaries"):
-            binary = binary.replace("first_seen", "NULL")
         spec = "id, hash, version_id, compiler_id, os_id, platform_id, target_id, variant_set_id"
-        self._specs = _Rows(db, "specs", f"{spec}, size", "WHERE version_id IS NOT NULL")
-        self._binaries = _Rows(db, "binaries", binary)
-        self._gone = _Rows(db, "gone_binaries", f"{binary}, last_seen, gone_since")
+        self._specs = _Rows(db, "specs", f"{spec}, size", "version_id IS NOT NULL")
+        self._binaries = _Rows(db, "binaries", binary, told_by_spec=True)
+        gone = f"{binary}, last_seen, gone_since"
+        self._gone = _Rows(db, "gone_binaries", gone, told_by_spec=True)
         self._pages = _Rows(db, "pages", "tag_id, source_id, style_id, text")
         self._children: dict[int, tuple[str, str]] | None = None
         oldest = "SELECT value FROM catalog_info WHERE key = 'oldest_spec_format'"
         self._describes_any = db.execute(oldest).fetchone() != ("",)
+        described = selected(
+            db,
+            "specs",
+            "id, format, namespace, package_hash, external, build_spec, external_details,"
+            " patch_order",
+        )
+        self._described = f"SELECT {described} FROM specs WHERE {_SPAN} AND format IS NOT NULL"
 
     def about(self, name: str) -> KeptPackage:
         """All that the catalog has of a package.
@@ -56,29 +70,15 @@ class Packages:
 
     def _builds(self, package: int) -> dict[int, KeptBuild]:
         """What only build caches tell of the specs of a package, by their numbers."""
-        first, last = self._specs.ends.get(package, (1, 0))
-        span = f"BETWEEN {first:d} AND {last:d}"
-        flags = _Groups(
-            rows_of(
-                self._db, "spec_flags", "spec_id, name, flag", f"WHERE spec_id {span} ORDER BY id"
-            )
-        )
-        # By the plus, SQLite sorts the few there are and does not look through all for them.
-        edges = _Groups(
-            self._db.execute(
-                "SELECT parent_id, child_id, deptypes, virtuals FROM dependencies"
-                f" WHERE parent_id {span} ORDER BY +id"
-            )
-        )
+        span = self._specs.ends.get(package, (1, 0))
+        described = self._db.execute(self._described, span).fetchall()
+        if not described:
+            return {}
+        flags = _Groups(self._db.execute(_FLAGS, span))
+        edges = _Groups(self._db.execute(_EDGES, span))
         names = self._names()
         found: dict[int, KeptBuild] = {}
-        for id_, *told in rows_of(
-            self._db,
-            "specs",
-            "id, format, namespace, package_hash, external, build_spec, external_details,"
-            " patch_order",
-            f"WHERE id {span} AND format IS NOT NULL ORDER BY id",
-        ):
+        for id_, *told in described:
             by_name = groupby(flags.of(id_), itemgetter(1))
             found[id_] = (
                 *told,
@@ -107,27 +107,53 @@ class Packages:
 
 
 class _Rows:
-    """The rows of a table, which lie package by package.
+    """The rows of a table, which lie package by package; ``where`` says which of them lie so.
+
+    ``told_by_spec`` are rows that name their spec, which can only be one of the package.
 
     Raises:
-        ValueError: they do not.
+        ValueError: they lie otherwise.
     """
 
-    def __init__(self, db: sqlite3.Connection, table: str, columns: str, where: str = "") -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        table: str,
+        columns: str,
+        where: str = "1",
+        *,
+        told_by_spec: bool = False,
+    ) -> None:
         self._db = db
-        self._sql = f"SELECT {columns} FROM {table} WHERE id BETWEEN ? AND ?"
+        self._table = table
         self.ends: dict[int, tuple[int, int]] = {}
-        if columns_of(db, table):
-            ends = f"SELECT package_id, min(id), max(id), count(*) FROM {table} {where} GROUP BY 1"
-            for package, first, last, number in db.execute(ends):
-                if last - first + 1 != number:
-                    raise ValueError(f"{table} of one package that do not lie together")
-                self.ends[package] = first, last
+        if not columns_of(db, table):
+            return
+        self._sql = f"SELECT {selected(db, table, columns)} FROM {table} WHERE {_SPAN}"
+        # To find the ends takes longer than to count.
+        ends = "NULL, NULL" if told_by_spec else "min(id), max(id)"
+        last = 0
+        for package, number, lowest, highest in db.execute(
+            f"SELECT package_id, count(*), {ends} FROM {table} WHERE {where} GROUP BY package_id"
+        ):
+            first, last = last + 1, last + number
+            if lowest not in (None, first) or highest not in (None, last):
+                raise ValueError(f"{table} that do not lie package by package")
+            self.ends[package] = first, last
 
     def of(self, package: int) -> list[Any]:
-        """Those of a package, in order."""
-        ends = self.ends.get(package)
-        return self._db.execute(self._sql, ends).fetchall() if ends else []
+        """Those of a package, in order.
+
+        Raises:
+            ValueError: some are missing.
+        """
+        if package not in self.ends:
+            return []
+        first, last = self.ends[package]
+        rows = self._db.execute(self._sql, (first, last)).fetchall()
+        if len(rows) != last - first + 1:
+            raise ValueError(f"{self._table} that do not lie package by package")
+        return rows
 
 
 class _Groups:

@@ -37,12 +37,18 @@ def columns_of(db: sqlite3.Connection, table: str) -> set[str]:
     return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
+def selected(db: sqlite3.Connection, table: str, columns: str) -> str:
+    """The columns as SELECT has them, with NULL for those that an older schema does not have."""
+    there = columns_of(db, table)
+    return ", ".join(
+        "NULL" if it.isidentifier() and it not in there else it for it in columns.split(", ")
+    )
+
+
 def rows_of(
     db: sqlite3.Connection, table: str, columns: str, tail: str = ""
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows; NULL for columns that an older schema does not have."""
-    there = columns_of(db, table)
-    if not there:
+    """Rows; NULL for columns that an older schema does not have, none of tables that it lacks."""
+    if not columns_of(db, table):
         return iter(())
-    listed = ", ".join(it if it in there else "NULL" for it in columns.split(", "))
-    return db.execute(f"SELECT {listed} FROM {table} {tail}")
+    return db.execute(f"SELECT {selected(db, table, columns)} FROM {table} {tail}")
