@@ -15,7 +15,7 @@ from etl.catalog.aliases import tag_named
 from etl.cover.cover import ANY_TAG, Cover
 from etl.cover.cover import cover as cover_of
 from etl.cover.reasons import reasons
-from etl.cover.report import as_json
+from etl.cover.report import as_json, refused
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.locks.read import MAX_BYTES, read_lock
@@ -79,6 +79,7 @@ def _answered(connection: Any, form: Any) -> Page:
             "found": found,
             "given": {"tag": asked, "host": named_host},
             "picture": _picture(found),
+            "refused": refused(found),
             "max_rows": MAX_ROWS,
             **_form(connection),
         },

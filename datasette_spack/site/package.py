@@ -123,7 +123,7 @@ def _host_misses(
     scope = Scope(tag, chosen.stacks, chosen.runs_on, compiler=chosen.compiler)
     if Finder(connection).count(queries, replace(scope, taken=reuse.condition()), 1):
         return None
-    return host_misses(connection, queries, scope, reuse, any_tag=False)
+    return host_misses(connection, queries, scope, reuse, any_tag=chosen.tag is None)
 
 
 def chosen_by(arguments: Any) -> Chosen:

@@ -22,6 +22,7 @@ from etl.cover.report import (
     as_rows,
     differences_in_words,
     install_commands,
+    refused,
     title,
 )
 from etl.errors import UsageError
@@ -132,15 +133,16 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
         spared = len(cover.missing) - len(cover.to_build)
         yield f"  {spared:>6,} of them only needed to build what is in the cache"
         yield f"  {len(cover.to_build):>6,} to compile"
-    verdicts = [it for it in cover.available if it.verdict and not it.verdict.reusable]
     if any(it.verdict for it in cover.available):
-        yield f"  {len(verdicts):>6,} in the cache that the host cannot use"
-        yield from (
-            f"          {title(it.spec)}: {it.verdict.why}"
-            for it in verdicts[:_SHOWN]
-            if it.verdict
-        )
-        yield from _more(len(verdicts))
+        refusals = refused(cover)
+        total = sum(len(those) for _, those in refusals)
+        yield f"  {total:>6,} in the cache that the host cannot use"
+        for why_not, those in refusals[:_SHOWN]:
+            titles = [title(it.spec) for it in those[:_DIFFERENCES]]
+            if len(those) > _DIFFERENCES:
+                titles.append(f"and {len(those) - _DIFFERENCES:,} more")
+            yield f"          {len(those):,}: {why_not}: {', '.join(titles)}"
+        yield from _more(len(refusals))
     if not cover.missing:
         return
     yield from ("", "missing, most dependents first:")

@@ -65,6 +65,16 @@ def as_rows(cover: Cover, told: Reasons) -> Iterator[tuple[object, ...]]:
         )  # fmt: skip
 
 
+def refused(cover: Cover) -> tuple[tuple[str, tuple[Covered, ...]], ...]:
+    """What is in the cache and the host cannot use, by the reason, that of most first."""
+    found: dict[str, list[Covered]] = {}
+    for it in cover.available:
+        if it.verdict and not it.verdict.reusable:
+            found.setdefault(it.verdict.why or "", []).append(it)
+    ordered = sorted(found.items(), key=lambda it: (-len(it[1]), it[0]))
+    return tuple((why, tuple(those)) for why, those in ordered)
+
+
 def differences_in_words(reason: Explained) -> tuple[str, ...]:
     """What sets a missing spec apart from the nearest that the cache has."""
     gone = (reason.gone,) if reason.gone else ()

@@ -185,6 +185,12 @@ def test_a_host_says_what_it_can_take(catalogs: dict[str, Path], run: Run) -> No
     assert code == 0
     assert {it["reusable"] for it in told["available"]} == {False}
     assert all(it["why"] for it in told["available"])
+    options = ("--catalog", catalogs["all"], "--host", "sequoia/m1", "--tag", "any")
+    lines = run("cover", folder, *options).out.splitlines()
+    start = lines.index("      21 in the cache that the host cannot use")
+    assert lines[start + 1].startswith("          20: built for linux, this host is darwin: ")
+    assert lines[start + 1].endswith(", and 16 more")
+    assert lines[start + 2].startswith("          1: Spack builds the compiler wrapper on each")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,12 @@ async def test_of_one_tag_and_for_a_host(site: Any) -> None:
     page = await site.client.post(
         "/cover", files=files("full-1.0"), data={"tag": "any", "host": "sequoia/m1"}
     )
-    assert "sequoia/m1 can use 0 of 21 specs in the cache" in main_of(page.text).text
+    answer = main_of(page.text).section("answer")
+    assert "sequoia/m1 can use 0 of 21 specs in the cache" in answer.text
+    reasons = [it.text for it in answer.all("li") if "this host" in it.text]
+    assert len(reasons) == 1  # told once for all that have it
+    assert reasons[0].startswith("20: built for linux, this host is darwin: berkeley-db@")
+    assert reasons[0].endswith(" and 10 more")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ async def test_of_one_tag_and_for_a_host(site: Any) -> None:
         ("", {}, 400, "no file was sent"),
         ("{", {}, 400, "is not JSON"),
         (b"\xff\xfe", {}, 400, "is not UTF-8 text"),
-        ("spack:\n  specs: [hdf5]\n", {}, 400, "concretize it first"),
+        ("spack:\n  specs: [hdf5]\n", {}, 400, "concretize it with"),
         (None, {"tag": "v9"}, 400, "v9"),
         (None, {"host": "nowhere/z80"}, 400, "z80"),
     ],

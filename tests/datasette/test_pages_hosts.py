@@ -128,6 +128,9 @@ async def test_the_share_that_each_profile_can_take(pages: Any, catalog: Path) -
         page = main_of((await pages.client.get(path)).text)
         table = next(it for it in page.all("table") if "Can use" in it.text)
         assert {row[0]: row[1] for row in table.rows[1:]} == expected
+        (way,) = (it for it in table.all("a") if "host=rocky8" in it.attributes["href"])
+        there = main_of((await pages.client.get(way.attributes["href"])).text)
+        assert there.one("h2").text == f"{way.text} binaries in v1"
         assert "181 binaries: the build cache lacks a link or run dependency" in page.text
 
 

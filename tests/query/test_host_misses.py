@@ -150,6 +150,12 @@ async def test_the_newest_tag_that_has_what_can_be_used(
     there = main_of((await pages.client.get(way.attributes["href"])).text).text
     assert f"1 binary in {OLD}" in there
     assert "rocky8/zen3: ✓ can be used" in there
+    page = main_of((await pages.client.get("/package/app?stacks=e4s&host=rocky8/zen3")).text)
+    message = next(it for it in page.all("div") if "can use none" in it.text)
+    (way,) = message.all("a")
+    assert way.text == OLD
+    listed = main_of((await pages.client.get(way.attributes["href"])).text)
+    assert "✓ can be used" in listed.section("binaries").text
     none = await pages.client.get("/find?spec=app@2.0&host=centos7/zen2")
     assert "No other tag has a match that it could use." in main_of(none.text).text
 
