@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from datasette_spack.answers import Answers
 from datasette_spack.caching import ANSWERS
 from datasette_spack.shared import SharedAnswers
+from datasette_spack.site.impact import make_ready
 
 _WARMING = ("/", "/catalog")
 """Pages that are asked for first, so that no visitor waits for what is done only once."""
@@ -77,6 +78,7 @@ class Edition:
             response = await self._datasette.client.get(page)
             if response.status_code != 200:
                 raise NotReadyError(f"its page {page} cannot be made")
+        await make_ready(self._datasette)
 
     def popular(self) -> list[Any]:
         """Requests for what was asked for most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -19,6 +20,7 @@ from datasette_spack.site.feed import CONTENT_TYPE, NO_DATE, Feed
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.xml_page import xml_answer
 from etl.browse.lists import PAGE, described_tags
+from etl.browse.newest import newest_of
 from etl.catalog.asking import NotHereError, Row, known, near_names
 from etl.compare.above import GraphOf, TagGraph, graph_of_tag
 from etl.compare.impact import CLOSURES, Impact, closure_for, impact_tag
@@ -154,9 +156,26 @@ def impact_in(
     """Reads what contains a spec in a tag, once; the graphs of a few tags are kept, too."""
 
     def graph_of(connection: sqlite3.Connection, tag: str) -> TagGraph:
-        return remembered(datasette, graph_of_tag, tag, most=MAX_GRAPHS)(connection)
+        return kept_graph(datasette, tag)(connection)
 
     return remembered(datasette, _impact, spec, tag, closure, given=(graph_of,))
+
+
+def kept_graph(datasette: Any, tag: str) -> Callable[[sqlite3.Connection], TagGraph]:
+    """Reads the graph of a tag, which is kept."""
+    return remembered(datasette, graph_of_tag, tag, most=MAX_GRAPHS)
+
+
+async def make_ready(datasette: Any) -> None:
+    """Read the graph of the newest tag, so that nobody who asks what is in it waits for that."""
+
+    def read(connection: sqlite3.Connection) -> None:
+        tag = newest_of(described_tags(connection))
+        if tag:
+            kept_graph(datasette, tag)(connection)
+
+    with suppress(CatalogError, QueryInterrupted):  # whoever asks for it will be told
+        await ask_catalog(datasette, read)
 
 
 def _impact(db: sqlite3.Connection, spec: str, tag: str, closure: str, graph_of: GraphOf) -> Impact:

@@ -12,6 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from etl.catalog.asking import IN_ONE_VALUE
+from etl.memory import no_garbage_collection
 from etl.workers import batched
 
 FEW = 4_000
@@ -109,6 +110,7 @@ GraphOf = Callable[[sqlite3.Connection, str], TagGraph]
 """Gives the graph of a tag: :func:`graph_of_tag`, or whoever keeps what that gave."""
 
 
+@no_garbage_collection()
 def graph_of_tag(db: sqlite3.Connection, tag: str) -> TagGraph:
     """Read the graph of a tag.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
 
 from etl.catalog.asking import AT_ONCE, IN_ONE_VALUE
 from etl.catalog.sql_text import Parameters
@@ -25,10 +25,11 @@ LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
 _SPECS = """
     SELECT specs.id, specs.hash, packages.name, specs.namespace, versions.version,
-        variant_sets.variants, variant_sets.id, platforms.name, operating_systems.name,
-        targets.name, specs.external, specs.external_details, specs.package_hash,
-        specs.patch_order, specs.format,
-        CASE WHEN specs.format < 5 THEN compilers.name END
+        variant_sets.id, variant_sets.variants,
+        ifnull(platforms.name, 'None') || '-' || ifnull(operating_systems.name, 'None') || '-'
+            || ifnull(targets.name, 'None'),
+        specs.external, specs.external_details, specs.package_hash, specs.patch_order,
+        specs.format IS NOT NULL, CASE WHEN specs.format < 5 THEN compilers.name END
     FROM specs
     LEFT JOIN packages ON packages.id = specs.package_id
     LEFT JOIN versions ON versions.id = specs.version_id
@@ -50,9 +51,7 @@ _FLAGS = """
 _PATCHES = """
     SELECT variant_set_id, ifnull(sha256, value)
     FROM variant_set_members JOIN variants ON variants.id = variant_id
-    WHERE variants.name = 'patches' AND variant_set_id IN (
-        SELECT variant_set_id FROM specs WHERE id IN (SELECT value FROM json_each(?))
-    )
+    WHERE variants.name = 'patches' AND variant_set_id IN (SELECT value FROM json_each(?))
     ORDER BY variant_set_id, 2
 """
 _TITLES = """
@@ -115,7 +114,8 @@ class Nodes:
         found, fresh = set(ids), ids
         while fresh:
             loaded = self.load(sorted(fresh))
-            fresh = {edge[0] for node in loaded for edge in node.edges} - found - known
+            below = chain.from_iterable(map(attrgetter("edges"), loaded))
+            fresh = set(map(itemgetter(0), below)) - found - known
             found |= fresh
         return found
 
@@ -178,15 +178,15 @@ class _Reader:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._titles: dict[int, str] = {}
-        self._variant_sets: dict[int, tuple[str, ...]] = {}
+        self._variant_sets: dict[int | None, tuple[str, ...]] = {}
 
     def read(self, ids: Sequence[int]) -> Iterator[Node]:
         """The specs that there are with these ids, in any order."""
         for part in _parts(ids):
-            rows = groupby(self._db.execute(_EDGES, part), itemgetter(3))
+            by_parent = groupby(self._db.execute(_EDGES, part), itemgetter(3))
             edges = {
                 parent: tuple([Edge(child, for_, virtuals) for child, for_, virtuals, _ in those])
-                for parent, those in rows
+                for parent, those in by_parent
             }
             compiled = {
                 parent: [it.child for it in those if it.virtuals and _compiles(it.virtuals)]
@@ -196,11 +196,12 @@ class _Reader:
             flags: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
             for spec, name, flag in self._db.execute(_FLAGS, part):
                 flags[spec][name].append(flag)
-            patches = self._patches(part)
-            for row in self._db.execute(_SPECS, part).fetchall():
-                id_, hash_, name, namespace, version, variants, set_, *machine = row[:10]
-                external, details, package_hash, patch_order, format_, old_compiler = row[10:]
-                told = self._variants(set_, variants, patches)
+            rows = self._db.execute(_SPECS, part).fetchall()
+            self._learn_variants({row[5]: row[6] for row in rows})
+            for row in rows:
+                id_, hash_, name, namespace, version, set_, _, arch, *more = row
+                external, details, package_hash, patch_order, is_told, old_compiler = more
+                told = self._variant_sets[set_]
                 if id_ in flags:
                     told += tuple(
                         f"{kind}={' '.join(it)}" for kind, it in sorted(flags[id_].items())
@@ -211,36 +212,32 @@ class _Reader:
                     else tuple(sorted([self._titles[it] for it in compiled.get(id_, ())]))
                 )
                 yield Node(
-                    id_, hash_, name, namespace, version, told,
-                    "-".join([it or "None" for it in machine]), compilers,
+                    id_, hash_, name, namespace, version, told, arch, compilers,
                     external, package_hash, edges.get(id_, ()), patch_order,
-                    format_ is not None, details,
+                    bool(is_told), details,
                 )  # fmt: skip
 
-    def _variants(
-        self, set_: int | None, text: str | None, patches: Mapping[int, str]
-    ) -> tuple[str, ...]:
-        """The variants of a set, which many specs share, with the whole sums of patches."""
-        if set_ is None:
-            return ()
-        found = self._variant_sets.get(set_)
-        if found is None:
-            found = self._variant_sets[set_] = tuple(
+    def _learn_variants(self, sets: dict[int | None, str | None]) -> None:
+        """The variants of sets, which many specs share, with the whole sums of patches."""
+        fresh = {set_: text or "" for set_, text in sets.items() if set_ not in self._variant_sets}
+        patches = self._patches([it for it, text in fresh.items() if it and "patches" in text])
+        for set_, text in fresh.items():
+            self._variant_sets[set_] = tuple(
                 patches.get(set_, it) if it.startswith("patches") else it
-                for it in split_variants(text or "")
+                for it in split_variants(text)
             )
-        return found
 
     def _learn_titles(self, ids: set[int]) -> None:
         for part in _parts(sorted(ids - self._titles.keys())):
             for id_, name, version in self._db.execute(_TITLES, part):
                 self._titles[id_] = f"{name}@{version}" if version else name
 
-    def _patches(self, part: Part) -> dict[int, str]:
+    def _patches(self, sets: Iterable[int]) -> dict[int | None, str]:
         """The whole sums of patches, of which lists of variants have the beginnings alone."""
         sums: dict[int, list[str]] = defaultdict(list)
-        for set_, sum_ in self._db.execute(_PATCHES, part):
-            sums[set_].append(sum_)
+        for part in _parts(sets):
+            for set_, sum_ in self._db.execute(_PATCHES, part):
+                sums[set_].append(sum_)
         return {set_: f"patches:={','.join(it)}" for set_, it in sums.items()}
 
 

@@ -114,27 +114,23 @@ def _is_meant(cause: Cause, words: list[str]) -> bool:
     return told[: len(words)] == words
 
 
+@no_garbage_collection()
 def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None) -> Rebuilt:
     """What was rebuilt from one tag to the other, in all stacks or in one.
 
     Raises:
         UsageError: a tag or the stack is not in this catalog.
     """
-    names = [tag_at(db, it).tag for it in (old, new)]
+    tags = tag_at(db, old), tag_at(db, new)
     check_name(db, "stack", stack)
     (undescribed,) = db.execute(
         "SELECT count(*) FROM tags WHERE name IN (?, ?) AND described = 0 AND gone_since IS NULL",
-        names,
+        [it.tag for it in tags],
     ).fetchone()
     if undescribed:
         return Rebuilt(old, new, (), (), 0, is_told=False, tells_builds=False)
-    with no_garbage_collection():
-        return _rebuilt(db, old, new, stack)
-
-
-def _rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None) -> Rebuilt:
     nodes = Nodes(db)
-    olds, news, both = nodes.of_tags(tag_at(db, old), tag_at(db, new), stack)
+    olds, news, both = nodes.of_tags(*tags, stack)
     gone, come = nodes.load(sorted(olds)), nodes.load(sorted(news))
     paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), both))
     _load_what_differs(nodes, paired, both)

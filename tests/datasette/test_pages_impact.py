@@ -13,7 +13,10 @@ from xml.etree import ElementTree
 import pytest
 
 from datasette_spack.serve import datasette_for
+from datasette_spack.site import remembered as remembered_facts
+from datasette_spack.site.impact import kept_graph, make_ready
 from etl.browse import lists
+from etl.compare.above import graph_of_tag
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from tests.html_tree import Element, main_of
@@ -245,6 +248,24 @@ async def test_the_package_leads_there(served: Any) -> None:
     link = package.section("impact").links["All binaries that contain lib"]
     assert link == f"/package/lib/impact?tag={SECOND}"
     assert table(await shown(served, link)) == ALL
+
+
+async def test_what_is_in_a_system_leads_there(served: Any) -> None:
+    package = await shown(served, "/package/libc")
+    assert package.links["Binaries that contain it"] == "/package/libc/impact"
+
+
+async def test_the_graph_of_the_newest_tag_is_ready(catalog: Path) -> None:
+    datasette = datasette_for(catalog)
+    await make_ready(datasette)
+    database = datasette.get_database("catalog")
+    about = {it for it in remembered_facts._answers[database] if it[0] is graph_of_tag}
+    assert about == {(graph_of_tag, (THIRD,))}
+    for tag in (FIRST, SECOND):  # no more than two are kept
+        await database.execute_fn(kept_graph(datasette, tag))
+    about = {it for it in remembered_facts._answers[database] if it[0] is graph_of_tag}
+    assert about == {(graph_of_tag, (FIRST,)), (graph_of_tag, (SECOND,))}
+    database.close()
 
 
 async def test_pages_tell_no_dependencies(served: Any, catalog: Path, run: Run) -> None:
