@@ -16,7 +16,7 @@ from etl.catalog.kept import read_catalog
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
 from etl.errors import ReadError
-from etl.records import Listing, Record, Source, Unchanged
+from etl.records import Cache, Listing, Record, Source, Tag, Unchanged
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
@@ -66,6 +66,27 @@ def test_a_catalog_from_a_catalog_alone_is_the_same_file(
     with open_catalog(target) as old, open_catalog(again) as new:
         assert list(PageWriter(new).pages()) == list(PageWriter(old).pages())
     assert digest(again) == digest(target)
+
+
+def test_a_tag_that_is_only_listed_belongs_to_its_cache(tmp_path: Path) -> None:
+    records: list[Record] = [
+        Source("pages", "site"),
+        Cache("mine", "site", "folder"),
+        Tag("mine:v1", ("e4s",), "mine"),
+        Tag("v1", ("e4s",)),
+        mirror("v2", "e4s", 1),
+    ]
+    first = tmp_path / "1.db"
+    build_catalog([Reading("site", records)], first)
+    again = merged(tmp_path / "2.db", first)
+    tags = """
+        SELECT tags.name, caches.name FROM tags LEFT JOIN caches ON caches.id = tags.cache_id
+        ORDER BY tags.name
+    """
+    assert (
+        rows(first, tags) == rows(again, tags) == [("mine:v1", "mine"), ("v1", None), ("v2", None)]
+    )
+    assert digest(again) == digest(first)
 
 
 def test_what_a_bucket_no_longer_has_is_kept_as_gone_and_may_return(tmp_path: Path) -> None:
