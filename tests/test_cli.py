@@ -157,6 +157,27 @@ def test_strict_makes_of_some_nothing(run: Run, tmp_path: Path) -> None:
     assert digest_of(catalog) == before
 
 
+def test_strict_is_told_before_that_there_is_nothing(run: Run, tmp_path: Path) -> None:
+    bad = write_site(tmp_path / "bad", {"specs.md": b""})
+    done = run("build", bad, "--catalog", tmp_path / "a.db", "--no-progress", "--strict")
+    assert done.code == 3
+    assert done.err.startswith("spack-catalog: nothing was written because of --strict; refused:")
+
+
+def test_strict_refuses_what_contradicts_another_source(run: Run, tmp_path: Path) -> None:
+    one, other = (
+        write_site(tmp_path / name, {place_of("v1", "a"): page("v1", "a", [item(number)])})
+        for number, name in ((1, "one"), (2, "other"))
+    )
+    arguments = ("build", one, other, "--catalog", tmp_path / "a.db", "--no-progress")
+    done = run(*arguments, "--strict")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith("spack-catalog: nothing was written because of --strict; refused:")
+    assert "another page of this package and tag is used instead" in done.err
+    assert not (tmp_path / "a.db").exists()
+    assert run(*arguments).code == 1
+
+
 # What is wrong usage.
 
 

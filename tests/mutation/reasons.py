@@ -16,6 +16,8 @@ REASONS: dict[tuple[str, str], str] = {
     ),
     ("etl/spack/tags.py", 'sorted({it.rpartition(".")[0] for it'): "no text is between the two",
     ("etl/spack/tokens.py", 'elif character in "+~-":'): "a letter always begins a word",
+    ("etl/spack/tags.py", 'return f"{calendar[1]}-{int(calendar[2])'): "99 is after every day",
+    ("etl/spack/tags.py", 'return f"{RELEASE_MONTHS[release]}-99"'): "99 is after every day",
     ("etl/spack/tokens.py", "if match is None or kind is None:"): "what matches has a kind",
     ("etl/spack/versions.py", 'digits = digits.lstrip("0")'): "there are only digits to strip",
     ("etl/query/graph_conditions.py", "if narrow:"): _SAME_FORMS,

@@ -541,3 +541,19 @@ def test_the_sum_of_a_file(tmp_path: Path) -> None:
 )
 def test_what_is_a_checksum(text: object, yes: bool) -> None:
     assert is_checksum(text) is yes
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("0123456789abcdef" * 4, True),
+        ("0" * 63 + "f", True),
+        ("0" * 63, False),
+        ("0" * 65, False),
+        *((letter + "0" * 63, False) for letter in "gxzAF -/"),
+        (None, False),
+        (0, False),
+    ],
+)
+def test_what_a_checksum_is(text: object, is_one: bool) -> None:
+    assert is_checksum(text) is is_one
