@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 from etl.errors import SourceError
 from etl.records import Digest, Mirror, Problem, Record, Source, Spec, Unchanged
@@ -24,13 +24,13 @@ from etl.sources.build_caches.layouts import chosen, name_lone
 from etl.sources.build_caches.manifests import MAX_MANIFEST_BYTES
 from etl.sources.build_caches.places import Index
 from etl.sources.build_caches.sizes import Sizes
-from etl.sources.decode import decode_json
+from etl.sources.decode import decode_json, unpack
 from etl.sources.download.client import MissingError
 from etl.sources.download.fetch import Fetcher
 from etl.sources.download.registry import Login
 from etl.sources.files import is_checksum
 from etl.sources.selection import EVERYTHING, Selection
-from etl.sources.stores import WebStore
+from etl.sources.stores import WebStore, read_bytes
 
 INDEX_TAG = "index.spack"
 _SPEC_TAG = re.compile(r"[\w.-]{1,120}-[a-z2-7]{32}\.spack", re.ASCII)
@@ -39,7 +39,10 @@ _MAX_TAGS = 20_000
 _IN_PART = 1_000
 """So many names are asked for at once; more some registries refuse."""
 _MAX_PARTS = 2_000
+_DEEPEST_INDEX = 3
+"""So many lists of images are followed from one to the next, as Spack does."""
 _MAX_TAG_LIST_BYTES = 1 << 26
+_NEXT = re.compile(r"<([^<>]{1,2000})>\s*;[^,]*\brel=\"?next\"?", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"oci(\+https?)?://([\w.-]+(?::[0-9]{1,5})?)/([a-z0-9][a-z0-9._/-]{0,250})", re.ASCII
 )
@@ -54,7 +57,7 @@ class Image:
 
     def manifest(self, tag: str) -> str:
         """Where the manifest of an image is."""
-        return f"{self.base}manifests/{quote(tag)}"
+        return f"{self.base}manifests/{quote(tag, safe=':')}"
 
     def blob(self, checksum: str) -> str:
         """Where the blob with this SHA-256 is."""
@@ -93,11 +96,10 @@ def read_registry(
     Login(fetcher, place, image.base).log_in()
     store = WebStore(fetcher)
     try:
-        data = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
+        checksum = _digest_of(_part(_manifest(fetcher, image, INDEX_TAG), "layers"), place)
     except MissingError:
         yield from _without_index(image, store, selection, known)
         return
-    checksum = _digest_of(_part(data, place, "layers"), place)
     index = Index(image.blob(checksum), image.address, "oci", checksum=checksum, url=image.address)
     (named,) = name_lone([index], selection, image.address)
     reader = IndexReader(store, selection, lambda _, specs: _seen(fetcher, image, specs), known)
@@ -187,10 +189,9 @@ def _config(fetcher: Fetcher, image: Image, name: str) -> dict[str, object]:
         SourceError: it cannot be had.
     """
     place = image.manifest(name)
-    manifest = fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes()
-    checksum = _digest_of(_part(manifest, place, "config"), place)
+    checksum = _digest_of(_part(_manifest(fetcher, image, name), "config"), place)
     path = fetcher.download(image.blob(checksum), checksum=checksum)
-    value = decode_json(path.read_bytes(), place)
+    value = decode_json(unpack(read_bytes(path, place), place), place)
     if not isinstance(value, dict):
         raise SourceError(place, "not the spec of an image")
     return value
@@ -203,30 +204,67 @@ def _hash_of(name: str) -> str:
 def spec_tags(fetcher: Fetcher, image: Image) -> list[str]:
     """The names of the images that are specs, sorted; registries list them in parts.
 
+    A registry says where the next part is, or else its names are in order.
+
     Raises:
         SourceError: they cannot be listed.
     """
     names: set[str] = set()
     last = ""
+    address = f"{image.base}tags/list?n={_IN_PART}"
     for _ in range(_MAX_PARTS):
-        query = f"?n={_IN_PART}" + (f"&last={quote(last)}" if last else "")
         try:
-            path = fetcher.download(f"{image.base}tags/list{query}", limit=_MAX_TAG_LIST_BYTES)
+            path = fetcher.download(address, limit=_MAX_TAG_LIST_BYTES)
         except MissingError:
             break
         value = decode_json(path.read_bytes(), image.address)
         tags = value.get("tags") if isinstance(value, dict) else None
         listed = [it for it in tags if isinstance(it, str)] if isinstance(tags, list) else []
         # A part may have fewer than were asked for; the last one has nothing that is new.
-        if not listed or max(listed) <= last:
+        if not set(listed) - names:
             break
         names.update(listed)
-        last = max(listed)
+        following = _next_part(fetcher, image, address)
+        if following is None:
+            if max(listed) <= last:
+                break
+            last = max(listed)
+            following = f"{image.base}tags/list?n={_IN_PART}&last={quote(last)}"
+        address = following
     return sorted(name for name in names if _SPEC_TAG.fullmatch(name))
 
 
-def _part(manifest: bytes, place: str, name: str) -> object:
-    value = decode_json(manifest, place)
+def _next_part(fetcher: Fetcher, image: Image, address: str) -> str | None:
+    """Where a registry says that its list goes on (OCI distribution specification 1.1)."""
+    found = _NEXT.search(fetcher.link_of(address) or "")
+    if found is None:
+        return None
+    following: str = urljoin(address, found[1])
+    if not following.startswith(f"{image.base}tags/list"):
+        raise SourceError(image.address, f"its list of images goes on elsewhere: {following:.200}")
+    return following
+
+
+def _manifest(fetcher: Fetcher, image: Image, tag: str) -> object:
+    """The manifest of an image; of several in one, the first.
+
+    Raises:
+        SourceError: it cannot be had.
+    """
+    place = image.manifest(tag)
+    value = decode_json(fetcher.download(place, limit=MAX_MANIFEST_BYTES).read_bytes(), place)
+    for _ in range(_DEEPEST_INDEX):
+        images = value.get("manifests") if isinstance(value, dict) else None
+        if not isinstance(images, list):
+            break
+        checksum = _digest_of(images[0] if images else None, place)
+        inner = image.manifest(f"sha256:{checksum}")
+        path = fetcher.download(inner, checksum=checksum, limit=MAX_MANIFEST_BYTES)
+        value = decode_json(path.read_bytes(), inner)
+    return value
+
+
+def _part(value: object, name: str) -> object:
     part = value.get(name) if isinstance(value, dict) else None
     return part[0] if isinstance(part, list) and part else part
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from etl.errors import SourceError
 from etl.page_format.names import is_name
@@ -38,7 +38,10 @@ from etl.sources.build_caches.places import (
     join,
 )
 from etl.sources.build_caches.s3_binaries import Binaries
+from etl.sources.build_caches.web import probe
+from etl.sources.build_caches.web_sizes import sizes_on_web
 from etl.sources.decode import shown
+from etl.sources.download.client import ForbiddenError, MissingError
 from etl.sources.download.fetch import Fetcher
 from etl.sources.download.s3 import Bucket, Folder, Listing, read_address
 from etl.sources.selection import EVERYTHING, Selection
@@ -83,7 +86,15 @@ def read_bucket(
     bucket = read_address(address)
     listing = Listing(fetcher, bucket)
     store = WebStore(fetcher)
-    places = _find(store, listing, bucket)
+    try:
+        places = _find(store, listing, bucket)
+    except MissingError as error:
+        if not (isinstance(error, ForbiddenError) or fetcher.offline):
+            raise
+        found = _without_listing(store, bucket, selection)
+        find_sizes = partial(sizes_on_web, fetcher) if sizes else None
+        yield from IndexReader(store, selection, find_sizes, known).read(found, bucket.address)
+        return
     if not places.indexes:
         raise SourceError(bucket.address, "no index of a build cache in this bucket or folder")
     found = _named(bucket, places, selection)
@@ -91,6 +102,29 @@ def read_bucket(
     reader = IndexReader(store, selection, binaries.about, known, workers)
     yield from reader.read(found, bucket.address)
     yield from binaries.skipped()
+
+
+def _without_listing(store: WebStore, bucket: Bucket, selection: Selection) -> Found:
+    """The indexes of a bucket that may not be listed, looked for as those of a mirror over HTTP.
+
+    Raises:
+        SourceError: there are none.
+    """
+    why = "the server does not list this bucket without a login"
+    try:
+        found = probe(store, bucket.url, selection)
+    except SourceError as error:
+        message = f"{why}, and no build cache was found without a list: {error.message}"
+        raise SourceError(bucket.address, message) from None
+    how = "indexes were looked for by their usual names; views are read with --view NAME"
+    skipped = Problem(bucket.address, "skipped", f"{why}: {how}")
+    indexes = (
+        replace(it, url=bucket.address + unquote(it.url.removeprefix(bucket.url)))
+        if it.url is not None and it.url.startswith(bucket.url)
+        else it
+        for it in found.indexes
+    )
+    return replace(found, indexes=tuple(indexes), problems=(*found.problems, skipped))
 
 
 def _find(store: WebStore, listing: Listing, bucket: Bucket) -> _Places:

@@ -78,14 +78,19 @@ def _find(store: WebStore, url: str, selection: Selection) -> Found:
     try:
         index = index_at(public)
     except SourceError:
-        return _probe(store, url.rstrip("/"), selection)
+        return probe(store, url.rstrip("/"), selection)
     index = replace(index, place=url, view=unquote(index.view))
     named = name_lone([index], selection, index.mirror if index.mirror else public)
     return chosen(map(_with_address, with_views(named)), selection, ())
 
 
-def _probe(store: WebStore, base: str, selection: Selection) -> Found:
-    """The indexes of a bucket or of a mirror, looked for where layouts have them."""
+def probe(store: WebStore, base: str, selection: Selection) -> Found:
+    """The indexes of a bucket or of a mirror, looked for where layouts have them.
+
+    Raises:
+        SourceError: there are none.
+        UsageError: ``selection`` has to name the tag and the stack of a mirror, and does not.
+    """
     try:
         return _in_list(store, join(base, BUCKET_LIST), base, selection)
     except MissingError as error:

@@ -32,11 +32,15 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was last found at an address: its SHA-256, and the server's marks of that version."""
+    """What was last found at an address: its SHA-256, and the server's marks of that version.
+
+    ``link`` is where the server says that it goes on (the header ``Link``).
+    """
 
     sha256: str
     etag: str | None = None
     last_modified: str | None = None
+    link: str | None = None
 
 
 class Incoming:
@@ -97,7 +101,8 @@ class DownloadCache:
         """What was last found at an address."""
         try:
             fields = json.loads(self._address(url).read_bytes())
-            remembered = Remembered(fields["sha256"], fields["etag"], fields["last_modified"])
+            marks = (fields["sha256"], fields["etag"], fields["last_modified"])
+            remembered = Remembered(*marks, fields.get("link"))
         except (FileNotFoundError, ValueError, LookupError, TypeError):
             return None
         return remembered if is_checksum(remembered.sha256) else None

@@ -39,6 +39,10 @@ class MissingError(SourceError):
     """There is nothing at the address; or offline, nothing of it in the cache."""
 
 
+class ForbiddenError(MissingError):
+    """The server refuses (403), which some servers say of what is not there."""
+
+
 class DeniedError(SourceError):
     """The server requires a login (401)."""
 
@@ -163,7 +167,8 @@ def _web_errors(place: str) -> Iterator[None]:
 def _check_status(response: httpx.Response, place: str, *, conditional: bool) -> None:
     status, reason = response.status_code, response.reason_phrase[:60]
     if status in _MISSING:
-        raise MissingError(place, f"there is nothing ({status} {reason}); check the address")
+        kind = ForbiddenError if status == 403 else MissingError
+        raise kind(place, f"there is nothing ({status} {reason}); check the address")
     if status == 401:
         raise DeniedError(place, "the server requires a login (401)")
     if status in _PASSING:
@@ -175,12 +180,22 @@ def _check_status(response: httpx.Response, place: str, *, conditional: bool) ->
 def _redirect(response: httpx.Response, place: str) -> str:
     """Where a redirect leads, if that is on the web."""
     location = response.headers.get("Location", "")
+    if not location:
+        raise SourceError(place, _nowhere(response))
     target = response.url.join(location)
     if target.scheme not in ("http", "https") or not target.host:
         raise SourceError(
             place, f"is redirected to {location!r:.100}, which is refused: not http or https"
         )
     return str(target)
+
+
+def _nowhere(response: httpx.Response) -> str:
+    """What a redirect that leads nowhere says, such as that of a bucket in another region."""
+    region = response.headers.get("x-amz-bucket-region", "")
+    if region:
+        return f"the bucket is in the region {region!r:.50}; set AWS_REGION to that"
+    return f"is redirected ({response.status_code}), and the server does not say where to"
 
 
 def _gunzip(response: httpx.Response, place: str, limit: int) -> Gunzip | None:

@@ -144,6 +144,14 @@ class Fetcher:
         length, date = self._retry(url, lambda: self._ask_length(url))
         return int(length) if length.isdecimal() and len(length) < 19 else None, date
 
+    def link_of(self, url: str) -> str | None:
+        """The header ``Link`` of what was last downloaded from an address."""
+        try:
+            known = self.cache.recall(url)
+        except OSError:
+            return None
+        return known.link if known else None
+
     def add_headers(
         self, prefix: str, headers: Mapping[str, str], renew: Callable[[], None] | None = None
     ) -> None:
@@ -228,7 +236,7 @@ class Fetcher:
                         f"its SHA-256 is {incoming.sha256[:12]}… and should be {checksum[:12]}…;"
                         " it is damaged, or was replaced while its name was read",
                     )
-            marks = response.headers.get("ETag"), response.headers.get("Last-Modified")
+            marks = map(response.headers.get, ("ETag", "Last-Modified", "Link"))
             self.cache.remember(url, Remembered(incoming.sha256, *marks))
             return self.cache.path(incoming.sha256)
 

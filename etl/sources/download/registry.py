@@ -17,7 +17,15 @@ from etl.sources.download.client import MissingError
 from etl.sources.download.docker_config import Kept, kept_for
 from etl.sources.download.fetch import Fetcher
 
-ACCEPT = "application/vnd.oci.image.manifest.v1+json"
+ACCEPT = ", ".join(
+    (
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+    )
+)
+"""The manifests that Spack takes, too: of an image, and of several in one."""
 _PARAMETER = re.compile(r'([a-z]+)=(?:"([^"]{0,2000})"|([^\s",]{1,2000}))', re.IGNORECASE)
 _CHALLENGE = re.compile(r"(?:^|,\s*)(bearer|basic)(?=\s+[a-z]+=|\s*(?:,|$))", re.IGNORECASE)
 _MAX_TOKEN_BYTES = 1 << 20

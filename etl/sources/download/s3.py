@@ -146,9 +146,12 @@ class Listing:
             ]
             found = (it.findtext("{*}Prefix") or "" for it in tree.iterfind("{*}CommonPrefixes"))
             yield [it.removeprefix(prefix).rstrip("/") for it in found], keys
-            token = tree.findtext("{*}NextContinuationToken")
-            if tree.findtext("{*}IsTruncated") != "true" or not token:
+            if tree.findtext("{*}IsTruncated") != "true":
                 return
+            token = tree.findtext("{*}NextContinuationToken")
+            if not token or token == query.get("continuation-token"):
+                message = "the server does not say how its list of files goes on"
+                raise SourceError(self._bucket.address, message)
             query["continuation-token"] = token
         raise TooManyFilesError(
             "/".join(part for part in (self._bucket.address, place) if part),
@@ -157,12 +160,15 @@ class Listing:
 
 
 def _parse(data: bytes, address: str) -> ElementTree.Element:
-    # No list has a document type; entities that blow up are declared in one.
-    if b"<!" in data:
-        raise SourceError(address, "the server answers with a page, not with a list of files")
     try:
-        tree = ElementTree.fromstring(data)  # noqa: S314 - without a document type
-    except ElementTree.ParseError:
+        text = data.decode(
+            "utf-8-sig"
+        )  # as S3 has it; in another encoding the next line sees nothing
+        # No list has a document type; entities that blow up are declared in one.
+        if "<!" in text:
+            raise SourceError(address, "the server answers with a page, not with a list of files")
+        tree = ElementTree.fromstring(text)  # noqa: S314 - without a document type
+    except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
         raise SourceError(address, "the server does not answer with a list of files") from None
     if not tree.tag.endswith("ListBucketResult"):
         raise SourceError(address, "the server does not answer with a list of files")

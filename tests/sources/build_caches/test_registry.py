@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import shutil
@@ -41,6 +42,22 @@ def registry(tmp_path: Path) -> Iterator[Serve]:
     registries = Registries(tmp_path)
     yield registries
     registries.stop()
+
+
+def node(name: str, hash_: str) -> dict[str, Any]:
+    """A spec as the configuration of its image has it."""
+    return {
+        "name": name,
+        "version": "1",
+        "hash": hash_,
+        "arch": {"platform": "linux", "platform_os": "debian13", "target": "x86_64"},
+        "parameters": {},
+    }
+
+
+def sha256(data: bytes) -> str:
+    """What a registry calls content."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def found(records: Any) -> dict[str, str]:
@@ -362,6 +379,70 @@ def test_tags_are_listed_in_parts(whole: bool, serve_answers: Any, fetcher: Fetc
     assert len(server.requests) == (2 if whole else 4)
 
 
+def test_tags_go_on_where_the_registry_says(serve_answers: Any, fetcher: Fetcher) -> None:
+    """Their order need not be that of the alphabet, and what goes on need not be by name."""
+    names = [f"x-1-{hash_of(number)}.spack" for number in (4, 1, 3, 2)]
+
+    def part(tags: list[str], following: str | None) -> Any:
+        headers = {"Link": f'<{following}>; rel="next"'} if following else {}
+        return 200, json.dumps({"tags": tags}).encode(), headers
+
+    server = serve_answers(
+        {
+            "/v2/a/b/tags/list?n=1000": part(names[:2], "/v2/a/b/tags/list?next_page=x1&n=1000"),
+            "/v2/a/b/tags/list?next_page=x1&n=1000": part(names[2:], None),
+            f"/v2/a/b/tags/list?n=1000&last={names[2]}": part([], None),
+        }
+    )
+    image = read_address(server.url.replace("http://", "oci+http://") + "/a/b")
+    assert spec_tags(fetcher, image) == sorted(names)
+
+
+@pytest.mark.parametrize("link", ["https://elsewhere/v2/a/b/tags/list", "/v2/other/tags/list"])
+def test_tags_that_go_on_elsewhere(link: str, serve_answers: Any, fetcher: Fetcher) -> None:
+    tags = json.dumps({"tags": ["x"]}).encode()
+    headers = {"Link": f"<{link}>; rel=next"}
+    server = serve_answers({"/v2/a/b/tags/list?n=1000": (200, tags, headers)})
+    image = read_address(server.url.replace("http://", "oci+http://") + "/a/b")
+    with pytest.raises(SourceError, match="its list of images goes on elsewhere: http"):
+        spec_tags(fetcher, image)
+
+
+def test_several_images_in_one_and_a_packed_spec(serve_answers: Any, fetcher: Fetcher) -> None:
+    hash_ = hash_of(1)
+    config = gzip.compress(json.dumps({"spec": {"nodes": [node("top", hash_)]}}).encode())
+    inner = json.dumps({"config": {"digest": sha256(config)}}).encode()
+    outer = json.dumps({"manifests": [{"digest": sha256(inner), "platform": {}}]}).encode()
+    server = serve_answers(
+        {
+            "/v2/a/b/tags/list?n=1000": (
+                200,
+                json.dumps({"tags": [f"top-1-{hash_}.spack"]}).encode(),
+            ),
+            f"/v2/a/b/manifests/top-1-{hash_}.spack": (200, outer),
+            f"/v2/a/b/manifests/{sha256(inner)}": (200, inner),
+            f"/v2/a/b/blobs/{sha256(config)}": (200, config),
+        }
+    )
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    records = list(read_registry(source, fetcher=fetcher, selection=MINE))
+    assert [it for it in records if isinstance(it, Problem)] == []
+    assert found(records) == {"top": hash_}
+
+
+@pytest.mark.parametrize(
+    "manifest", [{"manifests": []}, {"manifests": [3]}, {"manifests": [{"digest": "md5:1"}]}, {}]
+)
+def test_an_index_image_that_is_none(
+    manifest: dict[str, Any], serve_answers: Any, fetcher: Fetcher
+) -> None:
+    data = json.dumps(manifest).encode()
+    server = serve_answers({"/v2/a/b/manifests/index.spack": (200, data)})
+    source = server.url.replace("http://", "oci+http://") + "/a/b"
+    with pytest.raises(SourceError, match="JSON, but not the manifest of an image"):
+        list(read_registry(source, fetcher=fetcher, selection=MINE))
+
+
 def test_a_registry_that_answers_with_a_page(serve_answers: Any, fetcher: Fetcher) -> None:
     page = (200, b"<html>hello</html>", {"Content-Type": "text/html"})
     server = serve_answers({"/v2/a/b/manifests/index.spack": page})
@@ -390,20 +471,11 @@ def test_what_other_specs_bring_along_is_there_if_it_has_an_image_itself(
     """Of three specs, one is only a dependency; one comes by itself, then with another."""
     hashes = {name: hash_of(number) for number, name in enumerate(("low", "mid", "top"))}
 
-    def node(name: str) -> dict[str, Any]:
-        return {
-            "name": name,
-            "version": "1",
-            "hash": hashes[name],
-            "arch": {"platform": "linux", "platform_os": "debian13", "target": "x86_64"},
-            "parameters": {},
-        }
-
     answers: dict[str, Any] = {}
     images = {"mid": ["mid", "low"], "top": ["top", "mid", "low"]}
     for name, inside in images.items():
-        config = json.dumps({"spec": {"nodes": [node(it) for it in inside]}}).encode()
-        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        config = json.dumps({"spec": {"nodes": [node(it, hashes[it]) for it in inside]}}).encode()
+        digest = sha256(config)
         manifest = json.dumps({"config": {"digest": digest}}).encode()
         answers[f"/v2/a/b/manifests/{name}-1-{hashes[name]}.spack"] = 200, manifest
         answers[f"/v2/a/b/blobs/{digest}"] = 200, config

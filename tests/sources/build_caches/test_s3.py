@@ -99,6 +99,8 @@ def test_a_bucket_that_is_not_there(server: str, fetcher: Fetcher) -> None:
         (b"<html></html>", "list of files"),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", "answers with a page"),
         (b"", "list of files"),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>".encode("utf-16"), "list of files"),
+        (b"<?xml version='1.0' encoding='utf-7'?><x/>", "list of files"),
     ],
 )
 def test_a_server_that_answers_otherwise(
@@ -306,5 +308,84 @@ def test_a_listing_that_says_there_is_more_and_not_where(
     page = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
     server = serve_answers({"/bucket/?list-type=2&prefix=": (200, page)})
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
-    assert list(Listing(fetcher, read_address("s3://bucket")).below("")) == []
+    with pytest.raises(SourceError, match="does not say how its list of files goes on"):
+        list(Listing(fetcher, read_address("s3://bucket")).below(""))
     assert len(server.requests) == 1
+
+
+def test_a_listing_that_goes_in_circles(
+    serve_answers: Any, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (
+        b"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key></Contents>"
+        b"<NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+    )
+    query = "/bucket/?list-type=2&prefix="
+    server = serve_answers(dict.fromkeys((query, f"{query}&continuation-token=t"), (200, page)))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    with pytest.raises(SourceError, match="does not say how its list of files goes on"):
+        list(Listing(fetcher, read_address("s3://bucket")).below(""))
+    assert len(server.requests) == 2
+
+
+BUCKET = "/bucket/?list-type=2&prefix=&delimiter=%2F"
+
+
+def test_a_bucket_in_another_region(
+    serve_answers: Any, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve_answers({BUCKET: (301, b"", {"x-amz-bucket-region": "eu-west-1"})})
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
+    with pytest.raises(SourceError, match="is in the region 'eu-west-1'; set AWS_REGION to that"):
+        list(read_source("s3://bucket", Selection(), fetcher))
+
+
+def denying(folder: Path) -> dict[str, Any]:
+    """The files of a folder as those of a bucket that may be read and not listed."""
+    files = sorted(it for it in folder.rglob("*") if it.is_file())
+    answers = {f"/bucket/{it.relative_to(folder)}": (200, it.read_bytes()) for it in files}
+    prefixes = ("", "mirror%2F")
+    denied = {BUCKET.replace("prefix=", f"prefix={it}"): (403,) for it in prefixes}
+    return {**answers, **denied}
+
+
+@pytest.mark.parametrize("named", [(), ("codecs",), ("codecs", "nope")])
+def test_a_bucket_that_may_not_be_listed(
+    named: tuple[str, ...],
+    real_data: Path,
+    serve_answers: Any,
+    fetcher: Fetcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(real_data / "views" / "default-and-views", tmp_path / "b" / "mirror")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", serve_answers(denying(tmp_path / "b")).url)
+    selection = Selection(views=frozenset(named))
+    records = list(read_source("s3://bucket/mirror", selection, fetcher))
+    told = json.loads((real_data / "views" / "expected.json").read_text())["default-and-views"]
+    view = "codecs" if named else "(default)"
+    hashes = set(told["mirrors"]["."][view]["in_buildcache"])
+    (mirror,) = (it for it in records if isinstance(it, Mirror))
+    assert binaries([mirror]) == {("mirror", "codecs" if named else "root"): hashes}
+    assert (mirror.url, mirror.view) == ("s3://bucket/mirror", named[0] if named else None)
+    skipped = (
+        "the server does not list this bucket without a login: indexes were looked for by their"
+        " usual names; views are read with --view NAME"
+    )
+    missing = [
+        Problem("v3/manifests/index", "refused", "there is no view nope; there are: codecs")
+    ] * ("nope" in named)
+    assert [it for it in records if isinstance(it, Problem)] == [
+        *missing,
+        Problem("s3://bucket/mirror", "skipped", skipped),
+    ]
+
+
+def test_a_bucket_that_may_not_be_listed_and_has_nothing_by_the_usual_names(
+    serve_answers: Any, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", serve_answers({BUCKET: (403,)}).url)
+    message = "does not list this bucket without a login, and no build cache was found without"
+    with pytest.raises(SourceError, match=message) as error:
+        list(read_source("s3://bucket", Selection(), fetcher))
+    assert error.value.place == "s3://bucket"
