@@ -1,36 +1,24 @@
-"""Work in several processes: batches go out, what comes of them comes back in their order.
-
-The processes are few and live as long as one :meth:`Workers.map`.  The one that asks has no thread
-of its own for them, unlike with Python's executors: while it works on a result, such a thread would
-wait for it at every block that it receives.
-"""
+"""Work in several processes: batches go out, what comes of them comes back in their order."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from etl.errors import CatalogError
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.process import BaseProcess
+    from concurrent.futures import Future
 
 B = TypeVar("B")
 R = TypeVar("R")
-
-_PIPE_BYTES = 1 << 20
-"""Room in a pipe, so that a process goes on while nobody takes its results; the most that Linux
-gives to everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +61,30 @@ class Workers:
             yield from self._map(function, everything)
 
     def _map(self, function: Callable[[B], R], batches: Iterable[B]) -> Iterator[R]:
-        # It takes a while to load, and most commands start no process.
-        from multiprocessing import get_context
+        # They take a while to load, and most commands start no process.
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+        from multiprocessing import active_children, get_context
 
-        context: Any = get_context(self.method)
-        team: list[_Worker] = []
-        running: deque[_Worker] = deque()
+        others = set(active_children())
+        pool = ProcessPoolExecutor(self.processes, get_context(self.method), initializer=_begin)
+        running: deque[Future[R]] = deque()
         try:
-            team.extend(_Worker.start(context, function) for _ in range(self.processes))
             for batch in batches:
-                _collect(team)
-                worker = min(team, key=lambda it: it.asked)
-                worker.ask(batch)
-                running.append(worker)
+                running.append(pool.submit(function, batch))
                 # Two for each process: one that it works on, and one for when that is done.
                 if len(running) > 2 * self.processes:
-                    yield running.popleft().answer(team)
+                    yield _result(running.popleft())
             while running:
-                yield running.popleft().answer(team)
-            for worker in team:
-                worker.dismiss()
+                yield _result(running.popleft())
+        except BrokenProcessPool:
+            raise CatalogError(_KILLED) from None
+        except (KeyboardInterrupt, GeneratorExit):
+            for process in set(active_children()) - others:
+                process.kill()
+            raise
         finally:
-            # Those that were dismissed end by themselves; nobody waits for what others work on.
-            for worker in team:
-                worker.end()
+            pool.shutdown(cancel_futures=True)
 
 
 ALONE = Workers()
@@ -106,89 +94,6 @@ _KILLED = (
     "a process was killed, possibly for lack of memory; nothing was written: try again with"
     " --processes 1"
 )
-
-
-@dataclass(slots=True)
-class _Worker:
-    """A process, as the one that asks sees it; ``asked`` batches are not received yet."""
-
-    process: BaseProcess
-    batches: Connection
-    results: Connection
-    asked: int = 0
-    received: deque[bytes] = field(default_factory=deque)
-    dismissed: bool = False
-
-    @classmethod
-    def start(cls, context: Any, function: Callable[[Any], Any]) -> _Worker:
-        """Start a process that calls the function."""
-        its_batches, batches = context.Pipe(duplex=False)
-        results, its_results = context.Pipe(duplex=False)
-        for pipe in (batches, its_results):
-            _widen(pipe)
-        process = context.Process(target=_work, args=(function, its_batches, its_results))
-        process.daemon = True
-        process.start()
-        # Only the process has them now, so that their other ends tell when it is no more.
-        its_batches.close()
-        its_results.close()
-        return cls(process, batches, results)
-
-    def ask(self, batch: object) -> None:
-        """Hand out a batch."""
-        try:
-            self.batches.send(batch)
-        except BrokenPipeError:
-            raise CatalogError(_KILLED) from None
-        self.asked += 1
-
-    def receive(self) -> None:
-        """Take what the process has sent."""
-        try:
-            self.received.append(self.results.recv_bytes())
-        except (EOFError, ConnectionError):
-            raise CatalogError(_KILLED) from None
-        self.asked -= 1
-
-    def answer(self, team: list[_Worker]) -> Any:
-        """The next result of this process, as soon as it is there."""
-        while not self.received:
-            _collect(team, None)
-        result, error = pickle.loads(self.received.popleft())  # noqa: S301 - from our own process
-        if error is not None:
-            raise error
-        return result
-
-    def dismiss(self) -> None:
-        """Say that nothing more comes."""
-        self.dismissed = True
-        with suppress(BrokenPipeError):
-            self.batches.send(None)
-
-    def end(self) -> None:
-        """See that the process is no more."""
-        if not self.dismissed:
-            self.process.kill()
-        self.process.join()
-        self.batches.close()
-        self.results.close()
-
-
-def _collect(team: list[_Worker], timeout: float | None = 0) -> None:
-    """Take what is there from all processes; with no ``timeout`` wait until there is something."""
-    from multiprocessing.connection import wait
-
-    asked = {worker.results: worker for worker in team if worker.asked}
-    for ready in wait(list(asked), timeout) if asked else ():
-        asked[ready].receive()  # type: ignore[index]
-
-
-def _widen(pipe: Connection) -> None:
-    """Make room in a pipe, on systems where that can be done."""
-    with suppress(ImportError, AttributeError, OSError):
-        import fcntl
-
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def available_cores() -> int:
@@ -214,40 +119,20 @@ def batched(
         yield batch
 
 
-def _work(function: Callable[[Any], Any], batches: Connection, results: Connection) -> None:
-    """What a process does: call the function for each batch, and send what comes of it."""
-    _begin()
-    # Sent by a thread: the next batch is not kept waiting by one who does not take the last.
-    sent: SimpleQueue[bytes | None] = SimpleQueue()
-    sender = threading.Thread(target=_send, args=(sent, results), daemon=True)
-    sender.start()
-    while (batch := batches.recv()) is not None:
-        sent.put(_answer(function, batch))
-    sent.put(None)
-    sender.join()
+def _result(future: Future[R]) -> R:
+    from concurrent.futures import BrokenExecutor
 
-
-def _answer(function: Callable[[B], R], batch: B) -> bytes:
-    """The result, or the error instead of it, as bytes."""
     try:
-        return pickle.dumps((function(batch), None), pickle.HIGHEST_PROTOCOL)
-    except CatalogError as error:
-        return pickle.dumps((None, error))
+        return future.result()
+    except (CatalogError, BrokenExecutor):
+        raise
     except MemoryError:
-        failed = _KILLED.replace("was killed, possibly", "failed")
-        return pickle.dumps((None, CatalogError(failed)))
+        raise CatalogError(_KILLED.replace("was killed, possibly", "failed")) from None
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        message = (
+        raise CatalogError(
             f"a process failed ({reason}); nothing was written: run with --processes 1 to see where"
-        )
-        return pickle.dumps((None, CatalogError(message)))
-
-
-def _send(sent: SimpleQueue[bytes | None], results: Connection) -> None:
-    with suppress(OSError):  # nobody takes results any more
-        while (answer := sent.get()) is not None:
-            results.send_bytes(answer)
+        ) from error
 
 
 def _begin() -> None:
