@@ -8,14 +8,15 @@ means nothing: the catalog written from them is the same.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from etl.kept_records import Kept
+from etl.page_style import PageStyle
 
 SourceKind = Literal["pages", "build cache", "indexes", "recipes"]
 ProblemKind = Literal["refused", "contradiction", "skipped"]
-ListOperator = Literal[":=", "="]
+
 
 BOM = b"\xef\xbb\xbf"
 """What some editors write before a file's first character."""
@@ -72,48 +73,6 @@ class Spec(NamedTuple):
     variants: tuple[str, ...]
     size: int | None = None
     build: Build | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PageStyle:
-    """How one page is written.
-
-    ``meta_keys`` and ``item_keys`` are the keys of ``meta`` and of each item of
-    ``spec_details``, in order.  ``exact_compilers`` is the notation ``gcc@=11.4.0`` with the
-    compiler names of that time.  ``list_operator`` joins a multi-valued variant to its values.
-    ``counts_as_they_come`` keeps ``num_specs_by_stack`` in the order in which the specs name the
-    stacks instead of by name.  ``mirror`` is the address under which the tarballs of the page
-    lie, where it lists them.  ``sizes`` is whether it tells any size; most pages write ``"-"`` for
-    all.  ``newline``, ``bom`` and ``end`` are the file's line ending,
-    whether it begins with a byte order mark, and what follows the last ``---``.
-    """
-
-    meta_keys: tuple[str, ...]
-    item_keys: tuple[str, ...]
-    exact_compilers: bool
-    list_operator: ListOperator
-    counts_as_they_come: bool = False
-    mirror: str | None = None
-    sizes: bool = False
-    newline: str = "\n"
-    bom: bool = False
-    end: str = ""
-
-    def to_json(self) -> str:
-        """The style as one line of JSON, for the catalog's table of styles."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> PageStyle:
-        """The style that :meth:`to_json` wrote.
-
-        Raises:
-            ValueError, KeyError, TypeError: ``text`` is not such a style.
-        """
-        fields = json.loads(text)
-        fields["meta_keys"] = tuple(fields["meta_keys"])
-        fields["item_keys"] = tuple(fields["item_keys"])
-        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,121 +199,6 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptNames:
-    """The names that an earlier catalog has, whether anything is of them or not."""
-
-    tags: tuple[str, ...]
-    stacks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptMirror:
-    """A build cache as an earlier catalog has it; times are None where none was recorded."""
-
-    tag: str
-    stack: str
-    url: str | None
-    view: str | None = None
-    first_seen: str | None = None
-    last_seen: str | None = None
-    gone_since: str | None = None
-    cache: str | None = None
-    layout: str | None = None
-    signed: bool | None = None
-    keys: bool | None = None
-    published: str | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptWords:
-    """What the numbers stand for in the rows that an earlier catalog hands over.
-
-    ``stacks`` are lists of stacks; those in an order of their own have numbers below zero.
-    ``patches`` are the full sums of the patches in a list of variants, ``patch_orders`` the lists
-    of variants with other orders of them.
-    """
-
-    tags: Mapping[int, str]
-    versions: Mapping[int, str]
-    compilers: Mapping[int, str]
-    systems: Mapping[int, str]
-    platforms: Mapping[int, str]
-    targets: Mapping[int, str]
-    variants: Mapping[int, tuple[str, ...]]
-    patches: Mapping[int, tuple[str, ...]]
-    patch_orders: frozenset[tuple[int, str]]
-    stacks: Mapping[int, tuple[str, ...]]
-    styles: Mapping[int, PageStyle]
-
-
-KeptSpec = tuple[int, str, int, int, int, int, int, int, int | None]
-"""Its number and hash; version, compiler, system, platform, target and variants; its size."""
-
-KeptBinary = tuple[int, int, int, int | None, str | None]
-"""Its tag, spec and stacks; its place on the page where that is not by hash; when first seen."""
-
-KeptGone = tuple[int, int, int, int | None, str | None, str | None, str]
-"""As a :data:`KeptBinary`, and when it was last seen and since when it is gone."""
-
-KeptPage = tuple[int, int, int, bytes | None]
-"""Its tag, its source, counted from 1, its style, and the whole page where no style says that."""
-
-KeptEdge = tuple[str, str, str, str]
-"""A :class:`Dependency` with blank-separated words."""
-
-KeptBuild = tuple[
-    int,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    tuple[tuple[str, tuple[str, ...]], ...],
-    tuple[KeptEdge, ...],
-]
-"""A :class:`Build`: format, namespace, package hash, external, the spec it was spliced from,
-details of an external, order of patches where it is not by their sums, flags, dependencies."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPackage:
-    """All that an earlier catalog has of a package but what its recipe says.
-
-    These are rows as they lie there, in numbers that :class:`KeptWords` explains: records for
-    each would take half as long as reading the pages again.  ``builds`` are by number of the spec.
-    """
-
-    package: str
-    specs: list[KeptSpec]
-    binaries: list[KeptBinary]
-    gone: list[KeptGone]
-    pages: list[KeptPage]
-    builds: dict[int, KeptBuild]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPackages:
-    """The packages of an earlier catalog, the only record that is not all of what it tells.
-
-    A catalog lies package by package, just as the next is written, so it is read when that is:
-    ``about`` gives what it has of a package.  Who takes this record calls ``close`` in the end.
-    """
-
-    names: tuple[str, ...]
-    about: Callable[[str], KeptPackage]
-    close: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class KeptDates:
-    """When binaries were put into a build cache: the tag, the hash, and when."""
-
-    dates: list[tuple[str, str, str]]
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """What was read.  ``location`` is an address, or a path inside what the user named.
 
@@ -390,19 +234,6 @@ class Digest:
 
     sha256: str
 
-
-@dataclass(frozen=True, slots=True)
-class KeptEvent:
-    """That a spec was ``removed`` from a tag or ``returned`` to it, and when that was observed."""
-
-    at: str
-    event: str
-    tag: str
-    hash: str
-
-
-Kept = KeptNames | KeptMirror | KeptWords | KeptPackages | KeptDates | KeptEvent
-"""What only a catalog tells: everything that it knows, to be carried on."""
 
 Record = (
     Source | Cache | Tag | Page | Mirror | Unchanged | Listing | Recipe | Problem | Digest | Kept

@@ -18,22 +18,9 @@ from etl.catalog.kept_packages import Packages
 from etl.catalog.older import columns_of, damage_of, rows_of
 from etl.catalog.reader import READABLE, open_catalog, refuse_cut_off
 from etl.catalog.variant_text import split_variants
-from etl.records import (
-    Cache,
-    Digest,
-    KeptDates,
-    KeptEvent,
-    KeptMirror,
-    KeptNames,
-    KeptPackages,
-    KeptWords,
-    PageStyle,
-    Problem,
-    Provision,
-    Recipe,
-    Record,
-    Source,
-)
+from etl.kept_records import KeptDates, KeptEvent, KeptMirror, KeptNames, KeptPackages, KeptWords
+from etl.page_style import PageStyle
+from etl.records import Cache, Digest, Problem, Provision, Recipe, Record, Source
 
 _DATES_AT_ONCE = 10_000
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from etl.catalog.older import columns_of, damage_of, selected
 from etl.catalog.pages import unpacked
-from etl.records import KeptBuild, KeptPackage
+from etl.kept_records import KeptBuild, KeptPackage
 
 _SPAN = "id BETWEEN ? AND ?"
 _FLAGS = "SELECT spec_id, name, flag FROM spec_flags WHERE spec_id BETWEEN ? AND ? ORDER BY id"

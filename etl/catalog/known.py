@@ -10,7 +10,7 @@ from typing import Any
 from etl.catalog.kept import read_catalog
 from etl.catalog.older import columns_of
 from etl.catalog.reader import READABLE, open_catalog
-from etl.records import KeptMirror, KeptWords
+from etl.kept_records import KeptMirror, KeptWords
 
 _TOTALS = {
     "binaries": "SELECT ifnull(sum(binaries), 0) FROM tags",

@@ -14,7 +14,8 @@ from etl.page_format.front_matter import MAX_PAGE_BYTES
 from etl.page_format.names import is_name, is_tag
 from etl.page_format.render import render_page
 from etl.page_format.style import TODAY
-from etl.records import PageStyle, Spec
+from etl.page_style import PageStyle
+from etl.records import Spec
 
 _PAGES = """
     SELECT tag_id, package_id FROM package_tags

@@ -25,8 +25,9 @@ from etl.commands.options import (
     workers_option,
 )
 from etl.errors import SourceError, UsageError
+from etl.kept_records import KeptMirror
 from etl.progress import Progress, silently
-from etl.records import Digest, KeptMirror, Listing, Mirror, Page, Problem, Source
+from etl.records import Digest, Listing, Mirror, Page, Problem, Source
 from etl.sources.build_caches.indexes import Known
 from etl.sources.download.fetch import Fetcher
 from etl.sources.requests import Request, read_requests, remembered

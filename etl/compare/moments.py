@@ -11,7 +11,8 @@ from pathlib import Path
 
 from etl.catalog.kept import read_catalog
 from etl.catalog.reader import is_catalog_file
-from etl.records import KeptMirror, KeptNames, KeptPackage, KeptPackages, KeptWords, Record, Source
+from etl.kept_records import KeptMirror, KeptNames, KeptPackage, KeptPackages, KeptWords
+from etl.records import Record, Source
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 

@@ -19,7 +19,8 @@ from etl.page_format.front_matter import MAX_PAGE_BYTES
 from etl.page_format.names import is_name, is_tag
 from etl.page_format.render import render_meta
 from etl.page_format.style import guess_style
-from etl.records import PageStyle, Spec
+from etl.page_style import PageStyle
+from etl.records import Spec
 from etl.spack.compilers import modern_name, old_name
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ from itertools import chain
 from operator import itemgetter
 
 from etl.page_format.style import ITEM_KEYS, META_KEYS
-from etl.records import BOM, ListOperator, PageStyle, Spec
+from etl.page_style import ListOperator, PageStyle
+from etl.records import BOM, Spec
 from etl.spack.compilers import old_name
 from etl.spack.variants import with_list_operator
 

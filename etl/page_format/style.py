@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from etl.records import BOM, ListOperator, PageStyle
+from etl.page_style import ListOperator, PageStyle
+from etl.records import BOM
 
 META_KEYS = (
     "versions", "compilers", "oss", "platforms", "targets", "stacks",

@@ -12,7 +12,8 @@ from etl.page_format.names import is_hash, is_name, is_tag
 from etl.page_format.render import can_render, render_page
 from etl.page_format.style import META_KEYS, guess_style, read_style
 from etl.page_format.yaml_text import PageError
-from etl.records import Page, PageStyle, Problem, Spec
+from etl.page_style import PageStyle
+from etl.records import Page, Problem, Spec
 from etl.spack.compilers import modern_name
 from etl.text import brief
 

@@ -6,15 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from etl.errors import SourceError
+from etl.kept_records import KeptDates, KeptEvent, KeptMirror, KeptNames, KeptPackages, KeptWords
 from etl.records import (
     Cache,
     Digest,
-    KeptDates,
-    KeptEvent,
-    KeptMirror,
-    KeptNames,
-    KeptPackages,
-    KeptWords,
     Listing,
     Mirror,
     Page,

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from etl.records import KeptMirror, Listing
+from etl.kept_records import KeptMirror
+from etl.records import Listing
 from etl.writer.remembered import Remembered
 
 UNKNOWN = "unknown"

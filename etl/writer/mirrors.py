@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import astuple
 
-from etl.records import KeptMirror
+from etl.kept_records import KeptMirror
 from etl.writer.intake import Intake, Marks
 from etl.writer.names import Names
 from etl.writer.rows import insert

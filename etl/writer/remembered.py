@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etl.records import KeptBuild, KeptSpec, KeptWords
+from etl.kept_records import KeptBuild, KeptSpec, KeptWords
 from etl.writer.shelf import FactsTuple
 from etl.writer.vocabulary import Vocabulary
 

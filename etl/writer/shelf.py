@@ -14,17 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from etl.records import (
-    Build,
-    KeptBinary,
-    KeptBuild,
-    KeptGone,
-    KeptPackages,
-    KeptPage,
-    KeptSpec,
-    Mirror,
-    Page,
-)
+from etl.kept_records import KeptBinary, KeptBuild, KeptGone, KeptPackages, KeptPage, KeptSpec
+from etl.records import Build, Mirror, Page
 from etl.writer.vocabulary import Vocabulary
 
 FactsTuple = tuple[str, int, int, int, int, int, int | None]

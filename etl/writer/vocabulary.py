@@ -12,7 +12,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
 from etl.catalog.variant_text import join_variants, split_variants
-from etl.records import PageStyle, Spec
+from etl.page_style import PageStyle
+from etl.records import Spec
 from etl.spack.variants import parse_variant
 
 T = TypeVar("T", bound=Hashable)

@@ -19,7 +19,8 @@ from etl.page_format.style import (
     TODAY,
     WITH_TARBALLS,
 )
-from etl.records import PageStyle, Spec
+from etl.page_style import PageStyle
+from etl.records import Spec
 from etl.sources.page import PageReader
 from tests.sites import SEED, SEED_PLACES, hash_of, item, page
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from etl.errors import SourceError
 from etl.page_format.names import is_hash, is_name
-from etl.records import Dependency, ListOperator
+from etl.page_style import ListOperator
+from etl.records import Dependency
 from etl.spack.compilers import modern_name
 from etl.spack.variants import FLAG_NAMES, format_parameters
 

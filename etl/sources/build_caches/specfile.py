@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Any
 
 from etl.errors import SourceError
-from etl.records import Build, Dependency, ListOperator, Spec
+from etl.page_style import ListOperator
+from etl.records import Build, Dependency, Spec
 from etl.sources.build_caches.recurring import (
     Compilers,
     Dependencies,
