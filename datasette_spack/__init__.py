@@ -92,11 +92,13 @@ def skip_csrf(datasette: Any, scope: Any) -> bool:
 @hookimpl
 def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
+    from datasette_spack.either import shown_columns
     from datasette_spack.frame import static_addresses
     from datasette_spack.site.questions import QUESTIONS
     from datasette_spack.which import is_alone
     from etl.spack.tags import parse_tag
 
+    env.globals["shown_columns"] = shown_columns
     env.globals["setting"] = datasette.setting
     env.globals["most_rows"] = lambda: datasette.max_returned_rows
     env.globals["tag_kind"] = lambda name: parse_tag(name).kind

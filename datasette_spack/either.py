@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from datasette.views import database as _views
@@ -25,6 +26,13 @@ async def table_settings(datasette: Any, database: str, table: str) -> dict[str,
     else:
         told = await datasette.table_config(database, table)
     return told
+
+
+def shown_columns(metadata: dict[str, Any]) -> list[str]:
+    """The columns that a page of a table shows first; of what is no text 1.0 keeps the JSON."""
+    told = metadata.get("shown_columns") or []
+    columns: list[str] = json.loads(told) if isinstance(told, str) else told
+    return columns
 
 
 def open_connections(database: Any) -> list[Any]:

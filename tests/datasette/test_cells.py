@@ -28,7 +28,7 @@ def heads_of(table: Element) -> list[str]:
 
 async def first_row(site: Any, path: str) -> dict[str, list[tuple[str, str]]]:
     """The links of the first row by the head of their column: address and text."""
-    response = await site.client.get(path)
+    response = await site.client.get(path, follow_redirects=True)
     assert response.status_code == 200
     table = rows_of(response.text)
     cells = table.one("tbody").all("tr")[0].all("td")

@@ -51,7 +51,7 @@ OURS = [
 
 @pytest.mark.parametrize("path", [*PAGES, *OURS])
 async def test_every_page_has_the_frame(site: Any, path: str) -> None:
-    page = (await site.client.get(path)).text
+    page = (await site.client.get(path, follow_redirects=True)).text
     assert '<html lang="en">' in page
     assert '<a class="skip" href="#content">' in page
     assert '<main class="content" id="content" tabindex="-1">' in page
@@ -67,7 +67,7 @@ async def test_every_page_has_the_frame(site: Any, path: str) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *OURS])
 async def test_static_files_are_named_with_their_content(site: Any, path: str) -> None:
-    page = (await site.client.get(path)).text
+    page = (await site.client.get(path, follow_redirects=True)).text
     prefix = "/-/static-plugins/spack-catalog/"
     named = re.findall(rf'(?:href|src)="{prefix}([^"?]+)\?([0-9a-f]+)"', page)
     expected = ["site.css", "charts.css", "site.js"]
