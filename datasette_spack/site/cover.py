@@ -18,7 +18,7 @@ from etl.cover.reasons import reasons
 from etl.cover.report import as_json, refused
 from etl.errors import UsageError
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
-from etl.locks.read import MAX_BYTES, read_lock
+from etl.locks.read import LOCK_FILE, MAX_BYTES, read_lock
 from etl.memory import no_garbage_collection
 
 COVER_ROUTE = r"/cover(?P<format>\.json)?$"
@@ -62,7 +62,7 @@ def _answered(connection: Any, form: Any) -> Page:
     text = form.get("file") or form.get("lock") or form.get("body") or ""
     if not text.strip():
         raise UsageError("no file was sent; choose a spack.lock, or paste its text")
-    lock = read_lock(text, "spack.lock")
+    lock = read_lock(text, LOCK_FILE)
     named_host = form.get("host", "").strip()
     host = find_host(named_host, files=False) if named_host else None
     asked = form.get("tag", "").strip() or None

@@ -27,7 +27,7 @@ from etl.cover.report import (
 )
 from etl.errors import UsageError
 from etl.hosts.profiles import find_host
-from etl.locks.read import MAX_BYTES, Lock, read_lock
+from etl.locks.read import LOCK_FILE, MAX_BYTES, Lock, read_lock
 from etl.memory import no_garbage_collection
 from etl.text import counted, in_bytes, printable
 
@@ -66,8 +66,9 @@ def cover(
     LOCK is a spack.lock, the folder of an environment, the output of spack spec --json, a
     .spec.json, or - for standard input.
 
-    Exit codes: 0 nothing has to be compiled; 1 some specs are missing and have to be compiled; 2 a
-    LOCK cannot be read, or the tag or host is unknown; 3 there is no catalog.
+    Exit codes: 0 nothing has to be compiled: what is missing, if anything, are build dependencies
+    that nothing needs any more; 1 some specs are missing and have to be compiled; 2 a LOCK cannot
+    be read, or the tag or host is unknown; 3 there is no catalog.
     """
     host = find_host(host_name) if host_name else None
     read = [_read(it) for it in locks]
@@ -97,7 +98,7 @@ def _read(name: str) -> Lock:
         return read_lock(_decoded(sys.stdin.buffer.read(MAX_BYTES + 1), "-"), "-")
     path = Path(name)
     if path.is_dir():
-        path /= "spack.lock"
+        path /= LOCK_FILE
         if not path.exists():
             raise UsageError(
                 f"{name}: has no spack.lock; concretize it first, with: spack -e {name} concretize"

@@ -149,9 +149,7 @@ def _to_build(lock: Lock, missing: set[str], available: set[str]) -> set[str]:
 def _dependents(lock: Lock, wanted: Iterable[str]) -> dict[str, int]:
     """How many specs of the lock are above each, over all kinds of edges.
 
-    One pass from the top down: the specs above each as the bits of a number.  A lock in which
-    dependencies run in a circle is none that Spack wrote; of what is in it or below it no more is
-    counted than what is above the circle.
+    One pass from the top down: the specs above each as the bits of a number.
     """
     children = {hash_: set(lock.children(hash_)) for hash_ in lock.specs}
     parents = Counter(child for found in children.values() for child in found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from shlex import quote
 from typing import Any
 
 from etl.cover.changes import Change
 from etl.cover.cover import Cover, Covered, Missing
 from etl.cover.differences import Shared
 from etl.cover.reasons import Explained, Reasons
+from etl.locks.read import LOCK_FILE, Lock
 from etl.query.install import mirror_commands
 from etl.records import Spec
 
@@ -97,7 +99,18 @@ def install_commands(db: sqlite3.Connection, cover: Cover) -> Iterator[str]:
     if to_build:
         yield f"# Spack compiles {len(to_build):,} of {len(cover.lock.specs):,} specs:"
         yield from (f"#   {title(it.spec)}" for it in to_build)
-    yield "spack -e . install --use-buildcache auto"
+    yield _install(cover.lock)
+
+
+def _install(lock: Lock) -> str:
+    """The command that installs what a lock was read from: an environment, or one spec."""
+    folder, _, file = lock.name.rpartition("/")
+    if file.endswith(".json") and len(lock.roots) == 1:
+        what = f"install --use-buildcache auto {quote(folder or '.')}/{quote(file)}"
+    else:
+        environment = quote(folder) if folder and file == LOCK_FILE else "."
+        what = f"-e {environment} install --use-buildcache auto"
+    return f"spack {what}"
 
 
 def title(spec: Spec) -> str:

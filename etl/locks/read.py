@@ -8,6 +8,7 @@ prints, one spec after the other, and the ``.spec.json`` of a build cache.  The 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 from etl.errors import SourceError, UsageError
 from etl.records import Spec
 from etl.sources.build_caches.specfile import NEWEST_FORMAT, SpecReader
+
+LOCK_FILE = "spack.lock"
+"""What Spack calls it, in the folder of an environment."""
 
 MAX_BYTES = 20_000_000
 """A lock file may have this many bytes; one of 5,000 specs has about 10 MB."""
@@ -107,7 +111,7 @@ def _advice(text: str) -> str:
             "is a spack.yaml, which is not concrete; concretize it with: spack -e . concretize;"
             " then use its spack.lock"
         )
-    return "is not JSON; expected a spack.lock"
+    return "is not a JSON object; expected a spack.lock"
 
 
 def _lock_file(told: dict[str, Any], name: str) -> Lock:
@@ -199,4 +203,36 @@ def _read(nodes: dict[str, Any], roots: dict[str, str], spec_format: int, name: 
         raise UsageError(f"{name}: the root {missing[0][:32]} is not among its concrete specs")
     if not specs:
         raise UsageError(f"{name}: has no concrete specs; concretize the environment first")
+    _check_graph(specs, name)
     return Lock(name, specs, tuple(roots), {it: text for it, text in roots.items() if text})
+
+
+def _check_graph(specs: Mapping[str, Spec], name: str) -> None:
+    """Refuse what Spack never writes: dependencies that are not there, or that run in a circle."""
+    children: dict[str, list[str]] = {}
+    for hash_, spec in specs.items():
+        edges = spec.build.dependencies if spec.build else ()
+        children[hash_] = [it.hash for it in edges]
+        if lost := next((it for it in edges if it.hash not in specs), None):
+            raise UsageError(
+                f"{name}: {spec.package}/{hash_[:7]} depends on {lost.package}/{lost.hash[:7]},"
+                " which is not among its concrete specs; concretize again"
+            )
+    above = Counter(child for found in children.values() for child in found)
+    rest = [hash_ for hash_ in specs if not above[hash_]]
+    left = len(specs)
+    while rest:
+        left -= 1
+        for child in children[rest.pop()]:
+            above[child] -= 1
+            if not above[child]:
+                rest.append(child)
+    if left:
+        parents = {it: hash_ for hash_ in specs if above[hash_] for it in children[hash_]}
+        inside = next(hash_ for hash_ in specs if above[hash_])
+        for _ in range(left):  # from what is only below a circle into it
+            inside = parents[inside]
+        raise UsageError(
+            f"{name}: the dependencies of {specs[inside].package}/{inside[:7]} run in a circle;"
+            " concretize again"
+        )

@@ -173,8 +173,26 @@ def test_commands_that_install_it(catalogs: dict[str, Path], run: Run) -> None:
         "#   gcc-runtime@12.2.0/tay66v3",
         "#   gmake@4.4.1/rwl3z4p",
         "#   zlib-ng@2.2.4/djepwry",
-        "spack -e . install --use-buildcache auto",
+        f"spack -e {folder} install --use-buildcache auto",
     ]
+
+
+def test_the_command_that_installs_one_spec(
+    catalogs: dict[str, Path], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (unpacked() / "locks" / "full-1.0" / "spack.lock").read_text("utf-8")
+    told = json.loads(text)
+    nodes = sorted(told["concrete_specs"].values(), key=lambda it: it["name"] != "sqlite")
+    monkeypatch.chdir(tmp_path)
+    Path("one.json").write_text(json.dumps({"spec": {"_meta": {"version": 5}, "nodes": nodes}}))
+    Path("spack.lock").write_text(text)
+    for name, command in (
+        ("one.json", "spack install --use-buildcache auto ./one.json"),
+        ("spack.lock", "spack -e . install --use-buildcache auto"),
+        (".", "spack -e . install --use-buildcache auto"),
+    ):
+        done = run("cover", name, "--catalog", catalogs["all"], "--format", "install")
+        assert (done.code, done.out.splitlines()[-1]) == (0, command)
 
 
 def test_a_host_says_what_it_can_take(catalogs: dict[str, Path], run: Run) -> None:

@@ -68,10 +68,17 @@ def test_what_spack_spec_prints_several_times_over() -> None:
     assert set(lock.specs) == {CHILD, TOOL}
 
 
-def test_a_circle_ends() -> None:
+def test_dependencies_that_run_in_a_circle_or_are_not_there() -> None:
     lock = _lock()
     lock["concrete_specs"][CHILD] = _node("below", CHILD, ("top", ROOT, "link"))
-    assert _read(lock).below((ROOT,)) == {ROOT, CHILD, TOOL}
+    with pytest.raises(
+        UsageError, match=r"of (top|below)/[ab]{7} run in a circle; concretize again"
+    ):
+        _read(lock)
+    lock["concrete_specs"][CHILD] = _node("below", CHILD, ("lost", "e" * 32, "build"))
+    lost = f"spack.lock: below/{CHILD[:7]} depends on lost/eeeeeee, which is not among"
+    with pytest.raises(UsageError, match=lost):
+        _read(lock)
 
 
 def test_environments_that_an_environment_includes() -> None:
@@ -114,8 +121,8 @@ def test_a_hostile_lock_gets_one_sentence(told: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is not JSON; expected a spack.lock"),
-        ("[1, 2]", "is not JSON; expected a spack.lock"),
+        ("", "is not a JSON object; expected a spack.lock"),
+        ("[1, 2]", "is not a JSON object; expected a spack.lock"),
         ("{", "is not JSON: "),
         ('{"_meta": ' + "[" * 200_000, "is nested too deeply"),
         ("spack:\n  specs:\n  - hdf5\n", "concretize it with: spack -e . concretize"),
