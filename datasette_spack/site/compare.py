@@ -22,7 +22,8 @@ from etl.catalog.asking import Listed, known
 from etl.compare.cause_words import cause_in_words
 from etl.compare.diff import Comparison, compare, previous_tag
 from etl.compare.past import gone_hint, tag_at
-from etl.compare.rebuilt import as_json, cause_key, rebuilt
+from etl.compare.rebuilt import cause_key, rebuilt
+from etl.compare.rebuilt_files import as_json
 from etl.compare.two_specs import compare_specs
 from etl.errors import UsageError
 from etl.query.find import ALL

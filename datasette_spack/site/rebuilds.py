@@ -14,7 +14,8 @@ from etl.catalog.asking import known
 from etl.compare.cause_words import cause_in_words
 from etl.compare.pairing import Rebuild
 from etl.compare.past import tag_at
-from etl.compare.rebuilt import Rebuilt, as_json, rebuilds_as_csv, rebuilt
+from etl.compare.rebuilt import Rebuilt, rebuilt
+from etl.compare.rebuilt_files import as_json, rebuilds_as_csv
 from etl.errors import CatalogError, UsageError
 from etl.spack.versions import sort_key
 

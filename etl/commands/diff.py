@@ -22,7 +22,8 @@ from etl.commands.rebuilds_text import rebuilds_in_words, specs_in_words
 from etl.compare.diff import Comparison, compare
 from etl.compare.moments import Moment, read_moment, side_by_side
 from etl.compare.past import gone_hint
-from etl.compare.rebuilt import as_json, rebuilt
+from etl.compare.rebuilt import rebuilt
+from etl.compare.rebuilt_files import as_json
 from etl.compare.two_specs import compare_specs
 from etl.text import printable
 

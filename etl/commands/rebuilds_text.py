@@ -10,7 +10,8 @@ from typing import Any
 
 from etl.compare.cause_words import cause_in_words
 from etl.compare.pairing import Rebuild
-from etl.compare.rebuilt import Rebuilt, rebuilds_as_csv
+from etl.compare.rebuilt import Rebuilt
+from etl.compare.rebuilt_files import rebuilds_as_csv
 from etl.compare.two_specs import NodeDifference
 from etl.text import counted, printable
 

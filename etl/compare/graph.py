@@ -72,6 +72,19 @@ class Node(NamedTuple):
         """Whether both are of one identity."""
         return self[_DECIDED] == other[_DECIDED] and self.external_details == other.external_details
 
+    def tells_builds(self) -> bool:
+        """Whether a dependency is told that it was built with."""
+        return any("build" in edge.deptypes for edge in self.edges)
+
+    def without_builds(self) -> Node:
+        """The same as a source has it that tells only what it links to and runs with."""
+        edges = (
+            edge._replace(deptypes=" ".join(left))
+            for edge in self.edges
+            if (left := [it for it in edge.deptypes.split() if it in ("link", "run")])
+        )
+        return self._replace(edges=tuple(edges))
+
     @property
     def title(self) -> str:
         """Name and version."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from etl.catalog.asking import AT_ONCE
 from etl.catalog.names_near import check_name
 from etl.compare.causes import Causes, Chain
+from etl.compare.edges import NodeOf
 from etl.compare.graph import Cause, Node
 from etl.compare.nodes import Nodes
 from etl.compare.pairing import Rebuild, pairs
@@ -134,10 +134,11 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
     gone, come = nodes.load(sorted(olds)), nodes.load(sorted(news))
     paired, ambiguous = pairs(gone, come, nodes.alike((*gone, *come), both))
     _load_what_differs(nodes, paired, both)
-    causes = Causes(nodes.get)
-    tells_builds = all(
-        not side or any("build" in edge.deptypes for node in side for edge in node.edges)
-        for side in (gone, come)
+    sides_tell = [not side or any(map(Node.tells_builds, side)) for side in (gone, come)]
+    tells_builds = all(sides_tell)
+    # What only one side tells is no difference.
+    causes = Causes(
+        nodes.get if tells_builds or not any(sides_tell) else _without_builds(nodes.get)
     )
     found = tuple(
         Rebuild(
@@ -151,6 +152,15 @@ def rebuilt(db: sqlite3.Connection, old: str, new: str, stack: str | None = None
         for old_node, new_node in paired
     )
     return Rebuilt(old, new, found, _count(found, causes), ambiguous, True, tells_builds)
+
+
+def _without_builds(node: NodeOf) -> NodeOf:
+    @cache
+    def bare(key: int) -> Node | None:
+        found = node(key)
+        return found and found.without_builds()
+
+    return bare
 
 
 def _load_what_differs(nodes: Nodes, paired: Iterable[tuple[Node, Node]], both: Set[int]) -> None:
@@ -267,62 +277,9 @@ def last_build(db: sqlite3.Connection, hash_: str, most: int = 20) -> LastBuild 
             nodes.load_below((other, this))
             causes = Causes(nodes.get)
             told = causes.of(other, this)
-            builds = any("build" in edge.deptypes for it in (other, this) for edge in it.edges)
+            builds = other.tells_builds() or this.tells_builds()
             reason = _reason(other, this, told, builds or not this.edges)
             return LastBuild(
                 other.hash, this.hash, causes.chains(other, this, most), len(told), reason
             )
     return None
-
-
-def as_json(found: Rebuilt, chosen: Sequence[Rebuild] | None = None) -> dict[str, Any]:
-    """The rebuilds, all or those chosen, with their causes, and how many each cause has of all."""
-    listed = found.rebuilds if chosen is None else chosen
-    return {
-        "rebuilt": [rebuild_as_json(it) for it in listed],
-        "causes": [
-            {
-                "cause": it.cause.to_json(),
-                "rebuilds": it.rebuilds,
-                "only_cause_of": it.only,
-                "only_other_cause_of": it.alone,
-                "everywhere": it.everywhere,
-                "deptypes": list(it.purposes),
-            }
-            for it in found.by_cause
-        ],
-        "one_cause": found.with_one,
-        "several_causes": found.with_several,
-        "unexplained": len(found.unexplained),
-        "ambiguous": found.ambiguous,
-        "dependencies_told": found.is_told,
-        "build_dependencies_told": found.tells_builds,
-    }
-
-
-def rebuild_as_json(it: Rebuild) -> dict[str, Any]:
-    """A rebuild, with the reason why it is unexplained if it is."""
-    told = {
-        "package": it.package,
-        "version": it.version,
-        "old": it.old,
-        "new": it.new,
-        "causes": [cause.to_json() for cause in it.causes],
-    }
-    return {**told, "unexplained": it.unexplained} if it.unexplained else told
-
-
-CSV_COLUMNS = ("package", "version", "old", "new", "kind", "of", "before", "after")
-"""The columns of rebuilds as CSV, a row for each cause."""
-
-
-def rebuilds_as_csv(chosen: Sequence[Rebuild]) -> str:
-    """The rebuilds as CSV, a row for each cause of each."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for it in chosen:
-        for cause in it.causes:
-            row = (it.package, it.version, it.old, it.new, *cause.to_json())
-            writer.writerow(["" if cell is None else cell for cell in row])
-    return text.getvalue()

@@ -16,7 +16,8 @@ from etl.catalog.reader import open_catalog
 from etl.compare.causes import Causes
 from etl.compare.graph import Edge, Node
 from etl.compare.pairing import pairs
-from etl.compare.rebuilt import Rebuilt, as_json, rebuilt
+from etl.compare.rebuilt import Rebuilt, rebuilt
+from etl.compare.rebuilt_files import as_json
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
 from etl.writer.build import build_catalog
