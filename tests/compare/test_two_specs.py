@@ -43,7 +43,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (FIRST, "e4s"): specs(OLD_BUILD, OLD_LINK, SAME, OLD_APP),
         (SECOND, "e4s"): specs(NEW_BUILD, NEW_LINK, SAME, NEW_APP, ONE_LESS),
     }
-    written = write_indexes(folder / "indexes", indexes)  # type: ignore[arg-type]
+    written = write_indexes(folder / "indexes", indexes)
     return build(folder / "catalog.db", read_build_caches(written))
 
 
