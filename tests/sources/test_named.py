@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from etl.cli import main
 from etl.errors import UsageError
-from etl.sources.named import Asked, kind_of, read_asked, refuse_twice
+from etl.records import Cache, Listing, Mirror, Record, Source, Tag, Unchanged
+from etl.sources.named import (
+    Asked,
+    address_of,
+    kind_of,
+    local_path,
+    read_asked,
+    refuse_twice,
+    with_name,
+)
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -71,11 +82,108 @@ def test_two_caches_cannot_have_one_name() -> None:
         ("http://a", "https"),
         ("https://a", "https"),
         ("s3://b/p", "s3"),
+        ("S3://b/p", "s3"),
         ("oci://r/n", "oci"),
+        ("oci+http://r/n", "oci"),
+        ("file:///data/x", "folder"),
+        ("http", "folder"),
+        ("gs\n://b", r"gs\n"),
     ],
 )
 def test_the_kind_of_place(source: str, kind: str) -> None:
     assert kind_of(source) == kind
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "view"),
+    [
+        ("file:///data/a%20b", "/data/a b", ""),
+        ("File:/data/x#one%2Fview", "/data/x", "one/view"),
+        ("file://", "/", ""),
+        ("/data/x", "/data/x", ""),
+        ("box", "box", ""),
+        ("box#view", "box", "view"),
+        ("box#a#b", "box", "a#b"),
+        ("box#", "box#", ""),
+        ("whole#view", "whole#view", ""),
+        ("nowhere#view", "nowhere#view", ""),
+        ("x" * 9999 + "#view", "x" * 9999 + "#view", ""),
+        ("\0#view", "\0#view", ""),
+    ],
+)
+def test_a_place_on_this_machine_and_a_view_in_it(
+    source: str, path: str, view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("box", "whole", "whole#view"):
+        Path(name).mkdir()
+    assert local_path(source) == (path, view)
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("https://cache.e4s.io/", "https://cache.e4s.io"),
+        ("https://cache.e4s.io/x#view", "https://cache.e4s.io/x"),
+        ("s3://box/x/", "s3://box/x"),
+        ("/data/a b", "file:///data/a%20b"),
+        ("/data/a/../x/", "file:///data/x"),
+        ("FILE:///data/x#view", "file:///data/x"),
+    ],
+)
+def test_the_address_of_a_named_source(source: str, address: str) -> None:
+    assert address_of(source) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "told", "url"),
+    [
+        ("/data/x", {}, "file:///data/x"),
+        ("/data/x", {"folder": "v1/e4s"}, "file:///data/x/v1/e4s"),
+        ("/data/x", {"folder": "v1/e4s/"}, "file:///data/x/v1/e4s"),
+        ("/data/x", {"layout": "bare", "folder": "v1"}, None),
+        ("/data/x", {"url": "https://example.org/v1"}, "https://example.org/v1"),
+        ("https://example.org", {"folder": "v1"}, None),
+    ],
+)
+def test_a_mirror_in_a_folder_that_is_named_has_an_address(
+    address: str, told: dict[str, Any], url: str | None
+) -> None:
+    mirror = Mirror("index.json", "v1", "e4s", told.pop("url", None), (), (), **told)
+    cache, named = with_name(Asked(address, "mine", signed=True), [mirror])
+    assert cache == Cache("mine", address_of(address), kind_of(address))
+    assert named == replace(mirror, tag="mine:v1", cache="mine", url=url, signed=True)
+    unsigned = replace(mirror, signed=False)  # as its own binaries tell
+    assert [*with_name(Asked(address, "mine", signed=True), [unsigned])][1] == replace(
+        unsigned, tag="mine:v1", cache="mine", url=url
+    )
+
+
+def test_every_record_of_a_named_source_has_its_tags_called_so() -> None:
+    listing = Listing("box", frozenset({("v1", "e4s")}), tags=frozenset({"v1"}))
+    records: list[Record] = [
+        Tag("v1", ("e4s",)),
+        Unchanged("v1", "e4s"),
+        listing,
+        replace(listing, address="s3://box", tags=None),
+        Source("build cache", "box"),
+    ]
+    mirrors = frozenset({("mine:v1", "e4s")})
+    assert [*with_name(Asked("/box", "mine"), records)] == [
+        Cache("mine", "file:///box", "folder"),
+        Tag("mine:v1", ("e4s",), "mine"),
+        Unchanged("mine:v1", "e4s"),
+        replace(
+            listing,
+            address="file:///box",
+            mirrors=mirrors,
+            cache="mine",
+            tags=frozenset({"mine:v1"}),
+        ),
+        replace(listing, address="s3://box", mirrors=mirrors, cache="mine", tags=None),
+        Source("build cache", "box"),
+    ]
+    assert [*with_name(Asked("/box"), records)] == records
 
 
 def _two(tmp_path: Path, views: Path) -> Path:
