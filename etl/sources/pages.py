@@ -16,6 +16,7 @@ from etl.page_format.style import TODAY
 from etl.page_format.tags import read_tag_list
 from etl.page_format.yaml_text import PageError
 from etl.records import Digest, Page, Problem, Record, Source, Tag
+from etl.sources.build_caches.places import is_index
 from etl.sources.files import (
     File,
     is_archive,
@@ -44,7 +45,8 @@ _BYTES_AT_ONCE = 1 << 20
 _BATCHES_WORTH_PROCESSES = 32
 """Fewer than these are read before a process has started."""
 
-NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it; unpack one of a build cache"
+NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
+_OF_A_CACHE = "a build cache in an archive, which is not read; unpack it and name the folder"
 
 
 def read_pages(
@@ -153,19 +155,29 @@ def _read_places(
 def _read_archive(path: Path, selection: Selection, workers: Workers) -> Iterator[Record]:
     name = printable(path.name)
     yield Source("pages", name)
-    found = False
-    for records in _each(workers, partial(_read_members, selection), _members(path), _size_of):
+    found, indexes = False, list[str]()
+    members = _members(path, indexes)
+    for records in _each(workers, partial(_read_members, selection), members, _size_of):
         found = True
         yield from records
     if not found:
-        yield Problem(name, "refused", NO_PAGE_IN_ARCHIVE)
+        yield Problem(name, "refused", _OF_A_CACHE if indexes else NO_PAGE_IN_ARCHIVE)
     yield Digest(sha256_of(path))
 
 
-def _members(path: Path) -> Iterator[File | SourceError]:
-    """The wanted files of an archive; where it cannot be read any further the error is the last."""
+def _members(path: Path, indexes: list[str]) -> Iterator[File | SourceError]:
+    """The wanted files of an archive; where it cannot be read any further the error is the last.
+
+    The places of ``indexes`` of build caches are noted on the way.
+    """
+
+    def is_wanted(place: str) -> bool:
+        if not indexes and is_index(place):
+            indexes.append(place)
+        return _is_wanted(place)
+
     try:
-        yield from read_archive(path, _is_wanted, MAX_PAGE_BYTES)
+        yield from read_archive(path, is_wanted, MAX_PAGE_BYTES)
     except SourceError as error:
         yield error
 

@@ -255,11 +255,31 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot be read: No such file or directory"):
         _records(tmp_path / "missing")
     archive = _zip(tmp_path / "a.zip", {"README.md": b""})
-    assert _refused(_records(archive)) == [
-        ("a.zip", "an archive without a page (specs.md) in it; unpack one of a build cache")
-    ]
+    assert _refused(_records(archive)) == [("a.zip", "an archive without a page (specs.md) in it")]
     with pytest.raises(SourceError, match=r"an archive without a page \(specs.md\) in it"):
         list(page_files(archive))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "build_cache/index.json",
+        "m/v3/manifests/index/index.manifest.json",
+        "./m/v3/manifests/index/stacks/e4s/index.manifest.json",
+        "bucket/cache_spack_io_index.json",
+    ],
+)
+def test_a_build_cache_in_an_archive(tmp_path: Path, place: str) -> None:
+    for archive in (
+        _zip(tmp_path / "a", {"README.md": b"", place: b"{}"}),
+        _tar(tmp_path / "b", {"README.md": b"", place: b"{}"}),
+    ):
+        assert _refused(_records(archive)) == [
+            (
+                archive.name,
+                "a build cache in an archive, which is not read; unpack it and name the folder",
+            )
+        ]
 
 
 def test_a_damaged_archive_gives_what_comes_before(tmp_path: Path) -> None:

@@ -62,6 +62,15 @@ def index_at(place: str) -> Index:
     raise SourceError(place, f"not where a build cache has its index, such as …/{V2_INDEX}")
 
 
+def is_index(place: str) -> bool:
+    """Whether a file can only be an index of a build cache, or the list of a bucket."""
+    return (
+        place.rpartition("/")[2] == BUCKET_LIST
+        or f"/{place}".endswith((f"/{V2_INDEX}", f"/{V3_INDEX}"))
+        or _VIEW_AT.fullmatch(place) is not None
+    )
+
+
 def join(folder: str, place: str) -> str:
     """A place inside a folder; the folder ``""`` is the source itself."""
     return f"{folder}/{place}" if folder else place
