@@ -113,13 +113,15 @@ class Vocabulary:
 
     def facts_of(self, spec: Spec) -> tuple[str, int, int, int, int, int, int | None]:
         """What a source says of a spec, in the order of :class:`Facts`."""
-        patches = tuple(sorted(spec.build.patches)) if spec.build else ()
+        # Taken apart at once: this is done for each binary of each source.
+        _, _, version, compiler, os, platform, target, variants, size, build = spec
+        patches = tuple(sorted(build.patches)) if build and build.patches else ()
         return (
-            spec.version,
-            self.compilers[spec.compiler],
-            self.systems[spec.os],
-            self.platforms[spec.platform],
-            self.targets[spec.target],
-            self.variant_lists[spec.variants, patches],
-            spec.size,
+            version,
+            self.compilers[compiler],
+            self.systems[os],
+            self.platforms[platform],
+            self.targets[target],
+            self.variant_lists[variants, patches],
+            size,
         )
