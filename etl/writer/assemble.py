@@ -12,7 +12,7 @@ from etl.progress import Follower
 from etl.spack.versions import sort_key
 from etl.writer.case import Presence, ResolvedSpec, SourcedProblem
 from etl.writer.merging import Merging
-from etl.writer.names import Names
+from etl.writer.names import Names, Unused
 from etl.writer.needs import DEV_PATH, NAMES, Needs, lacks_runtime, own_fault
 from etl.writer.numbering import FirstUse, StackSets, VariantSets
 from etl.writer.resolve import ResolvedPackage, Resolver
@@ -88,6 +88,10 @@ class Assembly:
             if len(self._rows["binaries"]) > _ROWS_AT_ONCE:
                 self._flush()
         self._flush()
+
+    def unused(self) -> Unused:
+        """The names that no spec has in the end."""
+        return self.names.unused(self._machines.values())
 
     def _add_package(self, package: int, resolved: ResolvedPackage) -> None:
         """Add the rows of one package."""

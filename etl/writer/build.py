@@ -23,7 +23,7 @@ from etl.writer.host_needs import add_host_needs
 from etl.writer.intake import Intake, Reading
 from etl.writer.merging import Merging
 from etl.writer.mirrors import write_caches, write_mirrors
-from etl.writer.names import Names
+from etl.writer.names import Names, Unused
 from etl.writer.rows import insert
 from etl.writer.shelf import Shelf
 from etl.writer.swap import replacing
@@ -113,12 +113,9 @@ def _write(
         intake.read(reading)
     _refuse_nothing(intake, strict)
     shelf.close_for_reading()
-    names = Names(shelf.words, intake.stacks, intake.caches, intake.tag_caches, intake.published)
-    names.write(db)
-    intake.merging.settle(tag.date for tag in names.tags.values)
-    sources = intake.sources.rows(names.cache_ids)
-    insert(db, "sources", "kind, location, sha256, read_at, cache_id, options", sources)
-    assembly = _assemble(db, shelf, names, follow, intake)
+    db.execute("COMMIT")
+    assembly = _assemble(db, shelf, follow, intake)
+    names = assembly.names
     assembly.write_shared()
     finish.add_edges(db)
     add_host_needs(db, assembly.needs)
@@ -149,7 +146,6 @@ def _write(
         ),
     )
     finish.create_indexes(db)
-    finish.drop_unused(db)
     finish.count_stacks(db)
     write_mirrors(db, intake, names)
     finish.date_binaries(db)
@@ -210,26 +206,33 @@ def _insert_events(db: sqlite3.Connection, intake: Intake, assembly: Assembly) -
     )
 
 
-def _assemble(
-    db: sqlite3.Connection, shelf: Shelf, names: Names, follow: Follower, intake: Intake
-) -> Assembly:
-    """Write all packages; again, in the rare case that several claim the same hash."""
-    shelf.open_edges()
-    assembly = Assembly(db, shelf, names, {}, intake.merging, intake.sources.numbers)
-    assembly.write_packages(follow)
-    claims = finish.index_hashes(db)
-    if claims:
-        numbers = {id_: number for number, id_ in enumerate(names.packages.ids)}
-        for table in (
-            "specs", "binaries", "gone_binaries", "versions", "pages", "package_tags", "spec_flags",
-        ):  # fmt: skip
-            db.execute(f"DELETE FROM {table}")
+def _assemble(db: sqlite3.Connection, shelf: Shelf, follow: Follower, intake: Intake) -> Assembly:
+    """Write all packages; again, in the rare case that what comes out asks for other numbers.
+
+    That is where several packages claim the same hash, or a name is only in statements that were
+    overruled.  Then it is as if nothing had been written: the same facts give the same bytes.
+    """
+    disputed: dict[str, int] = {}
+    unused = Unused()
+    told = intake.stacks, intake.caches, intake.tag_caches, intake.published
+    while True:
+        db.execute("BEGIN")
+        names = Names(shelf.words, *told, unused)
+        names.write(db)
+        intake.merging.settle(tag.date for tag in names.tags.values)
+        sources = intake.sources.rows(names.cache_ids)
+        insert(db, "sources", "kind, location, sha256, read_at, cache_id, options", sources)
         shelf.open_edges()
-        disputed = {hash_: numbers[package] for hash_, package in claims.items()}
-        assembly = Assembly(db, shelf, names, disputed, intake.merging, intake.sources.numbers)
+        numbers = intake.sources.numbers
+        assembly = Assembly(db, shelf, names, disputed, intake.merging, numbers)
         assembly.write_packages(follow)
-        finish.index_hashes(db)
-    return assembly
+        claims = finish.index_hashes(db)
+        if claims and not disputed:
+            packages = {id_: number for number, id_ in enumerate(names.packages.ids)}
+            disputed = {hash_: packages[package] for hash_, package in claims.items()}
+        elif not (unused := assembly.unused()):
+            return assembly
+        db.execute("ROLLBACK")
 
 
 def _describe_packages(db: sqlite3.Connection, recipes: Collection[Recipe]) -> None:

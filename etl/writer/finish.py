@@ -24,9 +24,6 @@ _EDGES = """
     FROM shelf.edges JOIN specs ON specs.hash = edges.child
     ORDER BY edges.rowid
 """
-_UNUSED = """
-    DELETE FROM {table} WHERE id NOT IN (SELECT {column} FROM specs WHERE {column} IS NOT NULL)
-"""
 _STACK_COUNTS = (
     """
     CREATE TABLE shelf.stack_set_counts AS
@@ -242,23 +239,6 @@ def index_hashes(db: sqlite3.Connection) -> dict[str, int]:
         )
         return dict(rows.fetchall())
     return {}
-
-
-def drop_unused(db: sqlite3.Connection) -> None:
-    """Remove names that only statements had which were overruled."""
-    for table, column in (
-        ("compilers", "compiler_id"),
-        ("operating_systems", "os_id"),
-        ("platforms", "platform_id"),
-    ):
-        db.execute(_UNUSED.format(table=table, column=column))
-    # Those that archspec knows stay, used or not: so that "runs on" can be asked of any CPU.
-    unheard_of = (
-        "SELECT id FROM targets WHERE family IS NULL"
-        " AND id NOT IN (SELECT target_id FROM specs WHERE target_id IS NOT NULL)"
-    )
-    db.execute(f"DELETE FROM target_ancestors WHERE target_id IN ({unheard_of})")
-    db.execute(f"DELETE FROM targets WHERE id IN ({unheard_of})")
 
 
 def date_binaries(db: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass
 from operator import attrgetter
 
 from etl.spack.compilers import split_compiler
@@ -13,6 +14,19 @@ from etl.spack.versions import sort_key
 from etl.writer.numbering import Ranked
 from etl.writer.rows import insert
 from etl.writer.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Unused:
+    """The names that only statements had which were overruled: they are not in the catalog."""
+
+    compilers: frozenset[str] = frozenset()
+    systems: frozenset[str] = frozenset()
+    platforms: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
 
 
 class Names:
@@ -25,22 +39,35 @@ class Names:
         caches: Iterable[str] = (),
         tag_caches: Mapping[str, str] | None = None,
         published: Callable[[str], str | None] = lambda tag: None,
+        unused: Unused = Unused(),
     ) -> None:
         self.packages = Ranked(words.packages, str)
         self.tags = Ranked(
             (parse_tag(tag, published(tag)) for tag in words.tags), attrgetter("order")
         )
-        self.compilers = Ranked(words.compilers, _compiler_order)
-        self.systems = Ranked(words.systems, str)
-        self.platforms = Ranked(words.platforms, str)
+        self.compilers = Ranked(words.compilers, _compiler_order, unused.compilers)
+        self.systems = Ranked(words.systems, str, unused.systems)
+        self.platforms = Ranked(words.platforms, str, unused.platforms)
         # All of archspec's targets are there, so that "runs on" can be asked of any CPU.
-        self._all_targets = Ranked({*words.targets, *known_targets()}, str)
+        self._all_targets = Ranked({*words.targets, *known_targets()}, str, unused.targets)
         self.target_ids = {name: number for number, name in self._all_targets.rows()}
-        self.targets = [self.target_ids[name] for name in words.targets]
+        self.targets = [self.target_ids.get(name, 0) for name in words.targets]
         self.stacks = Ranked(set(stacks), str)
         self.cache_ids = {name: number for number, name in Ranked(set(caches), str).rows()}
         self.tag_caches = {tag: self.cache_ids[cache] for tag, cache in (tag_caches or {}).items()}
         self.stack_ids = {name: number for number, name in self.stacks.rows()}
+
+    def unused(self, machines: Iterable[tuple[int, int, int, int]]) -> Unused:
+        """The names that no spec has, of which these are the ids, field by field."""
+        used = list(map(set, zip(*machines, strict=True))) or [set()] * 4
+        ranked = self.compilers, self.systems, self.platforms
+        compilers, systems, platforms = (
+            frozenset(name for id_, name in names.rows() if id_ not in ids)
+            for names, ids in zip(ranked, used, strict=False)
+        )
+        targets = {name for name, id_ in self.target_ids.items() if id_ not in used[3]}
+        # Those that archspec knows stay, so that "runs on" can be asked of any CPU.
+        return Unused(compilers, systems, platforms, frozenset(targets - known_targets().keys()))
 
     def write(self, db: sqlite3.Connection) -> None:
         """Write the rows of all of them but the packages, whose ids are needed first."""

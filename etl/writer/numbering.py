@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from etl.writer.vocabulary import Member, VariantList, Vocabulary
@@ -13,11 +13,17 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Ranked(Generic[T]):
-    """Values by a sorting key, numbered from 1; ``ids[n]`` is the id of the n-th value given."""
+    """Values by a sorting key, numbered from 1; ``ids[n]`` is the id of the n-th value given.
 
-    def __init__(self, values: Iterable[T], key: Callable[[T], Any]) -> None:
+    Those in ``without`` have the id 0, and no row.
+    """
+
+    def __init__(
+        self, values: Iterable[T], key: Callable[[T], Any], without: Container[T] = ()
+    ) -> None:
         given = list(values)
-        order = sorted(range(len(given)), key=lambda number: key(given[number]))
+        there = (number for number, value in enumerate(given) if value not in without)
+        order = sorted(there, key=lambda number: key(given[number]))
         self.ids = [0] * len(given)
         for place, number in enumerate(order, start=1):
             self.ids[number] = place

@@ -24,7 +24,15 @@ from etl.writer.intake import Reading
 from etl.writer.resolve import Resolver
 from tests.running import Run
 from tests.sites import hash_of, item, page, place_of, write_site
-from tests.small_catalogs import DEVELOP, SECOND, history_catalog, node, record, write_indexes
+from tests.small_catalogs import (
+    DEVELOP,
+    FIRST,
+    SECOND,
+    history_catalog,
+    node,
+    record,
+    write_indexes,
+)
 from tests.weekly import BUCKET, FRIDAY, MONDAY, SUNDAY, digest, merged, mirror, rows, week
 
 CACHES = (("develop", "e4s"), ("develop", "hep"), ("v1", "e4s"))
@@ -149,6 +157,28 @@ def test_claims_on_a_hash_and_problems_make_the_round_trip(tmp_path: Path) -> No
         check=True,
     )
     assert rows(tmp_path / "both.db", "SELECT count(*) FROM gone_list") == [(0,)]
+
+
+def test_names_that_were_overruled_leave_no_trace(tmp_path: Path) -> None:
+    """What an older tag says of a spec has a compiler, a system and a target of its own."""
+    old = item(1, compiler="gcc@9.0.0", os="aix", platform="plan9", target="zz1")
+    pages = {
+        FIRST: [old],
+        SECOND: [item(1, compiler="gcc@11.0.0"), item(2, os="rhel8", target="zz2")],
+    }
+    files = {place_of(tag, "tool"): page(tag, "tool", items) for tag, items in pages.items()}
+    target = tmp_path / "catalog.db"
+    build_catalog([Reading("site", read_pages(write_site(tmp_path / "site", files)))], target)
+    assert rows(target, "SELECT kind FROM problems") == [("contradiction",)]
+    for table, names in (
+        ("compilers", ["gcc@11.0.0", "gcc@11.4.0"]),
+        ("operating_systems", ["rhel8", "ubuntu22.04"]),
+        ("platforms", ["linux"]),
+    ):
+        assert rows(target, f"SELECT id, name FROM {table}") == list(enumerate(names, 1))
+    assert rows(target, "SELECT name FROM targets WHERE family IS NULL") == [("zz2",)]
+    assert rows(target, "SELECT max(id) = count(*) FROM targets") == [(1,)]
+    assert digest(merged(tmp_path / "again.db", target)) == digest(target)
 
 
 def test_a_catalog_that_is_replaced_while_it_is_read_is_read_as_it_was(tmp_path: Path) -> None:
