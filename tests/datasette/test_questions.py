@@ -240,7 +240,7 @@ ANSWERS: list[tuple[str, dict[str, str], list[list[Any]]]] = [
         ],
     ),
     (
-        "packages_that_went",
+        "removed_packages",
         {"package": "l", "tag": "v2025.07.0"},
         [
             ["rocblas", "develop-2025-03-30", "2025-03-30", "6.3.2", 2],
@@ -299,7 +299,7 @@ FIRST_ANSWERS: dict[str, tuple[int, list[Any]]] = {
     "variants_of_package": (1, ["py-pyproject-metadata", "build_system", "python_pip", 31]),
     "build_caches": (3, ["develop-2025-07-20", "build_systems", 45]),
     "what_stacks_build": (6, ["develop-2025-07-20", "build_systems", "x86_64_v3", "ubuntu22.04"]),
-    "packages_that_went": (41, ["adios2", "v2025.07.0"]),
+    "removed_packages": (41, ["adios2", "v2025.07.0"]),
     "most_built": (51, ["develop-2025-07-20", "cmake", 3, 1, "3.31.8"]),
     "look_alikes": (11, ["develop-2025-07-20", "cmake", "3.31.8", "gcc@12.2.0"]),
     "problems_by_source": (0, []),
