@@ -17,7 +17,6 @@ from etl.query.reuse import Reuse
 from etl.spack.targets import ancestors
 from etl.spack.tree import SpecQuery
 from etl.spack.versions import sort_key
-from etl.text import counted
 
 MOST_LOOKED_AT = 2_000
 """Binaries that are asked for their reasons; of more, the first."""
@@ -51,8 +50,9 @@ class HostMisses:
     def title(self) -> str:
         """What is so, in a sentence."""
         where = f"in {self.tag}" if self.tag else "in any tag"
-        of = counted(self.total, "binary", "binaries")
-        return f"{self.host} can use none of the {of} {where}"
+        if self.total == 1:
+            return f"{self.host} cannot use the only match {where}"
+        return f"{self.host} can use none of the {self.total:,} binaries {where}"
 
     @property
     def why(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class HostMisses:
     def otherwise(self) -> tuple[str, ...]:
         """What a host that differs in one fact could take of these."""
         return tuple(
-            f"with {fact} it could use {counted(number, 'binary', 'binaries')} of these"
+            f"with {fact}, the host could use {'it' if self.total == 1 else f'{number:,} of these'}"
             for fact, number in self.facts
         )
 
@@ -79,8 +79,8 @@ class HostMisses:
         if self.elsewhere is None:
             return None
         if not self.elsewhere:
-            return "no other tag has a match that it could use"
-        return f"{self.elsewhere} has matches that it could use"
+            return "no other tag has a match that the host can use"
+        return f"{self.elsewhere} has matches that the host can use"
 
     def lines(self) -> Iterator[str]:
         """All of it, a line each."""

@@ -9,7 +9,7 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from etl.sources.selection import Selection
-from tests.html_tree import parse
+from tests.html_tree import main_of, parse
 from tests.sites import SEED, build
 
 # Of the sample: the newest tag with a date, and the newest release.
@@ -114,3 +114,11 @@ async def test_what_stands_for_nothing_is_not_there(tmp_path: Path) -> None:
     assert response.status_code == 404
     assert "no tag called newest-release" in response.text
     assert (await datasette.client.get("/tag/newest")).status_code == 200
+
+
+async def test_the_newest_release_can_be_chosen(site: Any) -> None:
+    page = main_of((await site.client.get("/find?spec=hdf5")).text)
+    (form,) = [it for it in page.all("form") if it.attributes.get("class") == "find"]
+    assert form.options("tag")[:3] == ["", "any", "newest-release"]
+    chosen = main_of((await site.client.get("/find?spec=hdf5&tag=newest-release")).text)
+    assert chosen.one("h2").text.endswith(f" in {RELEASE}")

@@ -88,9 +88,9 @@ def test_other_tags_stacks_and_builds(run: Run, catalog: Path) -> None:
     done = run("find", "app@1.0 +mpi", *options, "--reusable")
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines() == [
-        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
+        f"rocky8/zen3 cannot use the only match in {NEW}:",
         "  1: built for zen4, this host is zen3",
-        "with zen4 it could use 1 binary of these",
+        "with zen4, the host could use it",
         "it could use:",
         "  without --stack e4s: 1 binary; available: hep (1)",
         f"  without --tag {NEW}: 1 spec; available: {OLD} (1)",
@@ -105,16 +105,16 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
     options = ("--tag", OLD, "--reusable", "--catalog", catalog)
     done = run("find", "app@1.0", "--host", "centos7/zen4", *options)
     assert done.err.splitlines() == [
-        f"centos7/zen4 can use none of the 1 binary in {OLD}:",
+        f"centos7/zen4 cannot use the only match in {OLD}:",
         "  1: needs glibc 2.28, this host has 2.17",
-        "with glibc 2.28 or newer it could use 1 binary of these",
+        "with glibc 2.28 or newer, the host could use it",
     ]
     done = run("find", "app ~mpi @1.0", "--host", "rocky8/zen3", "--reusable", "--catalog", catalog)
     assert done.err.splitlines() == [
-        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
+        f"rocky8/zen3 cannot use the only match in {NEW}:",
         "  1: needs glibc 2.36, this host has 2.28",
-        "with glibc 2.36 or newer it could use 1 binary of these",
-        "no other tag has a match that it could use",
+        "with glibc 2.36 or newer, the host could use it",
+        "no other tag has a match that the host can use",
         "it could use:",
         "  without @1.0: 1 spec; available: 2.0 (1)",
         "  without ~mpi: 1 spec; available: +mpi (1)",
@@ -124,10 +124,10 @@ def test_a_constraint_of_the_spec_is_in_the_way(run: Run, catalog: Path) -> None
 def test_facts_of_the_host_that_are_in_the_way_together(run: Run, catalog: Path) -> None:
     done = run("find", "app@2.0", "--host", "centos7/zen2", "--reusable", "--catalog", catalog)
     assert done.err.splitlines() == [
-        f"centos7/zen2 can use none of the 1 binary in {NEW}:",
+        f"centos7/zen2 cannot use the only match in {NEW}:",
         "  1: built for zen3, this host is zen2",
-        "with zen3 and glibc 2.28 or newer it could use 1 binary of these",
-        "no other tag has a match that it could use",
+        "with zen3 and glibc 2.28 or newer, the host could use it",
+        "no other tag has a match that the host can use",
     ]
 
 
@@ -138,14 +138,14 @@ async def test_the_newest_tag_that_has_what_can_be_used(
     options = ("--stack", "e4s", "--host", "rocky8/zen3", "--catalog", catalog)
     done = run("find", "app@1.0 +mpi", *options)
     assert done.err.splitlines() == [
-        f"rocky8/zen3 can use none of the 1 binary in {NEW}:",
+        f"rocky8/zen3 cannot use the only match in {NEW}:",
         "  1: built for zen4, this host is zen3",
-        "with zen4 it could use 1 binary of these",
-        f"{OLD} has matches that it could use",
+        "with zen4, the host could use it",
+        f"{OLD} has matches that the host can use",
     ]
     spec = "/find?spec=app@1.0+%2Bmpi&stack=e4s&host=rocky8/zen3"
     page = main_of((await pages.client.get(spec)).text)
-    message = next(it for it in page.all("div") if "can use none" in it.text)
+    message = next(it for it in page.all("div") if "cannot use the only match" in it.text)
     way = next(it for it in message.all("a") if it.text == OLD)
     there = main_of((await pages.client.get(way.attributes["href"])).text).text
     assert f"1 binary in {OLD}" in there
@@ -157,7 +157,7 @@ async def test_the_newest_tag_that_has_what_can_be_used(
     there = main_of((await pages.client.get(way.attributes["href"])).text).text
     assert "rocky8/zen3: ✓ can be used" in there
     none = await pages.client.get("/find?spec=app@2.0&host=centos7/zen2")
-    assert "No other tag has a match that it could use." in main_of(none.text).text
+    assert "No other tag has a match that the host can use." in main_of(none.text).text
 
 
 def test_of_reasons_of_as_many_binaries_the_words_tell_the_order(catalog: Path) -> None:
@@ -188,7 +188,7 @@ async def test_pages_lead_to_what_could_be_taken(pages: Any) -> None:
     for path, spec in (("/package/app?stacks=e4s", "app"), ("/find?spec=app&stack=e4s", "app")):
         address = f"{path}&tag={NEW}&host=rocky8/zen3"
         page = main_of((await pages.client.get(address)).text)
-        message = next(it for it in page.all("div") if "can use none" in it.text)
+        message = next(it for it in page.all("div") if "cannot use the only match" in it.text)
         assert f"rocky8/zen3 can use none of the 2 binaries in {NEW}" in message.text
         assert "spack install" not in page.text  # of what cannot be used
         ways = {it.text: it.attributes["href"] for it in message.all("a")}
