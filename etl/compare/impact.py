@@ -19,9 +19,9 @@ from etl.spack.tree import SpecQuery
 from etl.workers import batched
 
 CLOSURES: Final = {
-    "link": "what links to it",
-    "run": "what links to it or needs it to run",
-    "build": "all, also what was only built with it",
+    "link": "link dependents",
+    "run": "link and run dependents",
+    "build": "all dependents",
 }
 """The closures that a list may be of, and which binaries have something in theirs."""
 

@@ -123,7 +123,7 @@ def test_what_contains_some_versions(window: Browser, address: str) -> None:
     window.type("#version", "2.2:" + ENTER)
     assert window.until("return location.search.includes('version=2.2')")
     assert window.text("h1") == "What contains zlib-ng @2.2:"
-    window.type("#closure", "what links to it")
+    window.type("#closure", "link dependents")
     window.click("css selector", "form.filters button")
     assert window.until("return location.search.includes('closure=link')")
     rows = window.texts("section[aria-labelledby=binaries] tbody tr")

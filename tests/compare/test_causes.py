@@ -328,7 +328,7 @@ def test_impact_is_what_the_graph_says(run: Run, catalog: Path, real_data: Path)
         assert told["total"]["binaries"] == found.total.binaries
     version = installs[next(iter(own))]["spec"]["version"]
     lens = run("impact", f"zlib-ng@{version}", "--catalog", catalog).out
-    assert f"what links to it, {len(linked & there)} binaries in 1 stack:" in lens
+    assert f"link dependents, {len(linked & there)} binaries in 1 stack:" in lens
 
 
 async def test_pages_tell_the_causes(catalog: Path) -> None:

@@ -76,7 +76,7 @@ async def test_a_virtual_package(site: Any, sample_catalog: Path) -> None:
     with closing(sqlite3.connect(sample_catalog)) as db:
         expected = [(name, str(count)) for name, count in db.execute(sql)]
     table = (await get(site, "/virtual/mpi")).section("providers").one("table")
-    assert [(row["Package"], row["Specs that use it"]) for row in table.records] == expected
+    assert [(row["Package"], row["Used by specs"]) for row in table.records] == expected
     provider = await get(site, f"/package/{expected[0][0]}")
     assert provider.links["mpi"] == "/virtual/mpi"
 

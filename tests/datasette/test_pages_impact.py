@@ -110,7 +110,7 @@ async def test_all_that_contains_a_package(served: Any) -> None:
         " was."
     )
     ranked = found.section("ranked")
-    assert ranked.by_id("ranked").text == "All, also what was only built with it: 5 packages"
+    assert ranked.by_id("ranked").text == "All dependents: 5 packages"
     assert [it.text for it in ranked.all("li")] == [
         *("app 3", "lib 3", "doc 1", "over 1", "tool 1"),
         *("hep 9", "e4s 5"),
@@ -220,7 +220,7 @@ async def test_the_feed(served: Any) -> None:
     ]
     second = entries[1]
     assert second.findtext(f"{ATOM}summary") == (
-        "5 binaries of 3 packages in 2 stacks: what links to it."
+        "5 binaries of 3 packages in 2 stacks: link dependents."
     )
     content = main_of(f"<main>{second.findtext(f'{ATOM}content')}</main>")
     assert content.all("p")[1].text == "app (2), lib (2), over (1)"
