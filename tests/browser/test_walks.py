@@ -128,7 +128,7 @@ def test_what_contains_some_versions(window: Browser, address: str) -> None:
     assert window.until("return location.search.includes('closure=link')")
     rows = window.texts("section[aria-labelledby=binaries] tbody tr")
     assert {row.split()[0] for row in rows} == {"itself", "link"}
-    window.click("link text", "package")
+    window.click("link text", "Package")
     assert window.until("return location.search.includes('sort=package')")
     rows = window.texts("section[aria-labelledby=binaries] tbody tr th, tbody td:nth-child(2)")
     assert rows == sorted(rows)
