@@ -169,3 +169,14 @@ const buttons = document.querySelectorAll("button[data-copy]");
 if (buttons.length) {
     copyButtons(buttons);
 }
+
+// An address to share has no fields that are empty.
+document.addEventListener("formdata", (event) => {
+    if (event.target.matches("form.find, form.big-search, form.filters:not(.table-filters)[method=get]")) {
+        for (const [name, value] of [...event.formData]) {
+            if (value === "") {
+                event.formData.delete(name);
+            }
+        }
+    }
+});

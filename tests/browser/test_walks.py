@@ -153,3 +153,12 @@ def test_the_commands_can_be_copied(window: Browser, address: str) -> None:
     window.paste()
     pasted = "return document.querySelector('#spec').value"
     assert window.until(f"{pasted}.includes('spack install --cache-only hdf5/{HDF5}')")
+
+
+def test_a_search_has_an_address_to_share(window: Browser, address: str) -> None:
+    window.open(f"{address}find")
+    window.type("#tag", "newest release")
+    window.type("#spec", "hdf5 +mpi" + ENTER)
+    assert window.until("return document.querySelector('#found') !== null")
+    assert window.address == f"{address}find?spec=hdf5+%2Bmpi&tag=newest-release"
+    assert window.shows("newest-release is currently v2025.07.0.")
