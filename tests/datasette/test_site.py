@@ -38,7 +38,7 @@ async def test_catalog_page_has_questions_then_views_then_tables(site: Any) -> N
         page.index(text)
         for text in (
             '<h2 id="queries">Saved queries<',
-            ">Find binaries</a>: Binaries by what they are",
+            ">Find binaries</a>: Binaries by package, version",
             '<h2 id="views">Views<',
             ">package_list</a>",
             ">binary_list</a>",
