@@ -16,13 +16,27 @@ from datasette_spack.serve import datasette_for
 from datasette_spack.site import remembered as remembered_facts
 from datasette_spack.site.impact import kept_graph, make_ready
 from etl.browse import lists
+from etl.catalog.reader import open_catalog
 from etl.compare.above import graph_of_tag
+from etl.compare.impact import CLOSURES, impact
+from etl.compare.impact_rows import impact_rows
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
+from etl.spack.syntax import parse_spec
 from tests.html_tree import Element, main_of
 from tests.running import Run
 from tests.sites import hash_of, item, page, place_of, write_site
-from tests.small_catalogs import FIRST, RELEASE, SECOND, THIRD, build, node, record, write_indexes
+from tests.small_catalogs import (
+    DEVELOP,
+    FIRST,
+    RELEASE,
+    SECOND,
+    THIRD,
+    build,
+    node,
+    record,
+    write_indexes,
+)
 
 Spec = tuple[str, dict[str, Any]]
 
@@ -53,12 +67,13 @@ INDEXES = {
     (SECOND, "e4s"): dict([LIBC, BAD, GOOD, APP, OVER, TOOL]),
     (SECOND, "hep"): dict([LIBC, BAD, WORSE, APP, NEWER_APP, GOOD, GOOD_APP, OVER, TOOL, DOC]),
     (THIRD, "e4s"): dict([LIBC, GOOD, GOOD_APP]),
+    (DEVELOP, "e4s"): dict([LIBC, BAD, APP]),
 }
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three snapshots, and a release of which pages tell no dependencies."""
+    """Three snapshots, a tag without a date, and a release of which pages tell no dependencies."""
     folder = tmp_path_factory.mktemp("impact")
     release = {place_of("releases%2Fv0.18", "app"): page(RELEASE, "app", [item(90)])}
     return build(
@@ -132,6 +147,20 @@ async def test_the_link_closure_of_some_versions(served: Any) -> None:
     assert f"No binary of {THIRD} contains lib@5.6." in none.text
     only = await shown(served, f"/package/tool/impact?version=1.0&tag={SECOND}")
     assert table(only) == [("itself", "tool", "1.0", "e4s hep")]
+
+
+@pytest.mark.parametrize("closure", [*CLOSURES])
+@pytest.mark.parametrize("spec", ["lib", "libc", "lib@5.6", "app@1.9", "doc"])
+@pytest.mark.parametrize("tag", [FIRST, SECOND, THIRD])
+def test_what_many_need_is_found_in_the_graph_of_the_tag(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch, spec: str, tag: str, closure: str
+) -> None:
+    with open_catalog(catalog) as db:
+        few = impact(db, parse_spec(spec), tag, closure)
+        monkeypatch.setattr("etl.compare.impact.graph_over", lambda *_: None)
+        many = impact(db, parse_spec(spec), tag, closure)
+        assert many.to_json() == few.to_json()
+        assert impact_rows(db, many) == impact_rows(db, few)
 
 
 async def test_what_has_binaries_nowhere(served: Any) -> None:
