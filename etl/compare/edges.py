@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
 from etl.compare.graph import Cause, Edge, Node, differences
@@ -32,15 +33,15 @@ def changes(old: Collection[Edge], new: Collection[Edge], node: NodeOf) -> Itera
     same version.  What is left over took the place of what provides the same virtual, or was added
     or removed.
     """
-    olds, news = _by_names(old, node), _by_names(new, node)
-    if len(olds) == len(old) and len(news) == len(new) and olds.keys() == news.keys():
-        # As nearly always: both need the same packages, and each of them once.
-        return [
-            EdgeChange(before, after)
-            for name, before in olds.items()
-            if before != (after := news[name])
-        ]
+    names = _names(old, node)
+    if names == _names(new, node) and len({*names}) == len(names):
+        # As nearly always: both need the same packages in one order, and each of them once.
+        return [EdgeChange(*it) for it in zip(old, new, strict=True) if it[0] != it[1]]
     return _changes(old, new, node)
+
+
+def _names(edges: Iterable[Edge], node: NodeOf) -> list[str]:
+    return [it.name if it else "?" for it in map(node, map(itemgetter(0), edges))]
 
 
 def _changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator[EdgeChange]:
