@@ -16,7 +16,7 @@ from etl.catalog.kept import read_catalog
 from etl.catalog.pages import PageWriter
 from etl.catalog.reader import open_catalog
 from etl.errors import ReadError
-from etl.records import Cache, Listing, Record, Source, Tag, Unchanged
+from etl.records import Cache, Listing, Mirror, Record, Source, Spec, Tag, Unchanged
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
 from etl.writer.build import build_catalog
@@ -66,6 +66,40 @@ def test_a_catalog_from_a_catalog_alone_is_the_same_file(
     with open_catalog(target) as old, open_catalog(again) as new:
         assert list(PageWriter(new).pages()) == list(PageWriter(old).pages())
     assert digest(again) == digest(target)
+
+
+def test_a_page_stays_as_it_was_read_when_a_build_cache_that_it_names_goes(tmp_path: Path) -> None:
+    items = [item(number, stacks=["e4s", "hep", "root"]) for number in (1, 2)]
+    site = write_site(tmp_path / "site", {place_of("v1", "tool"): page("v1", "tool", items)})
+    specs = tuple(
+        Spec(it["hash"], "tool", "1.0", "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3",
+             tuple(it["variants"]))
+        for it in items
+    )  # fmt: skip
+
+    def bucket(*stacks: str) -> Reading:
+        mirrors: list[Record] = [
+            Mirror("index.json", "v1", stack, f"{BUCKET}/v1/{stack}", there, (True,) * len(there))
+            for stack in stacks
+            for there in [
+                tuple(it for it, item in zip(specs, items, strict=True) if stack in item["stacks"])
+            ]
+        ]
+        listing = Listing(BUCKET, frozenset(("v1", stack) for stack in stacks))
+        return Reading("bucket", [Source("build cache", BUCKET), listing, *mirrors])
+
+    first, second = tmp_path / "1.db", tmp_path / "2.db"
+    build_catalog(
+        [Reading("site", read_pages(site)), bucket("e4s", "hep", "root")], first, at=MONDAY
+    )
+    earlier = Reading(str(first), read_catalog(first), is_catalog=True)
+    build_catalog([earlier, bucket("e4s", "root")], second, at=FRIDAY)
+    assert rows(second, "SELECT hash, stacks FROM binary_list ORDER BY hash") == [
+        (hash_of(1), "e4s root"),
+        (hash_of(2), "e4s root"),
+    ]
+    with open_catalog(first) as before, open_catalog(second) as now:
+        assert list(PageWriter(now).pages()) == list(PageWriter(before).pages())
 
 
 def test_a_tag_that_is_only_listed_belongs_to_its_cache(tmp_path: Path) -> None:
