@@ -36,7 +36,7 @@ _CLOSENESS = """
     )
 """
 _NO_KEYS = "# signed, and the cache publishes no keys: get the key, then spack gpg trust KEYFILE"
-_IF_SIGNED = "# if it is signed: it publishes no keys; get the key, then spack gpg trust KEYFILE"
+_IF_SIGNED = "# if signed: the cache publishes no keys; get the key, then spack gpg trust KEYFILE"
 _ASKS = "# Spack 1.2 and newer ask before they trust a key; --yes-to-all answers"
 _ROOT = "root"
 _PUBLIC = "https://binaries.spack.io"

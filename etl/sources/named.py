@@ -46,8 +46,8 @@ def read_asked(text: str) -> Asked:
     name, _, rest = text.partition("=")
     if rest and "://" not in name and ("://" in rest or _is_there(rest)) and not _is_there(text):
         raise UsageError(
-            f"{printable(name)!r:.80}: no cache can be called so; its name may have letters of"
-            " ASCII, digits, and _ . - in it, as in e4s=https://cache.e4s.io"
+            f"{printable(name)!r:.80}: not a valid name for a cache; use letters of"
+            " ASCII, digits, _ . and -, as in e4s=https://cache.e4s.io"
         )
     return Asked(text)
 

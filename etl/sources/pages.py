@@ -46,7 +46,7 @@ _BATCHES_WORTH_PROCESSES = 32
 """Fewer than these are read before a process has started."""
 
 NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
-_OF_A_CACHE = "a build cache in an archive, which is not read; unpack it and name the folder"
+_OF_A_CACHE = "archives of build caches are not supported; unpack it and name the folder"
 
 
 def read_pages(

@@ -101,7 +101,7 @@ def test_a_cache_of_which_neither_is_known(tmp_path: Path) -> None:
         assert list(install_commands(db, [row("v1", "root")])) == [
             "# unknown whether v1 is signed; if Spack refuses it, add --unsigned:",
             f"spack mirror add v1 {url}",
-            "# if it is signed: it publishes no keys; get the key, then spack gpg trust KEYFILE",
+            "# if signed: the cache publishes no keys; get the key, then spack gpg trust KEYFILE",
             "spack install --cache-only tool/abc",
         ]
 

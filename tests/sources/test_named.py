@@ -52,7 +52,7 @@ def test_a_file_of_that_name_is_no_named_cache(
 
 @pytest.mark.parametrize("name", ["my cache", "", "é", "x:y", "x/y", "a" * 200])
 def test_what_no_cache_can_be_called(name: str) -> None:
-    with pytest.raises(UsageError, match="no cache can be called so; its name may have letters"):
+    with pytest.raises(UsageError, match="not a valid name for a cache; use letters"):
         read_asked(f"{name}=https://cache.e4s.io")
 
 

@@ -277,7 +277,7 @@ def test_a_build_cache_in_an_archive(tmp_path: Path, place: str) -> None:
         assert _refused(_records(archive)) == [
             (
                 archive.name,
-                "a build cache in an archive, which is not read; unpack it and name the folder",
+                "archives of build caches are not supported; unpack it and name the folder",
             )
         ]
 

@@ -232,6 +232,19 @@ def test_a_mirror_over_http(
     assert stacks(catalog) == expected
 
 
+def test_a_cache_that_moves_is_known_by_its_new_address(
+    serve_folder: Callable[[Path], Any], views: Path, tmp_path: Path
+) -> None:
+    old, new = (serve_folder(views / "views-only").url for _ in range(2))
+    catalog = tmp_path / "catalog.db"
+    words = ["--view", "py", "--as", "v1"]
+    assert run("build", catalog, f"m={old}", *words, "--at", MONDAY).exit_code == 0
+    done = run("update", catalog, f"m={new}", *words, "--at", FRIDAY)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert rows(catalog, "SELECT address FROM caches") == [(new,)]
+    assert rows(catalog, MIRRORS) == [("m:v1/py", "py", new, "v3")]
+
+
 def test_the_same_index_under_another_name_is_something_new(views: Path, tmp_path: Path) -> None:
     catalog, folder = tmp_path / "catalog.db", str(views / "views-only")
     assert run("update", catalog, f"a={folder}", "--as", "v1", "--at", MONDAY).exit_code == 0

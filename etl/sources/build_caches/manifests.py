@@ -99,7 +99,7 @@ def _read_blob(item: dict[str, object], place: str, *, is_read: bool) -> Blob:
     algorithm, compression = item.get("checksumAlgorithm"), item.get("compression")
     if algorithm != "sha256":
         raise SourceError(
-            place, f"the blob's checksum is of the kind {algorithm!r:.30}, not sha256"
+            place, f"checksum algorithm {algorithm!r:.30} is not supported (sha256 is)"
         )
     if not is_checksum(checksum):
         raise SourceError(place, f"the blob's checksum is no SHA-256: {checksum!r:.80}")
@@ -108,6 +108,6 @@ def _read_blob(item: dict[str, object], place: str, *, is_read: bool) -> Blob:
     if is_read and compression not in _COMPRESSIONS:
         raise SourceError(
             place,
-            f"the blob is packed as {compression!r:.30}, and only gzip and none are read here",
+            f"compression {compression!r:.30} is not supported (gzip and none are)",
         )
     return Blob(str(item["mediaType"]), size, str(checksum))

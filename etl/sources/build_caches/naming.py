@@ -3,18 +3,18 @@
 The rules, in order; ``docs/formats.md`` has them for people:
 
 1. ``--as TAG[/STACK]`` names a mirror; so do one ``--tag`` and one ``--stack``.
-2. A folder called like a tag (``develop``, ``v0.22.1``, ``releases/v2026.10``) is that tag's own
-   build cache, the stack ``root``; folders in it are its stacks.
-3. Any other mirror is the tag of its own name, the stack ``root``; where no tag can be called so,
-   of the name that the user gives its cache.
-4. In the mirror of ``develop`` a view ``develop-2026-10-04`` is that snapshot; in the mirror of
-   ``v2026.10`` a view ``v2026.10.0`` is that release.  ``v2026.10.0/e4s`` is a stack of it.
-5. Any other view is the stack of its name: of the newest release that is a view of the same mirror,
-   else of the mirror's tag.  ``stacks/`` before it is left out, letters lose their accents, and
-   what else the name of a stack cannot have in it is a dash: ``a/b`` is the stack ``a-b``.
-6. No two indexes become one for their names.  Releases and snapshots come first, then views that
-   are called just like a stack; where another view would be what an index is already, it is the
-   stack of its name in full, or that after the name of the mirror's own stack, or with a number.
+2. A folder with the name of a tag (``develop``, ``v0.22.1``, ``releases/v2026.10``) is the
+   top-level build cache of that tag, the stack ``root``; folders in it are stacks of the tag.
+3. Any other mirror has its own name as tag, and the stack ``root``; if that cannot be a tag, the
+   name of its cache.
+4. In the mirror ``develop`` a view ``develop-2026-10-04`` is that snapshot; in the mirror
+   ``v2026.10`` a view ``v2026.10.0`` is that release, and ``v2026.10.0/e4s`` a stack of it.
+5. Any other view is a stack with the name of the view: of the newest release among the views of
+   the same mirror, else of the mirror's tag.  ``stacks/`` in front and accents are dropped, and
+   other characters that a stack cannot have become dashes: ``a/b`` is the stack ``a-b``.
+6. Two indexes never share a tag and stack because of their names.  Releases and snapshots are named
+   first, then views whose name can be kept as it is.  A view whose name is taken keeps its full
+   name, or has the mirror's own stack in front, or a number behind it.
 """
 
 from __future__ import annotations

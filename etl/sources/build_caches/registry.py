@@ -241,7 +241,8 @@ def _next_part(fetcher: Fetcher, image: Image, address: str) -> str | None:
         return None
     following: str = urljoin(address, found[1])
     if not following.startswith(f"{image.base}tags/list"):
-        raise SourceError(image.address, f"its list of images goes on elsewhere: {following:.200}")
+        message = f"its list of images continues at {following:.200}, which is refused"
+        raise SourceError(image.address, message)
     return following
 
 

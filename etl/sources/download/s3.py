@@ -150,7 +150,7 @@ class Listing:
                 return
             token = tree.findtext("{*}NextContinuationToken")
             if not token or token == query.get("continuation-token"):
-                message = "the server does not say how its list of files goes on"
+                message = "the server does not say how to continue its list of files"
                 raise SourceError(self._bucket.address, message)
             query["continuation-token"] = token
         raise TooManyFilesError(

@@ -72,7 +72,10 @@ def test_a_signed_message_says_what_was_signed(text: str) -> None:
         (manifest(checksum="../../etc"), "the blob's checksum is no SHA-256: '../../etc'"),
         (manifest(checksum=SUM.upper()), "the blob's checksum is no SHA-256"),
         (manifest(checksum=None), "the blob's checksum is no SHA-256: None"),
-        (manifest(checksumAlgorithm="md5"), "the blob's checksum is of the kind 'md5', not sha256"),
+        (
+            manifest(checksumAlgorithm="md5"),
+            "checksum algorithm 'md5' is not supported",
+        ),
         (manifest(contentLength=-1), "the blob's contentLength is no number of bytes: -1"),
         (manifest(contentLength=2**63), "the blob's contentLength is no number of bytes"),
         (manifest(contentLength=True), "the blob's contentLength is no number of bytes: True"),
@@ -92,7 +95,7 @@ def test_how_a_blob_is_packed_matters_where_it_is_read() -> None:
     binary = manifest(compression="zstd", mediaType="application/vnd.spack.install.v3.tar+zstd")
     assert find_blob(binary, "x", TARBALL_MEDIA_TYPE).size == 5435
     index = manifest(compression="zstd", mediaType="application/vnd.spack.db.v8+json")
-    with pytest.raises(SourceError, match="is packed as 'zstd', and only gzip and none are read"):
+    with pytest.raises(SourceError, match="compression 'zstd' is not supported"):
         find_blob(index, "x", INDEX_MEDIA_TYPE)
 
 

@@ -308,7 +308,7 @@ def test_a_listing_that_says_there_is_more_and_not_where(
     page = b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"
     server = serve_answers({"/bucket/?list-type=2&prefix=": (200, page)})
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
-    with pytest.raises(SourceError, match="does not say how its list of files goes on"):
+    with pytest.raises(SourceError, match="does not say how to continue its list of files"):
         list(Listing(fetcher, read_address("s3://bucket")).below(""))
     assert len(server.requests) == 1
 
@@ -323,7 +323,7 @@ def test_a_listing_that_goes_in_circles(
     query = "/bucket/?list-type=2&prefix="
     server = serve_answers(dict.fromkeys((query, f"{query}&continuation-token=t"), (200, page)))
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
-    with pytest.raises(SourceError, match="does not say how its list of files goes on"):
+    with pytest.raises(SourceError, match="does not say how to continue its list of files"):
         list(Listing(fetcher, read_address("s3://bucket")).below(""))
     assert len(server.requests) == 2
 
