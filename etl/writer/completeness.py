@@ -7,7 +7,7 @@ below.  What is external is part of a system, and looked for in no mirror.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _PLACES = "SELECT id, spec_id, tag_id, stack_set_id FROM binaries"
 _MEMBERS = "SELECT stack_set_id, stack_id FROM stack_set_members"
@@ -24,7 +24,7 @@ _INCOMPLETE = "UPDATE binaries SET complete = 0 WHERE id = ? AND complete"
 class Mirrors:
     """The mirrors, each a tag and a stack, that have all below a spec: one bit for each of them."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, externals: Collection[int]) -> None:
         self._stacks: dict[int, list[int]] = {}
         for stack_set, stack in db.execute(_MEMBERS):
             self._stacks.setdefault(stack_set, []).append(stack)
@@ -36,14 +36,18 @@ class Mirrors:
             bits = self._places.get(spec, 0) | self._bits_of(tag, stack_set)
             self._places[spec] = self._kept.setdefault(bits, bits)
         self._complete: dict[int, int] = {}
+        self._externals = externals
+        self._with_all = {**self._places, **dict.fromkeys(externals, _ALL)}
 
     def add(self, spec: int, below: Iterable[int]) -> None:
         """Note what a spec links to and runs with; these have been added before it."""
         here = bits = self._places.get(spec, 0)
         for child in below:
-            bits &= self._places.get(child, 0) & self._complete.get(child, _ALL)
+            bits &= self._with_all.get(child, 0)
         if bits != here:
             self._complete[spec] = self._kept.setdefault(bits, bits)
+            if spec not in self._externals:
+                self._with_all[spec] = self._complete[spec]
 
     def mark_complete(self, db: sqlite3.Connection) -> None:
         """Say of each binary whose dependencies are known whether a mirror that has it has all."""

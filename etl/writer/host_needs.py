@@ -7,9 +7,10 @@ rules are those of :mod:`etl.hosts.host`, and of ``solver/reuse.py`` in Spack 1.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 
 from etl.hosts.host import Libc
@@ -35,7 +36,13 @@ _SPECS = """
 """The specs of all graphs; what others need is known when they are written."""
 
 
-_EDGES = "SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies ORDER BY id"
+_EDGES = """
+    SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies
+    WHERE linked OR virtuals != '' OR child_id IN (SELECT value FROM json_each(?))
+    ORDER BY id
+"""
+"""The edges that tell anything here: most build dependencies do not, and are a third of all."""
+
 _LINKED_TO = """
     SELECT parent_id FROM dependencies
     WHERE child_id = ? AND linked AND ' ' || virtuals || ' ' LIKE '% libc %'
@@ -63,29 +70,76 @@ def add_host_needs(db: sqlite3.Connection, needs: Needs) -> None:
             own[spec] = needs.need(platform, os, target, libc, "edge" if libc else None)
         else:
             own[spec] = needs.of_system(platform, os, target, systems.get(os))
+    mirrors = (
+        Mirrors(db, graph.externals) if any(it[-1] for it in graph.machines.values()) else None
+    )
     sets: dict[int, int] = {}
-    mirrors = Mirrors(db) if any(it[-1] for it in graph.machines.values()) else None
-    masks: dict[int, int] = {}
     faults: dict[int, str] = dict(graph.faults)
+    below = _Below(needs, own, faults)
     for spec in graph.children_first():
-        set_, mask = 0, graph.named.get(spec, 0)
-        for child in graph.children.get(spec, ()):
-            set_ = needs.union(set_, own[child], sets.get(child, 0))
-            if child in faults:
-                set_ = needs.union(set_, needs.never(), 0)
-            mask |= masks.get(child, 0)
+        children = graph.children.get(spec, ())
+        sets[spec], names = below.of(children)
+        names |= graph.named.get(spec, 0)
         for child in graph.libcs_with_more.get(spec, ()):
-            mask |= masks.get(child, 0)
-        masks[spec], sets[spec] = mask, set_
-        if mirrors:
-            mirrors.add(spec, graph.fetched(spec))
+            names |= below.names(child)
         # Spack looks for a name among direct build dependencies, too, but not among theirs.
-        mask |= graph.named_directly.get(spec, 0)
-        if spec not in faults and lacks_runtime(mask):
+        if spec not in faults and lacks_runtime(names | graph.named_directly.get(spec, 0)):
             faults[spec] = "runtime"
+        below.add(spec, sets[spec], names)
+        if mirrors:
+            mirrors.add(spec, children)
     _write(db, needs, own, sets, faults)
     if mirrors:
         mirrors.mark_complete(db)
+
+
+class _Below:
+    """What all that is below a spec needs of a host, and the names of compilers in it.
+
+    It follows from what its dependencies are like, and few of them are not alike: each likeness has
+    a number, and what follows from several is found once.
+    """
+
+    def __init__(self, needs: Needs, own: Mapping[int, int], faults: Mapping[int, str]) -> None:
+        self._needs = needs
+        self._own = own
+        self._faults = faults
+        self._number_of: dict[int, int] = {}
+        self._numbers: dict[tuple[int, int, bool, int], int] = {}
+        self._told: list[tuple[int, int, bool, int]] = []
+        self._known: dict[frozenset[int], tuple[int, int]] = {}
+
+    def add(self, spec: int, below: int, names: int) -> int:
+        """Note a spec: the set of needs below it, and the names in its graph."""
+        like = self._own[spec], below, spec in self._faults, names
+        number = self._numbers.setdefault(like, len(self._told))
+        if number == len(self._told):
+            self._told.append(like)
+        self._number_of[spec] = number
+        return number
+
+    def names(self, spec: int) -> int:
+        """The names in the graph of a spec that was noted; of another none are known."""
+        return self._told[self._number_of[spec]][-1] if spec in self._number_of else 0
+
+    def of(self, children: Collection[int]) -> tuple[int, int]:
+        """The set of all needs of some dependencies and all below them, and the names there.
+
+        One that was not noted runs in a circle with what depends on it, and counts alone.
+        """
+        number_of = self._number_of
+        likes = frozenset(
+            [number_of[it] if it in number_of else self.add(it, 0, 0) for it in children]
+        )
+        if likes not in self._known:
+            set_ = all_names = 0
+            for own, below, has_fault, names in (self._told[it] for it in sorted(likes)):
+                set_ = self._needs.union(set_, own, below)
+                if has_fault:
+                    set_ = self._needs.union(set_, self._needs.never(), 0)
+                all_names |= names
+            self._known[likes] = set_, all_names
+        return self._known[likes]
 
 
 class _Graph:
@@ -115,7 +169,9 @@ class _Graph:
     def _read_edges(self, db: sqlite3.Connection) -> None:
         libcs: dict[int, Libc | None] = {}
         said: dict[str, tuple[bool, int]] = {}  # by the few lists of virtuals that there are
-        for parent, child, linked, deptypes, virtuals in db.execute(_EDGES):
+        for parent, child, linked, deptypes, virtuals in db.execute(
+            _EDGES, (json.dumps(list(self.named)),)
+        ):
             if virtuals not in said:
                 said[virtuals] = _said_by(virtuals)
             is_libc, mask = said[virtuals]
@@ -138,10 +194,6 @@ class _Graph:
             if child in self.children or child in self.named or child in self.libcs:
                 for (parent,) in db.execute(_LINKED_TO, (child,)):
                     self.libcs_with_more.setdefault(parent, []).append(child)
-
-    def fetched(self, spec: int) -> Iterator[int]:
-        """What a spec links to and runs with that is no part of a system."""
-        return (it for it in self.children.get(spec, ()) if it not in self.externals)
 
     def _below(self, spec: int) -> Iterator[int]:
         return chain(self.children.get(spec, ()), self.libcs_with_more.get(spec, ()))
