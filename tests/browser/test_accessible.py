@@ -22,6 +22,8 @@ PAGES = {
     "packages": 200,
     "package/hdf5": 200,
     "package/nope": 404,
+    "package/zlib-ng/impact?tag=v2025.07.0": 200,
+    "package/zlib-ng/impact?version=nope@": 400,
     "spec/{hash}": 200,
     "spec/nope": 404,
     "tags": 200,

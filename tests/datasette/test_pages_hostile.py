@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import pytest
 
@@ -24,6 +25,8 @@ PATHS = [
     f"/package/evil?stacks={LONG_NAME}",
     "/package/evil-needs",
     "/package/evil-system",
+    "/package/evil-system/impact",
+    f"/package/evil/impact?tag={LONG_TAG}",
     f"/package/{LONG_NAME}",
     *(f"/spec/{hash_of(number)}" for number in range(1, len(HOSTILE_TEXTS) + 1)),
     f"/spec/{hash_of(100)}",
@@ -135,13 +138,26 @@ async def test_any_text_can_be_asked_for(hostile: Any, name: str, text: str) -> 
 @pytest.mark.parametrize(
     "path",
     ["/packages?q=", f"/tag/{SECOND}?q=", "/stack/root?q=", "/stack/root?without=",
-     "/stack/root?tag=", f"/compare/{SECOND}/{LONG_TAG}?stack="],
+     "/stack/root?tag=", f"/compare/{SECOND}/{LONG_TAG}?stack=", "/package/evil/impact?tag=",
+     "/package/evil/impact?version=", "/package/evil/impact?closure="],
 )  # fmt: skip
 async def test_any_text_can_be_looked_for(hostile: Any, path: str, text: str) -> None:
     address, _, name = path.partition("?")
     response = await hostile.client.get(f"{address}?{urlencode({name.rstrip('='): text})}")
-    assert response.status_code in (200, 404)
+    refused = (400,) if address.endswith("/impact") else ()  # no version, no closure
+    assert response.status_code in (200, 404, *refused)
     assert is_harmless(parse(response.text))
+
+
+async def test_what_contains_something_hostile(hostile: Any) -> None:
+    response = await hostile.client.get("/package/evil-system/impact")
+    page = parse(response.text)
+    assert is_harmless(page)
+    assert [row["Package"] for row in page.section("binaries").one("table").records] == [
+        "evil-needs"
+    ]
+    feed = await hostile.client.get("/package/evil-system/impact.atom")
+    assert len(ElementTree.fromstring(feed.content).findall("{*}entry")) == 1
 
 
 @pytest.mark.parametrize("text", [*HOSTILE_TEXTS, "\x00", "~2F", "x" * 10_000])
