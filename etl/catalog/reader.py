@@ -70,13 +70,13 @@ def refuse_cut_off(db: sqlite3.Connection) -> None:
         raise ValueError("it is cut off")
 
 
-def check_whole(path: Path) -> None:
-    """Make sure that a file is a catalog, of a schema that commands read, and not cut off.
+def check_whole(path: Path, schemas: tuple[str, ...] = (SCHEMA_VERSION,)) -> None:
+    """Make sure that a file is a catalog, of one of these schemas, and not cut off.
 
     Raises:
         ReadError: it is not.
     """
-    with open_catalog(path) as db:
+    with open_catalog(path, schemas) as db:
         try:
             refuse_cut_off(db)
         except ValueError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,8 +13,14 @@ import click
 
 from etl.catalog.kept import read_catalog
 from etl.catalog.known import newest_reading
-from etl.catalog.reader import is_catalog_file
-from etl.commands.options import catalog_option, progress_option, selection_options, workers_option
+from etl.catalog.reader import READABLE, check_whole, is_catalog_file
+from etl.commands.options import (
+    catalog_option,
+    downloaded_catalog,
+    progress_option,
+    selection_options,
+    workers_option,
+)
 from etl.errors import UsageError
 from etl.progress import Progress, silently
 from etl.records import Problem, Record
@@ -82,9 +89,9 @@ def build(
     NAME=SOURCE names a cache, so that one catalog can have several: the tags of
     e4s=https://cache.e4s.io are called e4s:v2025.11.0.
 
-    A SOURCE may also be a catalog, which is read whole.  What other SOURCEs have of a tag and
-    stack replaces what the catalog has of it; binaries that they no longer have are kept, and
-    marked as gone.
+    A SOURCE may also be a catalog, or the address of one such as https://example.org/catalog.db,
+    which is read whole.  What other SOURCEs have of a tag and stack replaces what the catalog has
+    of it; binaries that they no longer have are kept, and marked as gone.
 
     Exit codes: 0 all well; 1 some input was refused, the rest is in the catalog; 2 wrong usage;
     3 nothing was written.
@@ -94,7 +101,7 @@ def build(
     follow = Progress() if progress else None
     with Fetcher(offline=offline, progress=follow.receiving if follow else None) as fetcher:
         names = [it.asked.address for it in requests if it.asked.name is None]
-        catalogs, others = sort_out_catalogs(names)
+        catalogs, others = sort_out_catalogs(_at_hand(it, offline=offline) for it in names)
         readings = [Reading(str(path), read_catalog(path), is_catalog=True) for path in catalogs]
         readings += [
             reading_of(it, fetcher, workers, follow=follow)
@@ -135,6 +142,19 @@ def reading_of(
 
 def _followed(records: Iterable[Record], name: str, follow: Progress | None) -> Iterable[Record]:
     return follow.reading(name, records) if follow else records
+
+
+def _at_hand(source: str, *, offline: bool) -> str:
+    """The source, or the copy of it if it is a catalog at an address.
+
+    Raises:
+        ReadError: it is one that cannot be had or read.
+    """
+    is_web = source.startswith(("https://", "http://"))
+    if not (is_web and source.endswith((".db", ".db.gz"))):
+        return source
+    check = partial(check_whole, schemas=READABLE)
+    return str(downloaded_catalog(source, check, offline=offline))
 
 
 def sort_out_catalogs(sources: Iterable[str]) -> tuple[list[Path], list[str]]:

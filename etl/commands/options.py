@@ -63,14 +63,22 @@ def _located(context: click.Context, option: click.Parameter, name: str) -> Path
     """The catalog as a file; one at an address is fetched first."""
     if "://" not in name:
         return Path(name)
+    return downloaded_catalog(name, check_whole, offline=context.meta.get(_OFFLINE, False))
+
+
+def downloaded_catalog(address: str, check: Callable[[Path], object], *, offline: bool) -> Path:
+    """The catalog at an address, as a file that ``check`` does not refuse.
+
+    Raises:
+        ReadError: there is none, and no copy of one that there was.
+    """
     # What speaks HTTP takes longer to load than most queries take.
     from etl.sources.download.catalogs import catalog_at
 
     def tell(message: str) -> None:
-        click.echo(f"{printable(name)}: {message}", err=True)
+        click.echo(f"{printable(address)}: {message}", err=True)
 
-    offline = context.meta.get(_OFFLINE, False)
-    return catalog_at(name, offline=offline, tell=tell, check=check_whole)
+    return catalog_at(address, offline=offline, tell=tell, check=check)
 
 
 def selection_options(command: F) -> F:

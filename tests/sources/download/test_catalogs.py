@@ -322,3 +322,33 @@ def test_a_server_that_never_answers_is_waited_for_once_where_there_is_a_copy(
     assert third.stderr == (
         f"spack-catalog: {server.url}/c.db: no answer in time, 2 times; try again later\n"
     )
+
+
+def test_a_catalog_at_an_address_is_a_source(
+    serve_answers: ServeAnswers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "theirs").mkdir()
+    theirs = history_catalog(tmp_path / "theirs")
+    answers: dict[str, Answer] = {"/all.db": (200, theirs.read_bytes())}
+    server, target = serve_answers(answers), tmp_path / "catalog.db"
+    arguments = ["build", f"{server.url}/all.db", "--no-progress", "--catalog", str(target)]
+    built = CliRunner().invoke(main, arguments)
+    assert built.exit_code == 0, built.output
+    assert target.read_bytes() == theirs.read_bytes()
+    # Another version's, which commands do not read, is a source as well.
+    with closing(sqlite3.connect(theirs)) as db, db:
+        db.execute("UPDATE catalog_info SET value = '1' WHERE key = 'schema_version'")
+    answers["/old.db"] = (200, theirs.read_bytes())
+    before = target.read_bytes()
+    built = CliRunner().invoke(main, [it.replace("/all.db", "/old.db") for it in arguments])
+    assert (built.exit_code, target.read_bytes()) == (0, before)
+    for name in ("not-there.db", "page.db"):
+        answers["/page.db"] = (200, b"<html>")
+        failed = CliRunner().invoke(main, [it.replace("all.db", name) for it in arguments])
+        assert failed.exit_code == 3
+        assert failed.stderr.startswith(f"spack-catalog: {server.url}/{name}: ")
+        assert target.read_bytes() == before
+    answers.clear()
+    offline = CliRunner().invoke(main, [*arguments, "--offline"])
+    assert (offline.exit_code, target.read_bytes()) == (0, before)
