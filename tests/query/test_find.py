@@ -197,6 +197,8 @@ def test_fewer_are_the_first_of_more(sample_catalog: Path) -> None:
             for limit in range(1, len(rows)):
                 some = finder.rows(finder.binaries([parse_spec("mpich")], scope, limit))
                 assert some == rows[:limit]
+                rest = finder.rows(finder.binaries([parse_spec("mpich")], scope, 2, limit))
+                assert rest == rows[limit : limit + 2]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -255,6 +257,12 @@ def test_each_alternative_can_be_read_on_its_own(sample_catalog: Path) -> None:
     [
         ("hdf5 ^mpi", "^mpi", "dependencies"),
         ("hdf5 %openmpi+x", "%openmpi+x", "direct dependencies other than the compiler"),
+        (
+            "hdf5 %[virtuals=c] gcc",
+            "%[virtuals=c] gcc",
+            "direct dependencies other than the compiler",
+        ),
+        ("hdf5 %gcc os=rhel8", "%gcc os=rhel8", "direct dependencies other than the compiler"),
         ("hdf5 cflags=-O2", "cflags=-O2", "compiler flags"),
         ("hdf5 ++shared", "++shared", "the variants of dependencies"),
     ],
@@ -325,6 +333,8 @@ def test_an_unknown_target_in_a_range_is_told_where_it_matters(sample_catalog: P
         with pytest.raises(UnanswerableError) as caught:
             finder.binaries([parse_spec("hdf5 +mpi target=:zen44 ^nosuch")], Scope())
         assert caught.value.message == message
+        with pytest.raises(UnanswerableError):
+            Search(db).wide([parse_spec("hdf5 +mpi target=:zen44")], Scope(), Parameters())
 
 
 def test_a_condition_below_a_dependency_is_not_answered(sample_catalog: Path) -> None:

@@ -29,6 +29,11 @@ def needing_to_build(name: str, number: int) -> dict[str, object]:
     return {"name": name, "hash": hash_of(number), "parameters": purpose}
 
 
+def needing_to_test(name: str, number: int) -> dict[str, object]:
+    purpose = {"deptypes": ["test"], "virtuals": []}
+    return {"name": name, "hash": hash_of(number), "parameters": purpose}
+
+
 NODES = {
     1: node("lib", "1", parameters={"libs": ["a", "b"]}),
     2: node("lib", "2", parameters={"libs": ["a"]}),
@@ -43,6 +48,7 @@ NODES = {
     11: node("tool", "git.old=2", dependencies=[needing("llvm", 4, "c")]),
     12: node("top", "1", dependencies=[needing_to_build("tool", 10)]),
     13: node("top", "2", dependencies=[needing_to_build("tool", 11)]),
+    14: node("top", "3", dependencies=[needing_to_test("tool", 10), needing_to_build("tool", 11)]),
 }
 
 
@@ -80,8 +86,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tool@git.main=2", {10}),
         ("tool@git.mai", set()),
         ("tool@2", {10, 11}),
-        # What only builds a spec is below it, and has its own compiler.
-        ("top ^tool %gcc", {12}),
+        # What only builds a spec is below it, and has its own compiler; of two the first counts.
+        ("top ^tool %gcc", {12, 14}),
         ("top ^tool %llvm", {13}),
     ],
 )

@@ -64,7 +64,7 @@ class Fetcher:
         self._advice = advice
         self._renewals: dict[str, Callable[[], None]] = {}
         self._renewing = threading.Lock()
-        self._renewed = 0
+        self._login = object()  # another one after each renewal
         self._renewer: int | None = None
 
     def __enter__(self) -> Fetcher:
@@ -182,7 +182,7 @@ class Fetcher:
 
     def _retry(self, url: str, attempt: Callable[[], Result]) -> Result:
         """What an attempt gives, after a login that has expired is renewed."""
-        times = self._renewed
+        login = self._login
         try:
             return self._insist(url, attempt)
         except DeniedError:
@@ -192,13 +192,13 @@ class Fetcher:
             if renew is None or self._renewer == threading.get_ident():
                 raise
         with self._renewing:
-            if times == self._renewed:
+            if login is self._login:
                 self._renewer = threading.get_ident()
                 try:
                     renew()
                 finally:
                     self._renewer = None
-                self._renewed += 1
+                self._login = object()
         return self._insist(url, attempt)
 
     def _insist(self, url: str, attempt: Callable[[], Result]) -> Result:
