@@ -181,10 +181,32 @@ class Finder:
         parameters = Parameters()
         rows = self._search.binaries(queries, replace(scope, tag=None), parameters)
         all_tags = f"SELECT DISTINCT binaries.tag_id\n{rows.sql}"
-        sql = block("SELECT name FROM tags WHERE id IN (", all_tags)
+        sql = block("SELECT name, date FROM tags WHERE id IN (", all_tags)
         sql += "\nORDER BY date IS NULL, id DESC LIMIT 1"
         found = self._db.execute(sql, parameters.values).fetchone()
-        return found[0] if found else None
+        if found is None:
+            return None
+        tag, date = found
+        return str(tag) if date else self._dated(queries, scope) or str(tag)
+
+    def _dated(self, queries: Sequence[SpecQuery], scope: Scope) -> str | None:
+        """The newest tag with a date that has a binary for any of the queries about packages.
+
+        In all tags a spec is found once, in its newest, which may be one without a date.
+        """
+        names = Parameters()
+        packages = names.add_all("name", [it.root.name.text for it in queries if it.root.name])
+        tags = f"""
+            SELECT DISTINCT tags.name FROM packages
+            CROSS JOIN package_tags ON package_tags.package_id = packages.id
+            CROSS JOIN tags ON tags.id = package_tags.tag_id AND tags.date IS NOT NULL
+            WHERE packages.name IN ({packages}) ORDER BY tags.id DESC
+        """
+        for (tag,) in self._db.execute(tags, names.values).fetchall():
+            with suppress(UnanswerableError):
+                if self.count(queries, replace(scope, tag=tag), 1):
+                    return str(tag)
+        return None
 
     def specs(self, queries: Sequence[SpecQuery]) -> Statement:
         """The statement that lists the hashes of all specs, binaries or not."""

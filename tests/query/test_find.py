@@ -19,6 +19,7 @@ from etl.spack.tokens import SpecSyntaxError
 from etl.spack.versions import sort_key
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
+from tests.sites import build, item, page, place_of, write_site
 
 LARGE_TABLES = frozenset(
     {"specs", "binaries", "versions", "variant_set_members", "dependencies", "spec_flags"}
@@ -343,3 +344,23 @@ def test_a_condition_below_a_dependency_is_not_answered(sample_catalog: Path) ->
         pytest.raises(UnanswerableError, match="when= is supported only"),
     ):
         Finder(db).binaries([parse_spec("hdf5 ^mpich %[when=+x] gcc")], Scope())
+
+
+def test_the_newest_tag_is_one_with_a_date_where_there_is_one(tmp_path: Path) -> None:
+    old, new = "develop-2025-01-05", "develop-2025-01-12"
+    pages = {
+        (old, "app"): [item(1)],
+        (new, "lib"): [item(2)],
+        ("develop", "app"): [item(1)],
+        ("develop", "new-app"): [item(3)],
+    }
+    site = write_site(
+        tmp_path / "site", {place_of(*it): page(*it, items) for it, items in pages.items()}
+    )
+    build(tmp_path / "catalog.db", site)
+    with open_catalog(tmp_path / "catalog.db") as db:
+        found = {
+            name: Finder(db).newest_tag([parse_spec(name)], Scope())
+            for name in ("app", "lib", "new-app", "other")
+        }
+    assert found == {"app": old, "lib": new, "new-app": "develop", "other": None}
