@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from etl.errors import UsageError
 from etl.page_format.names import is_name
 from etl.page_format.yaml_text import PageError, load_yaml
+from etl.sources.build_caches.naming import is_view
 from etl.sources.named import Asked
 from etl.text import printable
 
@@ -27,7 +28,7 @@ def is_mirrors_yaml(path: Path) -> bool:
 
 
 def read_mirrors_yaml(path: Path) -> list[Asked]:
-    """The caches that a ``mirrors.yaml`` names, in its order.
+    """The caches that a ``mirrors.yaml`` names, in its order; one that is wrong has a ``fault``.
 
     Raises:
         UsageError: it cannot be read, or is no list of mirrors.
@@ -49,12 +50,18 @@ def read_mirrors_yaml(path: Path) -> list[Asked]:
         mirrors = value.get("mirrors", value.get("mirrors:"))
     if not isinstance(mirrors, dict):
         raise UsageError(f"{place}: has no mirrors in it, as in mirrors: {{name: address}}")
-    found = [_mirror(place, name, entry, path.parent) for name, entry in mirrors.items()]
-    return [it for it in found if it is not None]
+    found: list[Asked] = []
+    for name, entry in mirrors.items():
+        try:
+            asked = _mirror(name, entry, path.parent)
+        except UsageError as error:
+            asked = Asked(str(path), fault=str(error))
+        found += [asked] if asked else []
+    return found
 
 
-def _mirror(place: str, name: object, entry: object, folder: Path) -> Asked | None:
-    where = f"{place}: mirror {printable(str(name))[:80]}"
+def _mirror(name: object, entry: object, folder: Path) -> Asked | None:
+    where = f"mirror {printable(str(name))[:80]}"
     if not is_name(name):
         raise UsageError(f"{where}: this cannot be the name of a cache")
     if isinstance(entry, str):
@@ -69,7 +76,7 @@ def _mirror(place: str, name: object, entry: object, folder: Path) -> Asked | No
     url, view, signed = told.get("url"), told.get("view"), told.get("signed")
     if not isinstance(url, str) or not url:
         raise UsageError(f"{where}: has no url")
-    if view is not None and (not isinstance(view, str) or not all(map(is_name, view.split("/")))):
+    if view is not None and (not isinstance(view, str) or not is_view(view)):
         raise UsageError(f"{where}: {view!r:.80} cannot be the name of a view")
     is_signed = signed if isinstance(signed, bool) else None
     return Asked(_address(url, folder), str(name), view, is_signed)

@@ -25,13 +25,15 @@ _SCHEMES = ("http", "https", "s3", "oci", "oci+http", "file")
 class Asked:
     """A source as the user asks for it: where it is, what it is called, and what else is told.
 
-    ``view`` is the view of a mirror of ``mirrors.yaml``; ``signed`` is what that says of it.
+    ``view`` is the view of a mirror of ``mirrors.yaml``; ``signed`` is what that says of it, and
+    ``fault`` why it cannot be read.
     """
 
     address: str
     name: str | None = None
     view: str | None = None
     signed: bool | None = None
+    fault: str | None = None
 
 
 def read_asked(text: str) -> Asked:

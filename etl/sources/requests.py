@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from etl.errors import SourceError
 from etl.records import Record
 from etl.sources.build_caches.indexes import Known
 from etl.sources.build_caches.layouts import with_view_of
@@ -52,6 +53,8 @@ class Request:
         Raises:
             SourceError, UsageError: as :func:`read_source`.
         """
+        if self.asked.fault is not None:
+            raise SourceError(self.asked.address, self.asked.fault)
         prefix = f"{self.asked.name}:" if self.asked.name else ""
         mine = {
             (tag.removeprefix(prefix), stack): index
@@ -66,7 +69,7 @@ class Request:
             known=mine,
             workers=workers,
         )
-        return with_name(self.asked, records)
+        yield from with_name(self.asked, records)
 
 
 def read_requests(

@@ -49,10 +49,6 @@ mirrors:
     [
         ("mirrors: [a]", "has no mirrors in it"),
         ("", "has no mirrors in it"),
-        ("mirrors: {a: {push: x}}", "mirror a: has no url"),
-        ("mirrors: {a: [3]}", "mirror a: expected an address"),
-        ("mirrors: {'a b': x}", "cannot be the name of a cache"),
-        ("mirrors: {a: {url: x, view: ../y}}", "cannot be the name of a view"),
         ("mirrors: {a: &x y, b: *x}", "alias"),
         ("mirrors: {", "not YAML"),
     ],
@@ -60,6 +56,37 @@ mirrors:
 def test_what_is_no_list_of_mirrors(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("a: {push: x}", "mirror a: has no url"),
+        ("a: [3]", "mirror a: expected an address"),
+        ("'a b': x", "mirror a b: this cannot be the name of a cache"),
+        ("a: {url: x, view: ../y}", "mirror a: '../y' cannot be the name of a view"),
+        ("a: {url: x, view: [y]}", "cannot be the name of a view"),
+    ],
+)
+def test_one_mirror_that_is_wrong_spoils_no_other(
+    tmp_path: Path, real_data: Path, entry: str, message: str
+) -> None:
+    folder = real_data / "views" / "views-only"
+    file = tmp_path / "mirrors.yaml"
+    file.write_text(f"mirrors:\n  mine: {{url: '{folder}', view: py}}\n  {entry}\n")
+    words = [str(file), "--no-progress", "--catalog", str(tmp_path / "c.db")]
+    answer = CliRunner().invoke(main, ["build", *words])
+    assert answer.exit_code == 1, answer.output
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith(f"refused: {file}: mirror ")
+    assert message in line
+    db = sqlite3.connect(tmp_path / "c.db")
+    assert db.execute("SELECT name, tags FROM caches").fetchall() == [("mine", 1)]
+    assert db.execute("SELECT kind, place FROM problems").fetchall() == [
+        ("refused", "mirrors.yaml")
+    ]
+    answer = CliRunner().invoke(main, ["update", *words])
+    assert (answer.exit_code, "nothing was written" in answer.stdout) == (1, True)
 
 
 def test_a_catalog_of_the_mirrors_of_spack(tmp_path: Path, real_data: Path) -> None:
