@@ -34,6 +34,7 @@ from etl.text import counted, in_bytes, printable
 _SHOWN = 20
 _DIFFERENCES = 4
 _CHANGES = 5
+_PLACES = 6
 
 
 @click.command()
@@ -134,6 +135,12 @@ def _lines(cover: Cover, told: Reasons) -> Iterator[str]:
         spared = len(cover.missing) - len(cover.to_build)
         yield f"  {spared:>6,} of them only needed to build what is in the cache"
         yield f"  {len(cover.to_build):>6,} to compile"
+    for kind, found in (("cache", cover.caches), ("stack", cover.stacks)):
+        shown = [f"{name} {number:,}" for name, number in found[:_PLACES]]
+        if len(found) > _PLACES:
+            shown.append(f"and {len(found) - _PLACES:,} more")
+        if shown:
+            yield f"  in the cache, by {kind}: {', '.join(shown)}"
     if any(it.verdict for it in cover.available):
         refusals = refused(cover)
         total = sum(len(those) for _, those in refusals)

@@ -17,6 +17,9 @@ from etl.workers import batched
 
 ANY_TAG = "any"
 
+_CACHES = """
+    SELECT tags.name, caches.name FROM tags JOIN caches ON caches.id = tags.cache_id
+"""
 _FOUND = """
     SELECT specs.hash, tags.name, stack_sets.stacks, specs.size
     FROM specs
@@ -30,13 +33,17 @@ _FOUND = """
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A spec of the lock that is in a build cache: where, how large, and what a host says to it."""
+    """A spec of the lock that is in a build cache: where, how large, and what a host says to it.
+
+    ``cache`` is the name of the cache, if it has one.
+    """
 
     spec: Spec
     tag: str
     stacks: str
     size: int | None
     verdict: Verdict | None = None
+    cache: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,16 @@ class Cover:
         return tuple(it for it in self.missing if it.build_only)
 
     @property
+    def stacks(self) -> tuple[tuple[str, int], ...]:
+        """How many of those that are available each stack has, the most first."""
+        return _counted(stack for it in self.available for stack in it.stacks.split())
+
+    @property
+    def caches(self) -> tuple[tuple[str, int], ...]:
+        """How many of those that are available each named cache has, the most first."""
+        return _counted(it.cache for it in self.available if it.cache)
+
+    @property
     def download(self) -> tuple[int, int]:
         """Bytes to download, and of how many binaries they are known."""
         sizes = [it.size for it in self.available if it.size is not None]
@@ -102,6 +119,7 @@ def cover(
     if tag is None:
         tag = ranked[0][0] if ranked else ANY_TAG
     reuse = Reuse(db, host) if host else None
+    caches = dict(db.execute(_CACHES).fetchall())
     available: dict[str, Covered] = {}
     for hash_ in sorted(inside, key=lambda it: (lock.specs[it].package, it)):
         there = places.get(hash_, {})
@@ -109,7 +127,8 @@ def cover(
         if name in there:
             stacks, size = there[name]
             verdict = reuse.verdict(hash_, name) if reuse else None
-            available[hash_] = Covered(lock.specs[hash_], name, stacks, size, verdict)
+            spec, cache = lock.specs[hash_], caches.get(name)
+            available[hash_] = Covered(spec, name, stacks, size, verdict, cache)
     return Cover(
         lock,
         None if tag == ANY_TAG else tag,
@@ -171,6 +190,10 @@ def _rows(
 ) -> Iterator[tuple[str, str, str, int | None]]:
     for part in batched(hashes, AT_ONCE):
         yield from db.execute(_FOUND.format(", ".join("?" * len(part))), part)
+
+
+def _counted(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(names).items(), key=lambda it: (-it[1], it[0])))
 
 
 def _by_name(specs: Iterable[Spec]) -> list[Spec]:

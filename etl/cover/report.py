@@ -41,6 +41,8 @@ def as_json(cover: Cover, told: Reasons) -> dict[str, Any]:
         "changes": [_change(it) for it in told.changes],
         "causes": [{**_shared(it), "misses": number} for it, number in told.common],
         "tags": [{"tag": name, "available": number} for name, number in cover.tags],
+        "stacks": [{"stack": name, "available": number} for name, number in cover.stacks],
+        "caches": [{"cache": name, "available": number} for name, number in cover.caches],
     }
 
 
@@ -129,6 +131,8 @@ def _spec(spec: Spec) -> dict[str, Any]:
 
 def _available(it: Covered) -> dict[str, Any]:
     told = {**_spec(it.spec), "tag": it.tag, "stacks": it.stacks.split(), "size": it.size}
+    if it.cache:
+        told["cache"] = it.cache
     if it.verdict:
         told |= {
             "reusable": it.verdict.reusable, "reason": it.verdict.reason, "why": it.verdict.why,

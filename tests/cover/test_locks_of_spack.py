@@ -151,7 +151,23 @@ def test_build_dependencies_of_what_is_there_are_not_needed(
         "      13 of them only needed to build what is in the cache",
         "       0 to compile",
     ]
-    assert "… and" not in outcome.out
+    assert outcome.out.splitlines()[6] == "  in the cache, by stack: no-build-deps-full-1.0 8"
+    assert "… and" not in "".join(outcome.out.splitlines()[:7])
+
+
+def test_in_which_cache_and_stack(run: Run, tmp_path: Path) -> None:
+    lock = unpacked() / "locks" / "partly-1.0" / "spack.lock"
+    stacks = [_source(f"v2025.07.0/{it}") for it in ("developer-tools-x86_64_v3-linux-gnu", "root")]
+    mirrors = tmp_path / "mirrors.yaml"
+    urls = "".join(f"  {it.name}: {{url: file://{it}}}\n" for it in stacks)
+    mirrors.write_text(f"mirrors:\n{urls}")
+    _build(tmp_path / "named.db", mirrors)
+    _, told = _told(run, lock, "--catalog", tmp_path / "named.db")
+    assert told["caches"] == [{"cache": "root", "available": 15}]
+    assert told["stacks"] == [{"stack": "root", "available": 15}]
+    assert {it["cache"] for it in told["available"]} == {"root"}
+    outcome = run("cover", lock, "--catalog", tmp_path / "named.db")
+    assert "  in the cache, by cache: root 15" in outcome.out.splitlines()
 
 
 def test_csv_has_a_row_for_each_spec(catalogs: dict[str, Path], run: Run) -> None:
