@@ -151,7 +151,7 @@ class _Mirrors:
         if any(address.view for address in self._taken.values()):
             yield "# a view of a build cache needs Spack 1.2 or newer"
         for name, address in self._taken.items():
-            view = f"--name {quote(address.view)} " if address.view else ""
+            view = _view_option(address.view) if address.view else ""
             unsigned = "--unsigned " if address.is_unsigned and address.layout != "v2" else ""
             if address.is_unknown:
                 yield f"# unknown whether {name} is signed; if Spack refuses it, add --unsigned:"
@@ -165,6 +165,11 @@ class _Mirrors:
             yield _NO_KEYS
         elif signed:
             yield _IF_SIGNED
+
+
+def _view_option(view: str) -> str:
+    """The option that names a view; one that begins with a dash would be an option of its own."""
+    return f"--name{'=' if view.startswith('-') else ' '}{quote(view)} "
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,24 @@ def test_a_cache_that_is_signed_or_not_or_unknown(
     assert [it.replace(url, "URL") for it in told[:-1]] == commands
 
 
+@pytest.mark.parametrize(
+    ("view", "option"),
+    [
+        ("v2026.10.0", "--name v2026.10.0"),
+        ("stacks/e4s", "--name stacks/e4s"),
+        ("-x", "--name=-x"),
+        ("my view; rm", "--name 'my view; rm'"),
+    ],
+)
+def test_views_of_any_name(tmp_path: Path, view: str, option: str) -> None:
+    url = "https://cache.example.org/v1"
+    mirror = mirror_of("v1", url, layout="v3", signed=False, keys=False, view=view)
+    catalog = build(tmp_path / "catalog.db", [Source("build cache", url), mirror])
+    with open_catalog(catalog) as db:
+        _, command, _ = install_commands(db, [row("v1", "root")])
+    assert command == f"spack mirror add --unsigned {option} v1 {url}"
+
+
 def test_a_cache_of_which_neither_is_known(tmp_path: Path) -> None:
     url = "https://cache.example.org/v1"
     mirror = mirror_of("v1", url, layout="v3", keys=False)
