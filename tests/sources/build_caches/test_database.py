@@ -133,6 +133,18 @@ def test_an_index_of_spack_0_16() -> None:
     assert database.specs[0].build.dependencies == (Dependency(ZLIB, "zlib", ("link",), ()),)
 
 
+@pytest.mark.parametrize("version", ["5", "8"])
+@pytest.mark.parametrize("damaged", [None, "text", 3, [], {}, {"spec": None}, {"spec": []}])
+def test_a_damaged_record_is_refused_alone(version: str, damaged: object) -> None:
+    database = read_database(
+        index({HDF5: damaged, ZLIB: record(node("zlib"))}, version), "index.json"
+    )
+    assert [spec.package for spec in database.specs] == ["zlib"]
+    assert [(it.place.partition(".spec")[0], it.kind) for it in database.problems] == [
+        (f"index.json installs[{HDF5}]", "refused")
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
