@@ -144,14 +144,18 @@ def _followed(records: Iterable[Record], name: str, follow: Progress | None) -> 
     return follow.reading(name, records) if follow else records
 
 
+def is_catalog_address(source: str) -> bool:
+    """Whether a source is taken for a catalog at an address."""
+    return source.startswith(("https://", "http://")) and source.endswith((".db", ".db.gz"))
+
+
 def _at_hand(source: str, *, offline: bool) -> str:
     """The source, or the copy of it if it is a catalog at an address.
 
     Raises:
         ReadError: it is one that cannot be had or read.
     """
-    is_web = source.startswith(("https://", "http://"))
-    if not (is_web and source.endswith((".db", ".db.gz"))):
+    if not is_catalog_address(source):
         return source
     check = partial(check_whole, schemas=READABLE)
     return str(downloaded_catalog(source, check, offline=offline))

@@ -17,7 +17,8 @@ from etl.catalog.known import (
     known_mirrors,
     known_sources,
 )
-from etl.commands.build import print_refused, reading_of, time_of
+from etl.catalog.reader import is_catalog_file
+from etl.commands.build import is_catalog_address, print_refused, reading_of, time_of
 from etl.commands.options import (
     catalog_option,
     progress_option,
@@ -112,7 +113,16 @@ def _requests(
         UsageError: there is nothing to ask for.
     """
     if sources:
-        return read_requests(sources, selection, sizes=sizes)
+        requests = read_requests(sources, selection, sizes=sizes)
+        for it in requests:
+            address = it.asked.address
+            if is_catalog_address(address) or is_catalog_file(Path(address)):
+                name = printable(address)
+                raise UsageError(
+                    f"{name} is a catalog, and update reads build caches and pages; merge it with:"
+                    f" spack-catalog build {printable(str(catalog))} {name}"
+                )
+        return requests
     if selection != EVERYTHING or sizes:
         raise UsageError(
             "name the SOURCE that the options are about; without one, each source"

@@ -187,3 +187,17 @@ def test_an_update_of_what_is_damaged_says_so(bucket: Bucket, tmp_path: Path) ->
     result = update(catalog, bucket.url, "--at", FRIDAY)
     assert (result.exit_code, catalog.read_bytes()) == (3, broken)
     assert "Traceback" not in result.output
+
+
+def test_a_catalog_is_merged_and_not_updated_from(bucket: Bucket, tmp_path: Path) -> None:
+    catalog, other = tmp_path / "catalog.db", tmp_path / "other.db"
+    bucket.become({"develop/e4s": [1]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    shutil.copy(catalog, other)
+    before = digest(catalog)
+    for source in (str(other), f"{bucket.url}/other.db"):
+        refused = update(catalog, source)
+        assert refused.exit_code == 2
+        assert f"{source} is a catalog" in refused.stderr
+        assert f"merge it with: spack-catalog build {catalog} {source}" in refused.stderr
+        assert digest(catalog) == before
