@@ -66,6 +66,7 @@ _MOST_TOLD = 1_000
 _STEPS_BETWEEN_CHECKS = 100
 """How many steps of a query run before the time is looked at; Datasette would take 1,000."""
 
+_FUNCTION_FAILED = "user-defined function raised exception"
 _TOO_LARGE = "the query or its result is too large; select less, or download the catalog"
 
 
@@ -77,6 +78,8 @@ class _BoundedCursor(sqlite3.Cursor):
             return super().execute(*arguments)
         except (MemoryError, sqlite3.DataError):
             raise sqlite3.OperationalError(_TOO_LARGE) from None
+        except sqlite3.OperationalError as error:
+            raise self._in_words(error) from None
         except sqlite3.Warning as warning:  # what Python 3.10 says of two statements at once
             raise sqlite3.OperationalError(str(warning)) from None
 
@@ -94,11 +97,26 @@ class _BoundedCursor(sqlite3.Cursor):
                 rows.append(row)
         except (MemoryError, sqlite3.DataError):
             raise sqlite3.OperationalError(_TOO_LARGE) from None
+        except sqlite3.OperationalError as error:
+            raise self._in_words(error) from None
         return rows
+
+    def _in_words(self, error: sqlite3.OperationalError) -> sqlite3.OperationalError:
+        """What one of our functions said when it failed; SQLite says only that one did."""
+        said = getattr(self.connection, "said", None)
+        if said is None or str(error) != _FUNCTION_FAILED:
+            return error
+        self.connection.said = None
+        return sqlite3.OperationalError(said)
 
 
 class _BoundedConnection(sqlite3.Connection):
-    """A connection that hands out bounded cursors and looks at the time often."""
+    """A connection that hands out bounded cursors and looks at the time often.
+
+    ``said`` is why a function that SQL called has failed.
+    """
+
+    said: str | None = None
 
     def cursor(self, factory: Any = _BoundedCursor) -> Any:
         return super().cursor(factory)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from etl.errors import CatalogError
 from etl.hosts.profiles import find_host
 from etl.page_format.names import is_hash
 from etl.query.find import Finder, Statement
@@ -49,8 +51,23 @@ def register(connection: Any) -> None:
         verdict = hosts(str(host)).verdict(str(hash_))
         return None if verdict is None else int(verdict.reusable)
 
-    connection.create_function("satisfies", 2, satisfies, deterministic=True)
-    connection.create_function("reusable", 2, reusable, deterministic=True)
+    for function in (satisfies, reusable):
+        name = function.__name__
+        connection.create_function(name, 2, _telling(connection, function), deterministic=True)
+
+
+def _telling(connection: Any, function: Callable[[object, object], int | None]) -> Any:
+    """The function, which tells the connection why it fails: SQLite would not pass it on."""
+
+    def call(hash_: object, other: object) -> int | None:
+        try:
+            return function(hash_, other)
+        except CatalogError as error:
+            if hasattr(connection, "said"):
+                connection.said = f"{function.__name__}: {error}"
+            raise
+
+    return call
 
 
 def _statement(connection: Any, spec: str) -> Statement:

@@ -55,10 +55,9 @@ def find_host(text: str, *, files: bool = True) -> Host:
         return read_host(told, text)
     near = get_close_matches(distribution[:60], known, n=3)
     hint = f"; did you mean {' or '.join(near)}?" if near else f": one of {', '.join(known)}"
-    raise UsageError(
-        f"no host {text[:60].strip() or brief(text)}: expected host (this machine), a distribution"
-        f" with a CPU as in rocky8/zen3, or a file{hint}"
-    )
+    kinds = "host (this machine), {}, or a file" if files else "{}"
+    expected = kinds.format("a distribution with a CPU as in rocky8/zen3")
+    raise UsageError(f"no host {text[:60].strip() or brief(text)}: expected {expected}{hint}")
 
 
 def _told_by(text: str) -> str | None:

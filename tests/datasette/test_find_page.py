@@ -198,12 +198,26 @@ async def test_satisfies_of_one(site: Any, arguments: str, expected: int | None)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_satisfies_of_what_is_no_spec(site: Any) -> None:
-    answer = await site.client.get(
-        "/catalog.json?sql=" + quote(f"SELECT satisfies('{MPI}', 'hdf5@@')")
-    )
+@pytest.mark.parametrize(
+    ("question", "error"),
+    [
+        (f"SELECT satisfies('{MPI}', 'hdf5@@')", "satisfies: expected a version after '@'"),
+        ("SELECT satisfies(hash, 'hdf5@@') FROM specs", "satisfies: expected a version after '@'"),
+        (
+            f"SELECT reusable('{MPI}', 'rocky88')",
+            "reusable: no host rocky88: expected a distribution with a CPU as in rocky8/zen3;"
+            " did you mean rocky8",
+        ),
+        (f"SELECT reusable('{MPI}', '/etc/passwd')", "reusable: no host /etc/passwd: expected a d"),
+    ],
+)
+async def test_functions_say_why_they_fail(site: Any, question: str, error: str) -> None:
+    answer = await site.client.get("/catalog.json?sql=" + quote(question))
     assert answer.status_code == 400
-    assert "user-defined function raised exception" in answer.json()["error"]
+    assert answer.json()["error"].startswith(error)
+    # Of the next that fails by itself nothing else is said.
+    other = await site.client.get("/catalog.json?sql=SELECT+abs(-9223372036854775807-1)")
+    assert other.json()["error"] == "integer overflow"
 
 
 async def test_fields_without_a_spec_ask_for_any(site: Any) -> None:
