@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from etl.kept_records import KeptMirror
 from etl.records import Listing
+from etl.spack.tags import parse_tag
 from etl.writer.remembered import Remembered
 
 UNKNOWN = "unknown"
@@ -81,7 +82,8 @@ def lacks(listing: Listing, mirror: KeptMirror) -> bool:
         return False
     if listing.tags is not None and mirror.tag not in listing.tags:
         return False
-    is_release = mirror.view == mirror.tag.rpartition(":")[2]
+    plain = mirror.tag.rpartition(":")[2]
+    is_release = mirror.view == plain and parse_tag(plain).kind == "release"
     if mirror.view is not None and not (listing.views or is_release):
         return False
     return f"{mirror.url or ''}/".startswith(listing.address.rstrip("/") + "/")

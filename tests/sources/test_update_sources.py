@@ -232,6 +232,22 @@ def test_a_mirror_over_http(
     assert stacks(catalog) == expected
 
 
+def test_a_list_says_nothing_of_views_that_were_named_beside_it(
+    serve_folder: Callable[[Path], Any], views: Path, tmp_path: Path
+) -> None:
+    (views / "bucket" / "cache_spack_io_index.json").write_text("{}")
+    url = serve_folder(views / "bucket").url
+    catalog = tmp_path / "catalog.db"
+    view = f"{url}/develop#develop-2026-10-04"
+    assert run("build", catalog, url, view, "--at", MONDAY).exit_code == 0
+    nothing_new(catalog, url)
+    shutil.rmtree(views / "bucket" / "releases")
+    done = run("update", catalog, url, "--at", FRIDAY)
+    assert done.exit_code == 0, done.output
+    assert "Gone: 1 build cache (v2026.10.0/root)." in done.stdout
+    assert stacks(catalog) == ["develop-2026-10-04/root"]
+
+
 def test_a_cache_that_moves_is_known_by_its_new_address(
     serve_folder: Callable[[Path], Any], views: Path, tmp_path: Path
 ) -> None:
