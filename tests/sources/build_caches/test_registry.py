@@ -198,7 +198,8 @@ def test_a_token_for_what_docker_login_has_left(
         read()
     wrong, right = (base64.b64encode(f"me:{it}".encode()).decode() for it in ("x", "secret"))
     docker({"auths": {address: {"auth": wrong}}})
-    with pytest.raises(SourceError, match="refuses the login that docker login has stored"):
+    told = "the registry refuses the login that docker login has stored; log in again with docker"
+    with pytest.raises(SourceError, match=f"{told} login$"):
         read()
     docker({"auths": {f"https://{address}/v1/": {"auth": right}}})
     records = read()
