@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from etl.cli import main
 from etl.errors import UsageError
-from etl.sources.mirrors_yaml import read_mirrors_yaml
+from etl.sources.mirrors_yaml import is_mirrors_yaml, read_mirrors_yaml
 from etl.sources.named import Asked
 
 
@@ -44,6 +44,43 @@ mirrors:
     ]
 
 
+def test_variables_and_the_notation_that_hides_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHE", "box")
+    monkeypatch.delenv("NOSUCH", raising=False)
+    text = """
+mirrors::
+  one: s3://$CACHE/x
+  two: s3://a-${cache}b/x
+  three: https://example.org/$NOSUCH/${NOSUCH}
+"""
+    assert read(tmp_path, text) == [
+        Asked("s3://box/x", "one"),
+        Asked("s3://a-boxb/x", "two"),
+        Asked("https://example.org/$NOSUCH/${NOSUCH}", "three"),
+    ]
+    hidden = read(tmp_path, "mirrors: {a: 'https://a'}\n'mirrors:': {b: 'https://b'}\n")
+    assert hidden == [Asked("https://a", "a")]
+
+
+def test_one_that_is_as_large_as_may_be(tmp_path: Path) -> None:
+    text = "mirrors: {a: 'https://a'}\n#"
+    assert read(tmp_path, text.ljust(1 << 20, "x")) == [Asked("https://a", "a")]
+    with pytest.raises(UsageError, match="has more than 1,048,576 bytes; not read"):
+        read(tmp_path, text.ljust((1 << 20) + 1, "x"))
+
+
+def test_what_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mirrors.yaml").mkdir()
+    (tmp_path / "mirrors.yaml").touch()
+    assert is_mirrors_yaml(tmp_path / "mirrors.yaml")
+    assert not is_mirrors_yaml(tmp_path / "other.yaml")
+    assert not is_mirrors_yaml(tmp_path / "folder" / "mirrors.yaml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -62,6 +99,9 @@ def test_what_is_no_list_of_mirrors(tmp_path: Path, text: str, message: str) -> 
     ("entry", "message"),
     [
         ("a: {push: x}", "mirror a: has no url"),
+        ("a: {url: ''}", "mirror a: has no url"),
+        ("a: {url: [x]}", "mirror a: has no url"),
+        (f"'{'x' * 99}!': x", f"mirror {'x' * 80}: this cannot be the name of a cache"),
         ("a: [3]", "mirror a: expected an address"),
         ("'a b': x", "mirror a b: this cannot be the name of a cache"),
         ("a: {url: x, view: ../y}", "mirror a: '../y' cannot be the name of a view"),
