@@ -46,8 +46,8 @@ LISTS = ("binaries", "packages")
 MAX_PACKAGES = 60
 """Packages on the page; JSON and CSV have them all."""
 
-MAX_TAGS = 6
-"""Tags that the feed tells of, the newest."""
+MAX_TAGS = 4
+"""Tags that the feed tells of, the newest: for most packages the graph of each has to be read."""
 
 MAX_GRAPHS = 2
 """Graphs of tags that are kept: that of a tag of 28,000 binaries takes 12 MB."""
@@ -151,14 +151,15 @@ async def impact(datasette: Any, request: Any) -> Response:
 
 
 def impact_in(
-    datasette: Any, spec: str, tag: str, closure: str
+    datasette: Any, spec: str, tag: str, closure: str, *, keep_graph: bool = True
 ) -> Callable[[sqlite3.Connection], Impact]:
     """Reads what contains a spec in a tag, once; the graphs of a few tags are kept, too."""
 
     def graph_of(connection: sqlite3.Connection, tag: str) -> TagGraph:
         return kept_graph(datasette, tag)(connection)
 
-    return remembered(datasette, _impact, spec, tag, closure, given=(graph_of,))
+    given = (graph_of if keep_graph else graph_of_tag,)
+    return remembered(datasette, _impact, spec, tag, closure, given=given)
 
 
 def kept_graph(datasette: Any, tag: str) -> Callable[[sqlite3.Connection], TagGraph]:
@@ -201,9 +202,13 @@ async def impact_feed(datasette: Any, request: Any) -> Response:
         query = asked.query(connection)
         closure = asked.closure or closure_for(query)
         tags = [row for row in described_tags(connection) if row["date"]][:MAX_TAGS]
-        return str(query), [
-            (row, impact_of(connection, query, row["tag"], closure)) for row in tags
-        ]
+        spec, found = str(query), []
+        for place, row in enumerate(tags):
+            # Each tag is kept, so that whoever is cut short has less to read the next time.  Only
+            # the graph of the newest is kept, which is asked about most.
+            of_tag = impact_in(datasette, spec, row["tag"], closure, keep_graph=place == 0)
+            found.append((row, of_tag(connection)))
+        return spec, found
 
     def make(facts: tuple[str, list[tuple[Row, Impact]]]) -> Element:
         query, found = facts

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from datasette.database import QueryInterrupted
 
 from datasette_spack.serve import datasette_for
 from datasette_spack.site import remembered as remembered_facts
@@ -18,7 +20,7 @@ from datasette_spack.site.impact import kept_graph, make_ready
 from etl.browse import lists
 from etl.catalog.reader import open_catalog
 from etl.compare.above import graph_of_tag
-from etl.compare.impact import CLOSURES, impact
+from etl.compare.impact import CLOSURES, Impact, impact
 from etl.compare.impact_rows import impact_rows
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.pages import read_pages
@@ -270,6 +272,27 @@ async def test_the_feed(served: Any) -> None:
         (await served.client.get("/package/lib/impact.atom?version=9")).content
     )
     assert none.findall(f"{ATOM}entry") == []
+
+
+async def test_the_feed_reads_each_tag_once(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large catalogs a feed may be cut short; the next try goes on where that one stopped."""
+    read = []
+
+    def impact_of(db: Any, query: Any, tag: str, *rest: Any) -> Impact:
+        read.append(tag)
+        if len(read) == 2:
+            raise QueryInterrupted(sqlite3.OperationalError("interrupted"), "", {})
+        return impact(db, query, tag, *rest)
+
+    monkeypatch.setattr("datasette_spack.site.impact.impact_of", impact_of)
+    datasette = datasette_for(catalog)
+    try:
+        first = await datasette.client.get("/package/lib/impact.atom")
+        second = await datasette.client.get("/package/lib/impact.atom")
+    finally:
+        datasette.get_database("catalog").close()
+    assert (first.status_code, second.status_code) == (503, 200)
+    assert read == [THIRD, SECOND, SECOND, FIRST]
 
 
 async def test_the_package_leads_there(served: Any) -> None:
