@@ -162,3 +162,30 @@ def test_a_search_has_an_address_to_share(window: Browser, address: str) -> None
     assert window.until("return document.querySelector('#found') !== null")
     assert window.address == f"{address}find?spec=hdf5+%2Bmpi&tag=newest-release"
     assert window.shows("newest-release is currently v2025.07.0.")
+
+
+def test_what_a_node_can_use_and_how_to_install_it(window: Browser, address: str) -> None:
+    window.open(address)
+    window.type("#host", "rocky8/zen3")
+    window.type("#q", "py-pyproject-metadata" + ENTER)
+    assert window.until("return location.pathname === '/package/py-pyproject-metadata'")
+    window.click("link text", "Show only what rocky8/zen3 can use")
+    assert window.until("return location.pathname === '/find'")
+    assert window.text("#found") == "1 binary in develop-2025-03-30"
+    assert window.shows("rocky8/zen3: ✓ can be used")
+    assert window.shows("spack install --cache-only py-pyproject-metadata/")
+    # Of what nobody built for such a node it is said what is in the way.
+    window.open(address)
+    window.type("#host", "rocky8/zen3")
+    window.type("#q", "hdf5 +mpi" + ENTER)
+    assert window.shows("needs glibc 2.36, this host has 2.28")
+    assert window.shows("No other tag has a match")
+
+
+def test_from_the_share_of_a_host_to_what_it_can_use(window: Browser, address: str) -> None:
+    window.open(f"{address}tag/v2025.07.0")
+    (number,) = window.texts("section[aria-labelledby=hosts] tbody tr:first-child a")
+    window.click("css selector", "section[aria-labelledby=hosts] tbody tr:first-child a")
+    assert window.until("return location.pathname === '/find'")
+    assert window.text("#found").split()[0] == number
+    assert window.shows("Only binaries that rocky8/x86_64_v3 can use.")
