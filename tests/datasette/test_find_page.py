@@ -55,7 +55,9 @@ async def test_csv_has_what_json_has(site: Any) -> None:
 
 async def test_the_sql_can_be_edited(site: Any) -> None:
     sql = (await ask(site, "hdf5+mpi", ".json")).json()["sql"]
-    answer = await site.client.get(f"/catalog.json?sql={quote(sql)}&_shape=objects")
+    answer = await site.client.get(
+        f"/catalog.json?sql={quote(sql)}&_shape=objects", follow_redirects=True
+    )
     assert [row["hash"] for row in answer.json()["rows"]] == [MPI]
     page = await ask(site, "hdf5+mpi")
     assert "/catalog?sql=SELECT" in page.text or "/catalog?sql=WITH" in page.text
@@ -168,7 +170,9 @@ async def test_a_near_miss_leads_out_of_a_stack(site: Any) -> None:
 
 
 async def sql(site: Any, query: str) -> Any:
-    answer = await site.client.get(f"/catalog.json?sql={quote(query)}&_shape=array")
+    answer = await site.client.get(
+        f"/catalog.json?sql={quote(query)}&_shape=array", follow_redirects=True
+    )
     return answer.json()
 
 
@@ -212,11 +216,13 @@ async def test_satisfies_of_one(site: Any, arguments: str, expected: int | None)
     ],
 )
 async def test_functions_say_why_they_fail(site: Any, question: str, error: str) -> None:
-    answer = await site.client.get("/catalog.json?sql=" + quote(question))
+    answer = await site.client.get("/catalog.json?sql=" + quote(question), follow_redirects=True)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(error)
     # Of the next that fails by itself nothing else is said.
-    other = await site.client.get("/catalog.json?sql=SELECT+abs(-9223372036854775807-1)")
+    other = await site.client.get(
+        "/catalog.json?sql=SELECT+abs(-9223372036854775807-1)", follow_redirects=True
+    )
     assert other.json()["error"] == "integer overflow"
 
 
