@@ -56,8 +56,15 @@ def put(catalog: Path, target: Path) -> None:
 def workers_of(process: subprocess.Popen[str]) -> set[int]:
     """The processes that a server has started to answer."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return {pid for pid, line in lines.items() if b"spawn_main" in line}
+    return {int(pid) for pid in children if b"spawn_main" in command_line(pid)}
+
+
+def command_line(pid: str) -> bytes:
+    """How a process was started; nothing if it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def has_open(pid: int, catalog: Path) -> bool:
