@@ -30,7 +30,7 @@ REASONS: dict[tuple[str, str], str] = {
     ("etl/query/starting_point.py", "return min(max(int(edges) // 50"): _MEASURED,
     ("etl/query/starting_point.py", 'yield _Way("specs", index, position'): _SAME_FORMS,
     ("etl/query/near_misses.py", "if len(parts) > 1 and root.name"): (
-        "without the only part it is the query that was tried already; and a test has no name"
+        "without its only part a query is what was tried already; a test asks of no package"
     ),
     ("etl/query/starting_point.py", "written = [conditions[position].write"): _SAME_FORMS,
     ("etl/query/find.py", "if self.count(queries, replace(scope, tag=tag), 1):"): _ONLY_FASTER,
