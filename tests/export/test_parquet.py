@@ -192,7 +192,7 @@ def test_a_folder_of_something_else_is_refused(
     content: str, tmp_path: Path, sample_catalog: Path
 ) -> None:
     (tmp_path / METADATA).write_text(content)
-    with pytest.raises(ReadError, match="is not of an export"):
+    with pytest.raises(ReadError, match="is not part of an export"):
         export(sample_catalog, tmp_path)
     assert list(digests(tmp_path)) == [METADATA]
 
