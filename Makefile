@@ -32,7 +32,7 @@ test-next:
 	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@.venv-next/bin/python -m pip install --quiet --disable-pip-version-check --pre --upgrade 'datasette>=1.0a0'
 	@.venv-next/bin/python -c 'from importlib.metadata import version; print("datasette", version("datasette"))'
-	@timeout 240 .venv-next/bin/pytest -q -n auto --dist loadfile --no-header -p no:cacheprovider --tb=no -rf tests/datasette
+	@timeout --signal=INT --kill-after=20 240 .venv-next/bin/pytest -q -n auto --dist loadfile --no-header -p no:cacheprovider --tb=no -rf tests/datasette
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff check

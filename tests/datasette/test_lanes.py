@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from datasette_spack.lanes import STREAMS, BusyError, Lane, Threads, threads_for
 from datasette_spack.serve import datasette_for
 
 HEAVY = "/catalog.json?sql=select+wait(%s)"
+DEADLINE = 60
 PAGES = ["/", "/package/zlib-ng", "/find?spec=zlib-ng", "/tags", "/stacks.json", "/catalog"]
 
 
@@ -37,8 +39,10 @@ def test_threads_suit_the_cores(workers: int, cores: int, threads: Threads) -> N
 
 
 async def until(condition: Any) -> None:
-    """Let others run until it is so."""
+    """Let others run until it is so; what never is fails, instead of being waited for."""
+    deadline = time.monotonic() + DEADLINE
     while not condition():
+        assert time.monotonic() < deadline
         await asyncio.sleep(0)
 
 
