@@ -28,7 +28,7 @@ from etl.query.reuse import Reuse, Verdict
 from etl.query.spelling import as_spelled
 from etl.query.where import MOST, InCache, where
 from etl.query.without_effect import without_effect
-from etl.spack.syntax import parse_specs
+from etl.spack.syntax import parse_arguments
 from etl.spack.tree import SpecQuery
 from etl.text import counted
 
@@ -99,7 +99,7 @@ def find(
     """
     if dialect != "sqlite" and not sql:
         raise click.UsageError("--dialect needs --sql")
-    queries = tuple(query for text in specs for query in parse_specs(text, _this_machine))
+    queries = parse_arguments(specs, _this_machine)
     if not queries:
         raise click.UsageError("expected a spec; '*' is any")
     host = find_host(host_name or THIS_MACHINE) if host_name or reusable else None

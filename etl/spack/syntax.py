@@ -23,6 +23,8 @@ twice stays two constraints; Spack tries to make them one, and refuses what does
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -30,10 +32,15 @@ from etl.spack.compilers import MODERN_NAMES
 from etl.spack.node_attributes import Machine, NodeDraft, unquoted
 from etl.spack.tokens import Span, SpecSyntaxError, Token, is_identifier, tokenize
 from etl.spack.tree import Edge, Node, SpecQuery, Word
+from etl.spack.variants import FLAG_NAMES
 
-__all__ = ["SpecSyntaxError", "parse_spec", "parse_specs"]
+__all__ = ["SpecSyntaxError", "parse_arguments", "parse_spec", "parse_specs"]
 
 DEPTYPES = ("build", "link", "run", "test")
+
+_UNQUOTED_FLAGS = re.compile(
+    rf"""\A((?:{"|".join(sorted(FLAG_NAMES))}):?==?)([^='"][^"]* [^"]*)\Z"""
+)
 
 
 def parse_spec(text: str, machine: Machine | None = None) -> SpecQuery:
@@ -66,6 +73,24 @@ def parse_specs(text: str, machine: Machine | None = None) -> tuple[SpecQuery, .
     while not parser.check("end"):
         specs.append(parser.spec())
     return tuple(specs)
+
+
+def parse_arguments(
+    arguments: Iterable[str], machine: Machine | None = None
+) -> tuple[SpecQuery, ...]:
+    """Read all specs in what a shell hands over: ``hdf5 +mpi`` is one spec, quoted or not.
+
+    Arguments are joined with blanks, as Spack's own commands do (``spack.cmd.parse_specs``), and
+    flags with blanks get back the quotes that the shell has taken: ``cflags="-O2 -g"``.
+
+    Raises:
+        SpecSyntaxError: as :func:`parse_spec`.
+    """
+    return parse_specs(" ".join(map(_with_quotes, arguments)), machine)
+
+
+def _with_quotes(argument: str) -> str:
+    return _UNQUOTED_FLAGS.sub(r'\1"\2"', argument)
 
 
 @dataclass(slots=True)

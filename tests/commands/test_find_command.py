@@ -91,6 +91,11 @@ def test_several_specs_are_any_of_them(catalog: Path) -> None:
     assert [row["package"] for row in json.loads(found.stdout)] == ["hdf5", "pigz", "pigz"]
 
 
+def test_a_spec_in_several_arguments(catalog: Path) -> None:
+    found = find(catalog, "hdf5", "+mpi", "--format", "hashes")
+    assert (found.exit_code, found.stdout, found.stderr) == (0, f"{MPI}\n", "")
+
+
 def test_which_of_several_specs_found_nothing(catalog: Path) -> None:
     found = find(catalog, "petscc hdf5@9", "pigz", "--format", "hashes")
     assert found.exit_code == 0

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.errors import CatalogError
-from etl.spack.syntax import SpecSyntaxError, parse_spec, parse_specs
+from etl.spack.syntax import SpecSyntaxError, parse_arguments, parse_spec, parse_specs
 from etl.spack.targets import known_targets
 from etl.spack.tokens import MAX_LENGTH, MAX_WORDS
 from etl.spack.tree import Edge, Node, SpecQuery, TargetConstraint
@@ -226,6 +226,22 @@ def test_several_specs() -> None:
 
 def test_a_value_that_looks_like_a_file_makes_nothing_else_one() -> None:
     assert str(parse_spec("hdf5/abc label=./a.json")) == "hdf5 label=./a.json /abc"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "specs"),
+    [
+        (["hdf5", "+mpi", "@1.14"], ["hdf5@1.14 +mpi"]),
+        (["hdf5 +mpi", "pigz"], ["hdf5 +mpi", "pigz"]),
+        (["hdf5", "cflags=-O2 -g", "^zlib"], ["hdf5 cflags='-O2 -g' ^zlib"]),
+        (["hdf5", "cflags==-O2 -g"], ["hdf5 cflags=='-O2 -g'"]),
+        (["hdf5", "cflags='-O2 -g' +mpi"], ["hdf5 +mpi cflags='-O2 -g'"]),
+        (["hdf5", "target=zen4 +mpi"], ["hdf5 +mpi target=zen4"]),
+        (["", " "], []),
+    ],
+)
+def test_arguments_are_joined_as_in_spack(arguments: list[str], specs: list[str]) -> None:
+    assert parse_arguments(arguments) == tuple(parse_spec(it) for it in specs)
 
 
 def test_each_of_several_specs_knows_its_part_of_the_text() -> None:
