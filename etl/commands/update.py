@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from etl.catalog.known import (
     known_indexes,
     known_mirrors,
     known_sources,
+    newest_reading,
 )
 from etl.catalog.reader import is_catalog_file
 from etl.commands.build import is_catalog_address, print_refused, reading_of, time_of
@@ -39,6 +40,8 @@ from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from etl.writer.merging import lacks
 from etl.writer.swap import alone
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @click.command()
@@ -79,9 +82,9 @@ def update(
     Exit codes: 0 all well, changed or not; 1 some input was refused, the rest is in the catalog;
     2 wrong usage; 3 nothing was written.
     """
-    moment = time_of(at) or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     follow = Progress() if progress else None
     with alone(catalog), Fetcher(progress=follow.receiving if follow else None) as fetcher:
+        moment = time_of(at) or _now(catalog)
         known = known_indexes(catalog) if catalog.exists() else {}
         requests = _requests(sources, catalog, selection, sizes=sizes)
         news = _news(catalog, requests, fetcher, known, workers)
@@ -102,6 +105,17 @@ def update(
     click.echo(json.dumps(report, indent=2) if form == "json" else _text(report, catalog))
     print_refused(refused)
     click.get_current_context().exit(1 if refused else 0)
+
+
+def _now(catalog: Path) -> str:
+    """The time; one second later where a reading of this second is in the catalog already.
+
+    What changed is told by its time, so that no two readings can have the same.
+    """
+    now = datetime.now(UTC)
+    if catalog.exists() and newest_reading(catalog) == now.strftime(_TIME):
+        now += timedelta(seconds=1)
+    return now.strftime(_TIME)
 
 
 def _requests(

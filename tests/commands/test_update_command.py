@@ -8,9 +8,11 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from etl.cli import main
@@ -64,6 +66,25 @@ def test_each_week_is_added_and_told(bucket: Bucket, tmp_path: Path) -> None:
     bucket.become({"develop/e4s": [1, 2, 4], "develop-2025-01-12/e4s": [5]})
     third = report(catalog, "--at", SUNDAY)
     assert (third["binaries_returned"], third["mirrors_gone"]) == (1, [])
+
+
+def test_two_updates_in_one_second(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime(2025, 1, 6, tzinfo=tz)
+
+    monkeypatch.setattr("etl.commands.update.datetime", Stopped)
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    first = report(catalog, bucket.url)
+    assert (first["at"], first["binaries_added"]) == (MONDAY, 2)
+    bucket.become({"develop/e4s": [2, 4]})
+    second = report(catalog)
+    assert (second["at"], second["binaries_added"]) == ("2025-01-06T00:00:01Z", 1)
+    assert second["binaries_removed"] == 1
 
 
 def test_a_cache_keeps_its_name(bucket: Bucket, tmp_path: Path) -> None:
