@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from etl.catalog.sql_text import Value, inline
 from etl.errors import CatalogError
+from etl.workers import batched
 
 Row = dict[str, Any]
 
@@ -41,6 +45,14 @@ class Listed:
     rows: tuple[Row, ...]
     sql: str
     total: int
+
+
+def rows_about(
+    db: sqlite3.Connection, sql: str, ids: Iterable[int], *values: str
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement about any number of ids, its first value, each part in its turn."""
+    parts = (db.execute(sql, (json.dumps(part), *values)) for part in batched(ids, IN_ONE_VALUE))
+    return chain.from_iterable(parts)
 
 
 def ask(db: sqlite3.Connection, sql: str, **values: Value) -> tuple[Row, ...]:

@@ -192,7 +192,12 @@ def time_of(text: str | None) -> str | None:
             f"--at {printable(text)}: not a time such as 2025-03-30 or 2025-03-30T06:00:00Z"
         ) from None
     in_utc = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    return in_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return recorded(in_utc)
+
+
+def recorded(time: datetime) -> str:
+    """A time in UTC as catalogs record it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _print_summary(summary: Summary, catalog: Path, seconds: float) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ from etl.cover.report import (
     refused,
     title,
 )
+from etl.csv_text import as_csv
 from etl.errors import UsageError
 from etl.hosts.profiles import find_host
 from etl.locks.read import LOCK_FILE, MAX_BYTES, Lock, read_lock
@@ -81,11 +80,8 @@ def cover(
             found = [as_json(*it) for it in told]
             click.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
         elif form == "csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(row for it in told for row in as_rows(*it))
-            click.echo(text.getvalue().rstrip("\n"))
+            rows = (row for it in told for row in as_rows(*it))
+            click.echo(as_csv(COLUMNS, rows).rstrip("\n"))
         elif form == "install":
             click.echo("\n".join(line for it in covers for line in install_commands(db, it)))
         else:

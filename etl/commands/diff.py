@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ from etl.compare.past import gone_hint
 from etl.compare.rebuilt import rebuilt
 from etl.compare.rebuilt_files import as_json
 from etl.compare.two_specs import compare_specs
+from etl.csv_text import as_csv
 from etl.text import printable
 
 FORMATS = ("text", "json", "csv")
@@ -168,15 +167,13 @@ def _values(found: Comparison) -> dict[str, Any]:
 
 
 def _csv(found: Comparison) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    rows = []
     for name, (change, old, new) in _CHANGES.items():
         for row in getattr(found, name).rows:
             versions = (row[column] if column else None for column in (old, new))
             cells = (change, row["package"], *versions, row.get("binaries"))
-            writer.writerow(map(_cell, cells))
-    return text.getvalue().rstrip("\n")
+            rows.append(map(_cell, cells))
+    return as_csv(CSV_COLUMNS, rows).rstrip("\n")
 
 
 def _text(found: Comparison) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sqlite3
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ import click
 from etl.catalog.reader import open_catalog
 from etl.commands.nothing_found import tell_gone, tell_near_misses
 from etl.commands.options import readable_catalog_option, the_tag
+from etl.csv_text import as_csv
 from etl.hosts.host import Host
 from etl.hosts.profiles import THIS_MACHINE, find_host
 from etl.query.dialects import DIALECTS, Dialect, statement_for
@@ -241,11 +240,7 @@ def _formatted(
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
+    return as_csv(columns, ([row[it] for it in columns] for row in rows)).rstrip("\n")
 
 
 def _table(found: Found, verdicts: Sequence[Verdict], *, in_all_tags: bool) -> str:

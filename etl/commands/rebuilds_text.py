@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +11,7 @@ from etl.compare.pairing import Rebuild
 from etl.compare.rebuilt import Rebuilt
 from etl.compare.rebuilt_files import rebuilds_as_csv
 from etl.compare.two_specs import NodeDifference
+from etl.csv_text import as_csv
 from etl.text import counted, printable
 
 _SHOWN = 20
@@ -97,16 +96,14 @@ def specs_in_words(found: Sequence[NodeDifference], old: str, new: str, form: st
 
 
 def _specs_as_csv(found: Sequence[NodeDifference]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("package", "depth", "deptypes", "old", "new", "kind", "of", "before", "after"))
+    columns = ("package", "depth", "deptypes", "old", "new", "kind", "of", "before", "after")
+    rows = []
     for it in found:
         hashes = [node.hash if node else "" for node in (it.old, it.new)]
         for cause in it.differences or (None,):
             told = cause.to_json() if cause else [None] * 4
-            row = (it.package, it.depth, " ".join(it.purposes), *hashes, *told)
-            writer.writerow(["" if cell is None else cell for cell in row])
-    return text.getvalue().rstrip("\n")
+            rows.append((it.package, it.depth, " ".join(it.purposes), *hashes, *told))
+    return as_csv(columns, rows).rstrip("\n")
 
 
 def _more(number: int) -> list[str]:

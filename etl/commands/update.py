@@ -19,7 +19,7 @@ from etl.catalog.known import (
     newest_reading,
 )
 from etl.catalog.reader import is_catalog_file
-from etl.commands.build import is_catalog_address, print_refused, reading_of, time_of
+from etl.commands.build import is_catalog_address, print_refused, reading_of, recorded, time_of
 from etl.commands.options import (
     catalog_option,
     progress_option,
@@ -40,8 +40,6 @@ from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from etl.writer.merging import lacks
 from etl.writer.swap import alone
-
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @click.command()
@@ -113,9 +111,9 @@ def _now(catalog: Path) -> str:
     What changed is told by its time, so that no two readings can have the same.
     """
     now = datetime.now(UTC)
-    if catalog.exists() and newest_reading(catalog) == now.strftime(_TIME):
+    if catalog.exists() and newest_reading(catalog) == recorded(now):
         now += timedelta(seconds=1)
-    return now.strftime(_TIME)
+    return recorded(now)
 
 
 def _requests(

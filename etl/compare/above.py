@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
-from itertools import chain, islice
+from itertools import islice
 from typing import NamedTuple
 
-from etl.catalog.asking import IN_ONE_VALUE
+from etl.catalog.asking import rows_about
 from etl.memory import no_garbage_collection
-from etl.workers import batched
 
 FEW = 4_000
 """Edges above what is asked for, in all tags, up to which they are looked up one by one."""
@@ -122,7 +120,7 @@ def graph_of_tag(db: sqlite3.Connection, tag: str) -> TagGraph:
     _add(parents, db.execute(_OF_TAG, (tag,)))
     while below := parents.keys() - read:
         read |= below
-        _add(parents, _rows(db, _UNDER, sorted(below)))
+        _add(parents, rows_about(db, _UNDER, sorted(below)))
     return TagGraph(binaries, Graph(parents))
 
 
@@ -135,7 +133,7 @@ def graph_over(db: sqlite3.Connection, specs: Collection[int], most: int = FEW) 
     parents: dict[int, list[int]] = defaultdict(list)
     seen, level = set(specs), list(specs)
     while level:
-        edges = list(islice(_rows(db, _OVER, level), most + 1))
+        edges = list(islice(rows_about(db, _OVER, level), most + 1))
         most -= len(edges)
         if most < 0:
             return None
@@ -148,9 +146,3 @@ def graph_over(db: sqlite3.Connection, specs: Collection[int], most: int = FEW) 
 def _add(parents: dict[int, list[int]], edges: Iterable[tuple[int, int]]) -> None:
     for child, parent_and_use in edges:
         parents[child].append(parent_and_use)
-
-
-def _rows(db: sqlite3.Connection, sql: str, ids: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """The edges of a statement about some specs, some at a time, each with its statement."""
-    parts = (db.execute(sql, (json.dumps(part),)) for part in batched(ids, IN_ONE_VALUE))
-    return chain.from_iterable(parts)

@@ -6,17 +6,16 @@ import json
 import sqlite3
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from etl.catalog.asking import IN_ONE_VALUE, Row
+from etl.catalog.asking import Row, rows_about
 from etl.catalog.names_near import check_name
 from etl.compare.above import Binary, GraphOf, Use, graph_of_tag, graph_over
 from etl.errors import UsageError
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
-from etl.workers import batched
 
 CLOSURES: Final = {
     "link": "link dependents",
@@ -145,7 +144,7 @@ def impact(
     if over:
         uses = over.uses(own)
         binaries: Mapping[int, Binary] = {
-            row[0]: Binary(*row) for row in _about(db, _PRESENT, uses, tag)
+            row[0]: Binary(*row) for row in rows_about(db, _PRESENT, uses, tag)
         }
     else:
         binaries, graph = graph_of(db, tag)
@@ -190,7 +189,7 @@ def impact_tag(db: sqlite3.Connection, query: SpecQuery) -> str | None:
     What has binaries nowhere, as compilers of the system, is looked for in the newest; None if no
     tag tells dependencies.
     """
-    tags = sorted({tag for (tag,) in _about(db, _WITH, _specs(db, query))})
+    tags = sorted({tag for (tag,) in rows_about(db, _WITH, _specs(db, query))})
     row = db.execute(_NEWEST, (json.dumps(tags),)).fetchone()
     return row and str(row[0])
 
@@ -199,14 +198,6 @@ def _specs(db: sqlite3.Connection, query: SpecQuery) -> list[int]:
     statement = Finder(db).specs([query])
     sql = f"SELECT id FROM specs WHERE hash IN (\n{statement.sql}\n)"
     return [id_ for (id_,) in db.execute(sql, statement.values)]
-
-
-def _about(
-    db: sqlite3.Connection, sql: str, ids: Iterable[int], *values: str
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of a statement about so many ids, asked in parts."""
-    for part in batched(ids, IN_ONE_VALUE):
-        yield from db.execute(sql, (json.dumps(part), *values))
 
 
 def _part(binaries: Sequence[Binary]) -> Part:
@@ -222,13 +213,13 @@ def _ranked(db: sqlite3.Connection, binaries: Sequence[Binary]) -> tuple[Row, ..
             sizes[it.package] += it.size
     rows = (
         {"package": name, "binaries": numbers[id_], "size": sizes.get(id_)}
-        for id_, name in _about(db, _NAMED.format("name", "packages"), numbers)
+        for id_, name in rows_about(db, _NAMED.format("name", "packages"), numbers)
     )
     return tuple(sorted(rows, key=lambda it: (-it["binaries"], it["package"])))
 
 
 def _by_stack(db: sqlite3.Connection, sets: Mapping[int, int]) -> tuple[tuple[str, int], ...]:
     stacks: Counter[str] = Counter()
-    for id_, names in _about(db, _NAMED.format("stacks", "stack_sets"), sets):
+    for id_, names in rows_about(db, _NAMED.format("stacks", "stack_sets"), sets):
         stacks.update(dict.fromkeys(names.split(), sets[id_]))
     return tuple(sorted(stacks.items(), key=lambda it: (-it[1], it[0])))

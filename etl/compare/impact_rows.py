@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sqlite3
 from array import array
@@ -11,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from etl.catalog.asking import AT_ONCE, IN_ONE_VALUE, Row, ask
+from etl.catalog.asking import AT_ONCE, Row, ask, rows_about
 from etl.compare.impact import Impact
+from etl.csv_text import as_csv
 from etl.errors import UsageError
 from etl.query.find import ALL, COLUMNS, NAMES, ORDERING
 from etl.workers import batched
@@ -97,9 +96,7 @@ def _in_order(
         f"\n    CROSS JOIN {join}" for table, join in _BESIDE.items() if f"{table}." in key
     )
     sql = _KEYS.format(key=key, beside=beside)
-    rows = [
-        row for part in batched(ids, IN_ONE_VALUE) for row in db.execute(sql, (json.dumps(part),))
-    ]
+    rows = [*rows_about(db, sql, ids)]
     # Packages have their numbers in the order of their names, and their versions in Spack's.
     rows.sort(key=lambda row: row[2:])
     told = [row for row in rows if row[1] is not None]
@@ -109,8 +106,4 @@ def _in_order(
 
 def rows_as_csv(rows: Iterable[Row], columns: Sequence[str]) -> str:
     """Rows as CSV with a line of names."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row[it] for it in columns] for row in rows)
-    return text.getvalue()
+    return as_csv(columns, ([row[it] for it in columns] for row in rows))

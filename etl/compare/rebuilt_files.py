@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from etl.compare.pairing import Rebuild
 from etl.compare.rebuilt import Rebuilt
+from etl.csv_text import as_csv
 
 
 def as_json(found: Rebuilt, chosen: Sequence[Rebuild] | None = None) -> dict[str, Any]:
@@ -54,11 +53,9 @@ CSV_COLUMNS = ("package", "version", "old", "new", "kind", "of", "before", "afte
 
 def rebuilds_as_csv(chosen: Sequence[Rebuild]) -> str:
     """The rebuilds as CSV, a row for each cause of each."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for it in chosen:
-        for cause in it.causes:
-            row = (it.package, it.version, it.old, it.new, *cause.to_json())
-            writer.writerow(["" if cell is None else cell for cell in row])
-    return text.getvalue()
+    rows = (
+        (it.package, it.version, it.old, it.new, *cause.to_json())
+        for it in chosen
+        for cause in it.causes
+    )
+    return as_csv(CSV_COLUMNS, rows)
