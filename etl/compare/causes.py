@@ -10,16 +10,12 @@ is the cause.  It knows no tables: nodes come from whoever has them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from etl.compare.edges import cause_of, changes
-from etl.compare.graph import Cause, Edge, Node, own_causes
-
-Pair = tuple[int, int]
-"""The keys of two builds of one identity."""
-
-_NOTHING: frozenset[Cause] = frozenset()
+from etl.compare.graph import Cause, Node, own_causes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +35,22 @@ class Chain:
         return names if self.cause.package == names[-1] else (*names, self.cause.package)
 
 
-@dataclass(frozen=True, slots=True)
-class _Changed:
-    """What is known of a pair by itself: its own causes, and the pairs right below it."""
+@dataclass(slots=True, eq=False)
+class _Rebuild:
+    """Two builds of one identity, and why they differ as far as that was looked at.
 
-    own: frozenset[Cause]
-    below: tuple[Pair, ...]
+    ``below`` are the dependencies that were only built again as well.  ``own`` are the causes in
+    the two and in their other dependencies, ``causes`` all of them; each is a set as a number, with
+    the bits that :class:`Causes` has for them.  ``place`` and ``lowest`` are for its walk.
+    """
+
+    old: Node
+    new: Node
+    below: list[_Rebuild] | None = None
+    own: int = 0
+    causes: int = 0
+    place: int | None = None
+    lowest: int = 0
 
 
 class Causes:
@@ -55,149 +61,154 @@ class Causes:
 
     def __init__(self, node: Callable[[int], Node | None]) -> None:
         self._node = node
-        self._changed: dict[Pair, _Changed] = {}
-        self._known: dict[Pair, frozenset[Cause]] = {}
-        self._in_order: dict[frozenset[Cause], tuple[Cause, ...]] = {}
-        self._same: dict[Pair, bool] = {}
+        self._rebuilds: dict[tuple[int, int], _Rebuild | None] = {}
+        self._bits: dict[Cause, int] = {}
+        self._told: dict[int, tuple[Cause, ...]] = {}
         self._purposes: dict[tuple[str, str], set[str]] = defaultdict(set)
-        self._built_with: set[Edge] = set()
+        self._built_with: dict[str, set[str]] = defaultdict(set)
 
     def of(self, old: Node, new: Node) -> tuple[Cause, ...]:
         """The causes why ``new`` has another hash than ``old``, of the same identity."""
-        pair = old.key, new.key
-        if pair not in self._known:
-            self._walk(pair)
-        found = self._known[pair]
-        told = self._in_order.get(found)
-        if told is None:
-            told = self._in_order[found] = tuple(sorted(found, key=_order))
-        return told or (Cause("unknown", new.name, None, None),)
+        root = self._rebuild(old, new)
+        if not root.causes:
+            self._walk(root)
+        return self._in_order(root.causes)
 
     def chains(self, old: Node, new: Node, most: int = 100) -> tuple[Chain, ...]:
         """The shortest way from the spec to each of its causes, the shortest first."""
-        root = old.key, new.key
-        found: dict[Cause, Pair] = {}
-        above: dict[Pair, Pair] = {}
+        root = self._rebuild(old, new)
+        found: dict[Cause, _Rebuild] = {}
+        above: dict[_Rebuild, _Rebuild] = {}
         todo = [root]
-        for pair in todo:  # which grows while it is gone through
-            here = self._here(pair)
-            own = here.own if here.own or here.below else {self._unknown(pair)}
-            for cause in sorted(own, key=_order):
-                found.setdefault(cause, pair)
-            for lower in here.below:
-                if lower not in above and lower != root:
-                    above[lower] = pair
+        for here in todo:  # which grows while it is gone through
+            below = self._below(here)
+            for cause in self._in_order(here.own) if here.own or below else (_unknown(here),):
+                found.setdefault(cause, here)
+            for lower in below:
+                if lower not in above and lower is not root:
+                    above[lower] = here
                     todo.append(lower)
-        known = self.of(old, new)
         first = {it: place for place, it in enumerate(found)}
-        in_order = sorted(known, key=lambda it: first.get(it, len(first)))
-        return tuple(
-            Chain(cause, self._way(found.get(cause, root), above)) for cause in in_order[:most]
-        )
-
-    def _way(self, pair: Pair, above: dict[Pair, Pair]) -> tuple[Node, ...]:
-        """The newer specs from the one that was asked about down to that of a pair."""
-        way = [pair]
-        while way[-1] in above:
-            way.append(above[way[-1]])
-        return tuple(it for _, key in reversed(way) if (it := self._node(key)))
+        known = sorted(self.of(old, new), key=lambda it: first.get(it, len(first)))
+        return tuple(Chain(cause, _way(found.get(cause, root), above)) for cause in known[:most])
 
     def purposes(self, cause: Cause) -> tuple[str, ...]:
         """What the dependencies that brought a cause are for: ``build``, ``link`` and so on."""
-        for edge in self._built_with:
-            if node := self._node(edge.child):
-                self._purposes["", node.name].add(edge.deptypes)
-        self._built_with.clear()
-        inside = cause.kind in ("recipe", "patches", "unknown")
-        told = self._purposes.get(("" if inside else cause.kind, cause.package), ())
+        if cause.kind in ("recipe", "patches", "unknown"):
+            told = self._built_with.get(cause.package, ())
+        else:
+            told = self._purposes.get((cause.kind, cause.package), ())
         return tuple(sorted({word for text in told for word in text.split()}))
 
-    def _walk(self, root: Pair) -> None:
+    def _walk(self, root: _Rebuild) -> None:
         """Find the causes of a pair and of all pairs below it, to any depth.
 
         Pairs are finished from below; those of a circle, which only a forged index has, are
         finished together (Tarjan's algorithm, with a list in the place of calls).
         """
-        number: dict[Pair, int] = {root: 0}
-        lowest: dict[Pair, int] = {root: 0}
-        open_: list[Pair] = [root]
-        is_open = {root}
-        todo: list[tuple[Pair, Iterator[Pair]]] = [(root, iter(self._here(root).below))]
+        places = count()
+        root.place = root.lowest = next(places)
+        open_ = [root]
+        todo = [(root, iter(self._below(root)))]
         while todo:
-            pair, rest = todo[-1]
+            here, rest = todo[-1]
             for lower in rest:
-                if lower in self._known:
+                if lower.causes:
                     continue
-                if lower not in number:
-                    number[lower] = lowest[lower] = len(number)
+                if lower.place is None:
+                    lower.place = lower.lowest = next(places)
                     open_.append(lower)
-                    is_open.add(lower)
-                    todo.append((lower, iter(self._here(lower).below)))
+                    todo.append((lower, iter(self._below(lower))))
                     break
-                if lower in is_open:
-                    lowest[pair] = min(lowest[pair], number[lower])
+                here.lowest = min(here.lowest, lower.place)
             else:
                 todo.pop()
                 if todo:
                     above = todo[-1][0]
-                    lowest[above] = min(lowest[above], lowest[pair])
-                if lowest[pair] == number[pair]:
+                    above.lowest = min(above.lowest, here.lowest)
+                if here.lowest == here.place:
                     circle = [open_.pop()]
-                    while circle[-1] != pair:
+                    while circle[-1] is not here:
                         circle.append(open_.pop())
-                    is_open.difference_update(circle)
                     self._finish(circle)
 
-    def _finish(self, circle: list[Pair]) -> None:
+    def _finish(self, circle: list[_Rebuild]) -> None:
         """The causes of pairs that are all below each other; most often it is one."""
-        changed = [self._here(pair) for pair in circle]
-        below = {
-            known for here in changed for lower in here.below if (known := self._known.get(lower))
-        }
-        found = _NOTHING.union(*(here.own for here in changed), *below)
-        found = found or frozenset(map(self._unknown, circle))
-        self._known.update(dict.fromkeys(circle, found))
+        found = 0
+        for here in circle:
+            found |= here.own
+            for lower in self._below(here):
+                found |= lower.causes
+        found = found or self._as_bits(map(_unknown, circle))
+        for here in circle:
+            here.causes = found
 
-    def _unknown(self, pair: Pair) -> Cause:
-        node = self._node(pair[1])
-        return Cause("unknown", node.name if node else "?", None, None)
-
-    def _here(self, pair: Pair) -> _Changed:
-        found = self._changed.get(pair)
-        if found is None:
-            found = self._changed[pair] = self._look_at(*pair)
-        return found
-
-    def _look_at(self, old_key: int, new_key: int) -> _Changed:
-        """The causes in two nodes and their edges, and pairs of dependencies that were rebuilt."""
-        old, new = self._node(old_key), self._node(new_key)
-        if old is None or new is None:
-            return _Changed(_NOTHING, ())
-        own = set(own_causes(old, new))
-        below: dict[Pair, None] = {}
-        same, built_with = self._same, self._built_with
-        for change in changes(old.edges, new.edges, self._node):
+    def _below(self, here: _Rebuild) -> list[_Rebuild]:
+        """The dependencies of a pair that were only built again; its own causes are found, too."""
+        if here.below is not None:
+            return here.below
+        own, below = [*own_causes(here.old, here.new)], []
+        rebuilds, built_with = self._rebuilds, self._built_with
+        for change in changes(here.old.edges, here.new.edges, self._node):
             before, after, _ = change
             if before and after:
                 pair = before[0], after[0]
-                is_one = same.get(pair)
-                if is_one or (is_one is None and self._is_one(pair)):
-                    below[pair] = None
-                    built_with.add(after)
+                lower = rebuilds[pair] if pair in rebuilds else self._paired(pair)
+                if lower:
+                    below.append(lower)
+                    built_with[lower.new.name].add(after.deptypes)
                     continue
             cause = cause_of(change, self._node)
-            own.add(cause)
-            edge = after or before
-            if edge:
+            own.append(cause)
+            if edge := after or before:
                 self._purposes[cause.kind, cause.package].add(edge.deptypes)
-        return _Changed(frozenset(own), tuple(below))
+        here.own, here.below = self._as_bits(own), below
+        return below
 
-    def _is_one(self, pair: Pair) -> bool:
-        """Whether a dependency was only built again; of many specs it is the same two builds."""
-        old, new = self._node(pair[0]), self._node(pair[1])
-        found = bool(old and new and pair[0] != pair[1] and old.is_like(new))
-        self._same[pair] = found
+    def _rebuild(self, old: Node, new: Node) -> _Rebuild:
+        """What is known of two builds that are of one identity."""
+        pair = old.key, new.key
+        found = self._rebuilds.get(pair)
+        if found is None:
+            found = _Rebuild(self._node(old.key) or old, self._node(new.key) or new)
+            self._rebuilds[pair] = found
         return found
+
+    def _paired(self, pair: tuple[int, int]) -> _Rebuild | None:
+        """Two dependencies if they are of one identity; of many specs it is the same two."""
+        old, new = map(self._node, pair)
+        found = None
+        if old and new and old.key != new.key and old.is_like(new):
+            found = _Rebuild(old, new)
+        self._rebuilds[pair] = found
+        return found
+
+    def _as_bits(self, causes: Iterable[Cause]) -> int:
+        """A set of causes as a number."""
+        found = 0
+        for cause in causes:
+            found |= self._bits.setdefault(cause, 1 << len(self._bits))
+        return found
+
+    def _in_order(self, causes: int) -> tuple[Cause, ...]:
+        """A set of causes, in order; many specs have the same."""
+        told = self._told.get(causes)
+        if told is None:
+            those = (cause for cause, bit in self._bits.items() if bit & causes)
+            told = self._told[causes] = tuple(sorted(those, key=_order))
+        return told
+
+
+def _way(here: _Rebuild, above: Mapping[_Rebuild, _Rebuild]) -> tuple[Node, ...]:
+    """The newer specs from the one that was asked about down to that of a pair."""
+    way = [here]
+    while way[-1] in above:
+        way.append(above[way[-1]])
+    return tuple(it.new for it in reversed(way))
+
+
+def _unknown(here: _Rebuild) -> Cause:
+    return Cause("unknown", here.new.name, None, None)
 
 
 def _order(cause: Cause) -> tuple[str, str, str, str]:

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from functools import partial
+from itertools import repeat
 from operator import itemgetter
-from typing import NamedTuple
 
 from etl.compare.graph import Cause, Edge, Node, differences
 
 NodeOf = Callable[[int], Node | None]
 
 
-class EdgeChange(NamedTuple):
-    """An edge, and the one in its place; None where only one side has it.
+EdgeChange = tuple[Edge | None, Edge | None, str | None]
+"""An edge, and the one in its place; None where only one side has it.
 
-    ``virtual`` is set where a dependency took the place of one of another package: the first
-    virtual package that both provide.
-    """
-
-    old: Edge | None
-    new: Edge | None
-    virtual: str | None = None
+The text is set where a dependency took the place of one of another package: the first virtual
+package that both provide.  A plain tuple, since of two large tags hundreds of thousands are made.
+"""
 
 
 def changes(old: Collection[Edge], new: Collection[Edge], node: NodeOf) -> Iterable[EdgeChange]:
@@ -36,7 +32,7 @@ def changes(old: Collection[Edge], new: Collection[Edge], node: NodeOf) -> Itera
     names = _names(old, node)
     if names == _names(new, node) and len({*names}) == len(names):
         # As nearly always: both need the same packages in one order, and each of them once.
-        return [EdgeChange(*it) for it in zip(old, new, strict=True) if it[0] != it[1]]
+        return [it for it in zip(old, new, repeat(None)) if it[0] != it[1]]
     return _changes(old, new, node)
 
 
@@ -49,7 +45,7 @@ def _changes(old: Iterable[Edge], new: Iterable[Edge], node: NodeOf) -> Iterator
     for child in befores.keys() & afters.keys():
         before, after = befores.pop(child), afters.pop(child)
         if before != after:
-            yield EdgeChange(before, after)
+            yield before, after, None
     yield from in_pairs([*befores.values()], [*afters.values()], node)
 
 
@@ -68,14 +64,12 @@ def _only_ones(
 ) -> tuple[list[EdgeChange], list[Edge], list[Edge]]:
     """The pairs of packages to which each side has one edge, and the rest."""
     olds, news = _by_names(left, node), _by_names(right, node)
-    found = [
-        EdgeChange(edge, partner)
-        for name, edge in olds.items()
-        if edge and (partner := news.get(name))
+    found: list[EdgeChange] = [
+        (edge, partner, None) for name, edge in olds.items() if edge and (partner := news.get(name))
     ]
     if len(found) == len(left) == len(right):  # as nearly always
         return found, [], []
-    taken = {side.child for it in found for side in (it.old, it.new) if side}
+    taken = {side.child for it in found for side in it[:2] if side}
     left, right = ([it for it in side if it.child not in taken] for side in (left, right))
     return found, left, right
 
@@ -99,13 +93,14 @@ def _matched(
     waiting: dict[Hashable, deque[Edge]] = defaultdict(deque)
     for edge in right:
         waiting[key(edge)].append(edge)
-    found, rest, taken = [], [], set()
+    found: list[EdgeChange] = []
+    rest, taken = [], set()
     for edge in left:
         partners = waiting.get(key(edge))
         if partners:
             partner = partners.popleft()
             taken.add(partner.child)
-            found.append(EdgeChange(edge, partner))
+            found.append((edge, partner, None))
         else:
             rest.append(edge)
     return found, rest, [it for it in right if it.child not in taken]
@@ -125,16 +120,16 @@ def _replaced(left: list[Edge], right: list[Edge]) -> Iterator[EdgeChange]:
                 waiting.popleft()
             if waiting:
                 taken.add(waiting[0].child)
-                yield EdgeChange(edge, waiting[0], virtual)
+                yield edge, waiting[0], virtual
                 break
         else:
-            yield EdgeChange(edge, None)
-    yield from (EdgeChange(None, it) for it in right if it.child not in taken)
+            yield edge, None, None
+    yield from ((None, it, None) for it in right if it.child not in taken)
 
 
 def cause_of(change: EdgeChange, node: NodeOf) -> Cause:
     """What a change of edges is, if it does not lead to two builds of one identity."""
-    old, new = change.old, change.new
+    old, new, virtual = change
     before = node(old.child) if old else None
     after = node(new.child) if new else None
     if old is None or new is None:
@@ -143,9 +138,9 @@ def cause_of(change: EdgeChange, node: NodeOf) -> Cause:
         if old is None:
             return Cause("added", name, None, version)
         return Cause("removed", name, version, None)
-    if change.virtual:
+    if virtual:
         titles = [it.title if it else "?" for it in (before, after)]
-        return Cause("replaced", change.virtual, *titles)
+        return Cause("replaced", virtual, *titles)
     if before is None or after is None:
         return Cause("unknown", after.name if after else "?", None, None)
     if old.child == new.child:

@@ -129,9 +129,9 @@ def _pairs(nodes: Nodes, old: _Graph, new: _Graph) -> list[tuple[Node | None, No
     for pair in todo:  # which grows while it is gone through
         before, after = (nodes.get(key) for key in pair)
         edges = (before.edges if before else ()), (after.edges if after else ())
-        for change in changes(*edges, nodes.get):
-            if change.old and change.new and not change.virtual:
-                lower = change.old.child, change.new.child
+        for one, two, virtual in changes(*edges, nodes.get):
+            if one and two and not virtual:
+                lower = one.child, two.child
                 if lower[0] != lower[1] and lower not in placed:
                     placed[lower] = None
                     todo.append(lower)
@@ -142,7 +142,7 @@ def _pairs(nodes: Nodes, old: _Graph, new: _Graph) -> list[tuple[Node | None, No
     left = [Edge(it, "", "") for it in old.depths if it not in olds and it not in new.depths]
     right = [Edge(it, "", "") for it in new.depths if it not in news and it not in old.depths]
     return found + [
-        (_node(nodes, it.old), _node(nodes, it.new)) for it in in_pairs(left, right, nodes.get)
+        (_node(nodes, one), _node(nodes, two)) for one, two, _ in in_pairs(left, right, nodes.get)
     ]
 
 
@@ -157,11 +157,12 @@ def _differences(nodes: Nodes, old: Node | None, new: Node | None) -> Iterator[C
     yield from differences(old, new)
     yield from own_causes(old, new)
     for it in changes(old.edges, new.edges, nodes.get):
-        if it.virtual or it.old is None or it.new is None or it.old.child == it.new.child:
+        one, two, virtual = it
+        if virtual or one is None or two is None or one.child == two.child:
             yield cause_of(it, nodes.get)
-        elif it.old.purpose != it.new.purpose:
-            node = nodes.get(it.new.child)
-            yield Cause("edge", node.name if node else "?", it.old.purpose, it.new.purpose)
+        elif one.purpose != two.purpose:
+            node = nodes.get(two.child)
+            yield Cause("edge", node.name if node else "?", one.purpose, two.purpose)
 
 
 def _named(node: Node | None) -> str | None:

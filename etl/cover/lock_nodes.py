@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from etl.compare.graph import Edge, Node
-from etl.compare.nodes import LANGUAGES, Nodes
+from etl.compare.node_reader import LANGUAGES
+from etl.compare.nodes import Nodes
 from etl.locks.read import Lock
 from etl.records import Spec
 
