@@ -46,6 +46,8 @@ def open_catalog(
         )
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        # Memory that is mapped need not be copied.
+        db.execute("PRAGMA mmap_size = 0x7fff0000")
     except sqlite3.Error as error:
         raise ReadError(f"{path}: cannot be opened: {error}") from None
     try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from etl.catalog.asking import rows_about
+from etl.compare.edge_text import edges_in_text
 from etl.memory import no_garbage_collection
 
 FEW = 4_000
@@ -26,29 +27,25 @@ class Use(IntEnum):
     ITSELF = 4
 
 
-# The parent, and what it needs the child for, as one number: reading is most of the work.
+# The child, and what its parent needs it for, as one number: to read them is most of the work.
 _EDGE = f"""
-    dependencies.child_id, dependencies.parent_id * 4 + CASE
+    dependencies.child_id * 4 + CASE
         WHEN NOT dependencies.linked THEN {Use.BUILD:d}
         WHEN instr(dependencies.deptypes, 'link') THEN {Use.LINK:d} ELSE {Use.RUN:d} END
 """
 _OVER = f"""
-    SELECT {_EDGE}
+    SELECT {_EDGE}, dependencies.parent_id
     FROM json_each(?) CROSS JOIN dependencies ON dependencies.child_id = value
 """
-_OF_TAG = f"""
-    SELECT {_EDGE}
-    FROM binaries CROSS JOIN dependencies ON dependencies.parent_id = binaries.spec_id
+_BINARIES = f"""
+    SELECT binaries.spec_id, binaries.id, binaries.package_id, binaries.stack_set_id, specs.size,
+        {edges_in_text("binaries.spec_id", _EDGE)}
+    FROM binaries CROSS JOIN specs ON specs.id = binaries.spec_id
     WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
 """
 _UNDER = f"""
-    SELECT {_EDGE}
+    SELECT {_EDGE}, dependencies.parent_id
     FROM json_each(?) CROSS JOIN dependencies ON dependencies.parent_id = value
-"""
-_BINARIES = """
-    SELECT binaries.spec_id, binaries.id, binaries.package_id, binaries.stack_set_id, specs.size
-    FROM binaries CROSS JOIN specs ON specs.id = binaries.spec_id
-    WHERE binaries.tag_id = (SELECT id FROM tags WHERE name = ?)
 """
 
 
@@ -59,8 +56,8 @@ class Graph:
     """
 
     def __init__(self, parents: Mapping[int, Iterable[int]]) -> None:
-        """``parents`` are the edges over each spec, as statements of this module give them."""
-        self._parents = {child: array("q", above) for child, above in parents.items()}
+        """``parents`` are the specs over each edge, as statements of this module give those."""
+        self._parents = {edge: tuple(above) for edge, above in parents.items()}
 
     def uses(self, specs: Iterable[int]) -> dict[int, int]:
         """What some specs are to each that is above them: the closest :class:`Use` of all ways.
@@ -69,21 +66,14 @@ class Graph:
         needs that to run.
         """
         uses = dict.fromkeys(specs, int(Use.ITSELF))
-        waiting: list[list[int]] = [[] for _ in range(Use.ITSELF)]
-        waiting.append([*uses])
-        for use in range(Use.ITSELF, 0, -1):  # the closest first, so that each is gone up once
-            todo = waiting[use]
-            for spec in todo:  # which grows while it is gone through
-                if uses[spec] != use:
-                    continue
-                for parent_and_use in self._parents.get(spec, ()):
-                    here = parent_and_use & 3
-                    if here > use:  # min() takes twice as long
-                        here = use
-                    parent = parent_and_use >> 2
-                    if here > uses.get(parent, 0):
-                        uses[parent] = here
-                        waiting[here].append(parent)
+        # Use by use, the closest first: so that each is gone up once, and in large steps.
+        for use in range(Use.LINK, 0, -1):
+            edges = [spec * 4 + use for spec in uses]
+            while edges:
+                above = chain.from_iterable(filter(None, map(self._parents.get, edges)))
+                fresh = set(above) - uses.keys()
+                uses.update(dict.fromkeys(fresh, use))
+                edges = [spec * 4 + it for spec in fresh for it in range(use, Use.ITSELF)]
         return uses
 
 
@@ -114,13 +104,21 @@ def graph_of_tag(db: sqlite3.Connection, tag: str) -> TagGraph:
 
     What is between two binaries need not be in the tag.
     """
-    binaries = {row[0]: Binary(*row) for row in db.execute(_BINARIES, (tag,))}
+    rows = [*db.execute(_BINARIES, (tag,))]
+    binaries = {row[0]: Binary._make(row[:-1]) for row in rows}
+    texts = {row[0]: row[-1] for row in rows if row[-1]}
+    lists = json.loads(f"[[{'],['.join(texts.values())}]]") if texts else ()
     parents: dict[int, list[int]] = defaultdict(list)
-    read = set(binaries)
-    _add(parents, db.execute(_OF_TAG, (tag,)))
-    while below := parents.keys() - read:
+    for parent, edges in zip(texts, lists, strict=True):
+        for edge in edges:
+            parents[edge].append(parent)
+    read = set(texts)
+    below = ({edge >> 2 for edge in parents} | binaries.keys()) - read
+    while below:
         read |= below
-        _add(parents, rows_about(db, _UNDER, sorted(below)))
+        more = [*rows_about(db, _UNDER, sorted(below))]
+        _add(parents, more)
+        below = {edge >> 2 for edge, _ in more} - read
     return TagGraph(binaries, Graph(parents))
 
 
@@ -138,11 +136,11 @@ def graph_over(db: sqlite3.Connection, specs: Collection[int], most: int = FEW) 
         if most < 0:
             return None
         _add(parents, edges)
-        level = [*({parent_and_use >> 2 for _, parent_and_use in edges} - seen)]
+        level = [*({parent for _, parent in edges} - seen)]
         seen.update(level)
     return Graph(parents)
 
 
 def _add(parents: dict[int, list[int]], edges: Iterable[tuple[int, int]]) -> None:
-    for child, parent_and_use in edges:
-        parents[child].append(parent_and_use)
+    for edge, parent in edges:
+        parents[edge].append(parent)

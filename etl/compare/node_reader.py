@@ -10,31 +10,23 @@ from typing import Any
 
 from etl.catalog.asking import IN_ONE_VALUE, rows_about
 from etl.catalog.variant_text import split_variants
+from etl.compare.edge_text import edges_in_text
 from etl.compare.graph import Edge, Node
 from etl.workers import batched
 
 LANGUAGES = frozenset({"c", "cxx", "fortran"})
 
-MOST_IN_TEXT = 500
-"""Edges of a spec that are read as one value, at most: a site allows values of 50,000 bytes."""
-
+_EDGE = "child_id || '|' || deptypes || '|' || virtuals"
 # The edges of a spec come in one text, and names by their numbers: as rows and as texts they would
 # take twice as long to read.
 _SPECS = f"""
     SELECT id, hash, package_id, version_id, variant_set_id, platform_id, os_id, target_id,
         namespace, external, external_details, package_hash, patch_order, format IS NOT NULL,
         CASE WHEN format < 5 THEN compiler_id END,
-        CASE WHEN NOT EXISTS (
-            SELECT 1 FROM dependencies WHERE parent_id = specs.id LIMIT 1 OFFSET {MOST_IN_TEXT:d}
-        ) THEN (
-            SELECT group_concat(child_id || '|' || deptypes || '|' || virtuals)
-            FROM dependencies WHERE parent_id = specs.id
-        ) END
+        {edges_in_text("specs.id", _EDGE)}
     FROM specs WHERE id IN (SELECT value FROM json_each(?))
 """
-_EDGES = """
-    SELECT child_id || '|' || deptypes || '|' || virtuals FROM dependencies WHERE parent_id = ?
-"""
+_EDGES = f"SELECT {_EDGE} FROM dependencies WHERE parent_id = ?"
 _FLAGS = """
     SELECT spec_id, name, flag FROM spec_flags
     WHERE spec_id IN (SELECT value FROM json_each(?)) ORDER BY spec_id, id

@@ -9,8 +9,8 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from datasette_spack.site.answer import ask_catalog
+from etl.compare.edge_text import MOST_IN_TEXT
 from etl.compare.graph import Edge, Node
-from etl.compare.node_reader import MOST_IN_TEXT
 from etl.compare.nodes import Nodes
 from tests.sites import rows
 from tests.small_catalogs import graph_catalog, spec_hash
