@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,6 @@ from datasette_spack.site.xml_page import xml_answer
 from etl.browse.lists import PAGE, described_tags
 from etl.browse.newest import newest_of
 from etl.catalog.asking import NotHereError, Row, known, near_names
-from etl.compare.above import GraphOf, TagGraph, graph_of_tag
 from etl.compare.impact import CLOSURES, Impact, closure_for, impact_tag
 from etl.compare.impact import impact as impact_of
 from etl.compare.impact_rows import (
@@ -32,6 +31,7 @@ from etl.compare.impact_rows import (
     impact_rows,
     rows_as_csv,
 )
+from etl.compare.tag_graph import GraphOf, TagGraph, graph_about, graph_of_tag
 from etl.errors import CatalogError, UsageError
 from etl.query.find import ALL
 from etl.spack.syntax import parse_spec
@@ -47,10 +47,7 @@ MAX_PACKAGES = 60
 """Packages on the page; JSON and CSV have them all."""
 
 MAX_TAGS = 4
-"""Tags that the feed tells of, the newest: for most packages the graph of each has to be read."""
-
-MAX_GRAPHS = 2
-"""Graphs of tags that are kept: that of a tag of 28,000 binaries takes 12 MB."""
+"""Tags that the feed tells of, the newest: of each a part of the graph has to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +148,21 @@ async def impact(datasette: Any, request: Any) -> Response:
 
 
 def impact_in(
-    datasette: Any, spec: str, tag: str, closure: str, *, keep_graph: bool = True
+    datasette: Any, spec: str, tag: str, closure: str
 ) -> Callable[[sqlite3.Connection], Impact]:
-    """Reads what contains a spec in a tag, once; the graphs of a few tags are kept, too."""
+    """Reads what contains a spec in a tag, once; the graph of the newest tag is kept, too."""
 
-    def graph_of(connection: sqlite3.Connection, tag: str) -> TagGraph:
-        return kept_graph(datasette, tag)(connection)
+    def graph_of(connection: sqlite3.Connection, tag: str, specs: Collection[int]) -> TagGraph:
+        if tag == newest_of(described_tags(connection)):
+            return kept_graph(datasette, tag)(connection)
+        return graph_about(connection, tag, specs)
 
-    given = (graph_of if keep_graph else graph_of_tag,)
-    return remembered(datasette, _impact, spec, tag, closure, given=given)
+    return remembered(datasette, _impact, spec, tag, closure, given=(graph_of,))
 
 
 def kept_graph(datasette: Any, tag: str) -> Callable[[sqlite3.Connection], TagGraph]:
-    """Reads the graph of a tag, which is kept."""
-    return remembered(datasette, graph_of_tag, tag, most=MAX_GRAPHS)
+    """Reads the graph of a tag, which is kept: that of 28,000 binaries takes 12 MB."""
+    return remembered(datasette, graph_of_tag, tag, most=1)
 
 
 async def make_ready(datasette: Any) -> None:
@@ -202,13 +200,11 @@ async def impact_feed(datasette: Any, request: Any) -> Response:
         query = asked.query(connection)
         closure = asked.closure or closure_for(query)
         tags = [row for row in described_tags(connection) if row["date"]][:MAX_TAGS]
-        spec, found = str(query), []
-        for place, row in enumerate(tags):
-            # Each tag is kept, so that whoever is cut short has less to read the next time.  Only
-            # the graph of the newest is kept, which is asked about most.
-            of_tag = impact_in(datasette, spec, row["tag"], closure, keep_graph=place == 0)
-            found.append((row, of_tag(connection)))
-        return spec, found
+        spec = str(query)
+        # Each is kept, so that whoever is cut short has less to read the next time.
+        return spec, [
+            (row, impact_in(datasette, spec, row["tag"], closure)(connection)) for row in tags
+        ]
 
     def make(facts: tuple[str, list[tuple[Row, Impact]]]) -> Element:
         query, found = facts

@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from etl.catalog.asking import Row, rows_about
 from etl.catalog.names_near import check_name
-from etl.compare.above import Binary, GraphOf, Use, graph_of_tag, graph_over
+from etl.compare.above import Use, graph_over
+from etl.compare.tag_graph import Binary, GraphOf, graph_about
 from etl.errors import UsageError
+from etl.memory import no_garbage_collection
 from etl.query.find import Finder
 from etl.spack.tree import SpecQuery
 
@@ -121,12 +123,13 @@ class Impact:
         return {**told, **parts, "listed": self.listed}
 
 
+@no_garbage_collection()
 def impact(
     db: sqlite3.Connection,
     query: SpecQuery,
     tag: str,
     closure: str = "build",
-    graph_of: GraphOf = graph_of_tag,
+    graph_of: GraphOf = graph_about,
 ) -> Impact:
     """What contains the specs that satisfy a query in a tag, and which of it is in a closure.
 
@@ -147,7 +150,7 @@ def impact(
             row[0]: Binary(*row) for row in rows_about(db, _PRESENT, uses, tag)
         }
     else:
-        binaries, graph = graph_of(db, tag)
+        binaries, graph = graph_of(db, tag, own)
         uses = graph.uses(own)
     rows: dict[int, list[Binary]] = {use: [] for use in HOW}
     for spec, use in uses.items():

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from etl.compare.above import FEW, Use, graph_of_tag, graph_over
+from etl.compare.above import FEW, Use, graph_over
+from etl.compare.tag_graph import graph_about, graph_of_tag
 from etl.sources.build_caches.mirror import read_build_caches
 from tests.sites import hash_of
 from tests.small_catalogs import FIRST, SECOND, build, node, record, write_indexes
@@ -72,10 +73,12 @@ def test_both_ways_are_the_same(
         lib = [id_ for id_, name in present.items() if name == "lib"]
         over = graph_over(db, lib)
         assert over is not None
-        found = [graph.uses(lib) for graph in (over, graph_of_tag(db, tag).graph)]
+        read = graph_of_tag(db, tag).graph, graph_about(db, tag, lib).graph
+        found = [graph.uses(lib) for graph in (over, *read)]
     told = [{present[id_]: use for id_, use in it.items() if id_ in present} for it in found]
     names = {Use.ITSELF: {"lib"}, Use.LINK: link, Use.RUN: run, Use.BUILD: build}
-    assert told[0] == told[1] == {it: use for use, those in names.items() for it in those}
+    expected = {it: use for use, those in names.items() for it in those}
+    assert told == [expected] * 3
 
 
 def test_what_many_need_is_not_looked_up(catalog: Path) -> None:
@@ -92,3 +95,40 @@ def test_nothing_is_above_nothing(catalog: Path) -> None:
     with closing(sqlite3.connect(catalog)) as db:
         assert graph_of_tag(db, SECOND).graph.uses([]) == {}
         assert graph_of_tag(db, "nosuch").graph.uses([1]) == {1: Use.ITSELF}
+
+
+def test_all_ways_are_the_same_in_real_indexes(indexes_catalog: Path) -> None:
+    """What many need and what few need; of each its most specific use is told."""
+    needed = """
+        SELECT dependency_id FROM package_dependencies
+        GROUP BY dependency_id ORDER BY sum(specs) DESC
+    """
+    seen: set[int] = set()
+    with closing(sqlite3.connect(indexes_catalog)) as db:
+        tag = db.execute("SELECT name FROM tags ORDER BY described DESC LIMIT 1").fetchone()[0]
+        whole = graph_of_tag(db, tag)
+        packages = [id_ for (id_,) in db.execute(needed)]
+        for package in (*packages[:20], *packages[20::25]):
+            specs = db.execute("SELECT id FROM specs WHERE package_id = ?", (package,))
+            own = [id_ for (id_,) in specs]
+            over, about = graph_over(db, own, 1_000_000), graph_about(db, tag, own)
+            assert over is not None
+            told, whole_told, over_told = (
+                {id_: use for id_, use in it.uses(own).items() if id_ in whole.binaries}
+                for it in (about.graph, whole.graph, over)
+            )
+            assert told == whole_told == over_told
+            assert about.binaries == {
+                id_: it for id_, it in whole.binaries.items() if id_ in about.binaries
+            }
+            assert told.keys() <= about.binaries.keys()
+            seen.update(told.values())
+    assert seen == {*Use}
+
+
+def test_more_specs_than_a_statement_takes(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(catalog)) as db:
+        lib = [id_ for (id_,) in db.execute("SELECT id FROM specs WHERE hash = ?", (LIB[0],))]
+        told = graph_about(db, SECOND, lib).graph.uses(lib)
+        monkeypatch.setattr("etl.compare.tag_graph.IN_ONE_VALUE", 0)
+        assert graph_about(db, SECOND, lib).graph.uses(lib) == told
