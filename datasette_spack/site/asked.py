@@ -86,7 +86,7 @@ def scope_of(question: Question, reuse: Reuse | None) -> Scope:
         target=kept.get("target"),
         package=kept.get("package"),
         also_in=kept.get("stacks"),
-        taken=reuse.condition() if reuse and chosen.get("reusable") else None,
+        taken=reuse.taken if reuse and chosen.get("reusable") else None,
     )
 
 

@@ -244,7 +244,7 @@ def _search(
     page = finder.binaries(queries, scope, MAX_SHOWN, (number - 1) * MAX_SHOWN, sort)
     found.found = set_apart(finder.rows(page), counts)
     if reuse:
-        verdicts = (reuse.verdict(row["hash"], row["tag"]) for row in found.found.rows)
+        verdicts = reuse.verdicts((row["hash"], row["tag"]) for row in found.found.rows)
         found.verdicts = tuple(it or Verdict("not-in-cache") for it in verdicts)
     found.facets = _facets(counts, question)
     taken = [it.reusable for it in found.verdicts] if found.verdicts else None
@@ -255,7 +255,7 @@ def _search(
 
 def _takes_any(finder: Finder, queries: tuple[SpecQuery, ...], scope: Scope, reuse: Reuse) -> bool:
     """Whether a host can take any of what is found."""
-    return finder.count(queries, replace(scope, taken=reuse.condition()), 1) > 0
+    return finder.count(queries, replace(scope, taken=reuse.taken), 1) > 0
 
 
 def _explained(

@@ -70,7 +70,7 @@ async def package(datasette: Any, request: Any) -> Response | AsgiStream:
             reuse = Reuse(connection, find_host(chosen.host, files=False))
             misses = _host_misses(connection, facts, chosen, reuse)
             shown_rows = facts.found.rows[first : first + MAX_SHOWN]
-            found = (reuse.verdict(it["hash"], it["tag"]) for it in shown_rows)
+            found = reuse.verdicts((it["hash"], it["tag"]) for it in shown_rows)
             verdicts = tuple(it or Verdict("not-in-cache") for it in found)
         return Page(
             "package.html",
@@ -121,7 +121,7 @@ def _host_misses(
     queries = [parse_spec(facts.spec)]
     tag = facts.tag
     scope = Scope(tag, chosen.stacks, chosen.runs_on, compiler=chosen.compiler)
-    if Finder(connection).count(queries, replace(scope, taken=reuse.condition()), 1):
+    if Finder(connection).count(queries, replace(scope, taken=reuse.taken), 1):
         return None
     return host_misses(connection, queries, scope, reuse, any_tag=chosen.tag is None)
 

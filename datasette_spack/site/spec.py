@@ -67,7 +67,7 @@ def _others(connection: Any, facts: SpecFacts, reuse: Reuse) -> list[tuple[str, 
     """Other builds, of the same version and of any, that a host can use: words, spec, number."""
     package, version = facts.spec["package"], facts.spec["version"]
     specs = [(f"{package} {version}", f"{package}@={version}")] if version else []
-    finder, scope = Finder(connection), Scope(taken=reuse.condition())
+    finder, scope = Finder(connection), Scope(taken=reuse.taken)
     return [
         (words, spec, finder.count([parse_spec(spec)], scope))
         for words, spec in [*specs, (package, package)]

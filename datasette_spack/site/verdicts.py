@@ -20,9 +20,9 @@ def with_verdicts(datasette: Any, host: Host, write: Any) -> Any:
 
             def judge(connection: Any, chunk: list[Any] = chunk) -> list[Any]:
                 reuse = Reuse(connection, host)
-                found = [
-                    reuse.verdict(row[place_of["hash"]], row[place_of["tag"]]) for row in chunk
-                ]
+                found = reuse.verdicts(
+                    (row[place_of["hash"]], row[place_of["tag"]]) for row in chunk
+                )
                 return [
                     (*row, it.reusable, it.reason, it.why) if it else (*row, False, None, None)
                     for row, it in zip(chunk, found, strict=True)

@@ -165,7 +165,7 @@ class _Had:
         if scope.not_in:
             tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
         if scope.taken:
-            tests.append(_TAKEN.format(taken=scope.taken))
+            tests.append(_TAKEN.format(taken=scope.taken.sql))
         tests.append(block("specs.id IN (", f"SELECT specs.id\n{rows.sql}"))
         found: dict[int, set[int]] = {id_: set() for id_ in self._pruned}
         for tag, spec in self._db.execute(_GONE + all_of(tests), parameters.values):

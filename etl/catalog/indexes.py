@@ -7,6 +7,8 @@ SQLite for the plan of every statement that the tests run, and lists those that 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 HASHES = ("specs", "hash")
 """The index by which one hash is one spec; it is made first, since edges are joined by it."""
 
@@ -53,6 +55,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("specs", "os_id"),
     ("specs", "platform_id"),
     ("specs", "target_id"),
+    # What a host can use, and in which tag last, told in the index alone: `find --reusable`.
+    ("specs", "need_id, need_set, fault, last_tag_id"),
     # A tag is faceted by each of these; without its own index a facet of a tag times out.
     ("binaries", "tag_id, package_id"),
     # With the stacks, so that the versions of a tag or a stack are compared in the index alone.
@@ -104,6 +108,19 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("events", "spec_id, tag_id"),
     ("events", "at, event, tag_id"),
 )
+
+
+class PartialIndex(NamedTuple):
+    """An index of the few rows that pass a test."""
+
+    name: str
+    table: str
+    columns: str
+    test: str
+
+
+INCOMPLETE = PartialIndex("idx_binaries_incomplete", "binaries", "spec_id, tag_id", "complete = 0")
+"""What cannot be installed from its mirror alone: `find --reusable`, tags, stacks and `check`."""
 
 
 def index_name(table: str, columns: str) -> str:

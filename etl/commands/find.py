@@ -114,7 +114,7 @@ def find(
             tag = f"{cache}:{tag}"
         scope = replace(_scope(tag, stack, runs_on), cache=cache, not_in=not_in)
         if reuse and reusable:
-            scope = replace(scope, taken=reuse.condition())
+            scope = replace(scope, taken=reuse.taken)
         is_there = True
         if tag is None and not not_in:  # what a cache lacks is asked of whole caches
             scope = replace(scope, tag=finder.newest_tag(queries, scope))
@@ -169,7 +169,7 @@ def _scope(tag: str | None, stack: str | None, runs_on: str | None) -> Scope:
 
 def _verdicts(reuse: Reuse, rows: Sequence[Row]) -> tuple[Verdict, ...]:
     """What the host can use of the rows, and why not the others."""
-    found = (reuse.verdict(row["hash"], row["tag"]) for row in rows)
+    found = reuse.verdicts((row["hash"], row["tag"]) for row in rows)
     return tuple(it or Verdict("not-in-cache") for it in found)
 
 

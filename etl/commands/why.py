@@ -57,7 +57,7 @@ def why(spec: str, catalog: Path, host_name: str, tag: str | None, form: str) ->
             tell_nothing_found(db, queries, Scope(tag))
             raise click.exceptions.Exit(1)
         binaries = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-        verdicts = [reuse.verdict(str(it["hash"]), str(it["tag"])) for it in binaries]
+        verdicts = reuse.verdicts((str(it["hash"]), str(it["tag"])) for it in binaries)
     told = [
         {**it, "reusable": verdict.reusable, "reason": verdict.reason, "why": verdict.why}
         for it, verdict in zip(binaries, verdicts, strict=True)

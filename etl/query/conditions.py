@@ -22,12 +22,14 @@ class Condition:
 
     ``write(True)`` is narrow: it looks into one row, and suits where few come up.  ``write(False)``
     is wide: rows can be found by it, with the index of ``column``.  A ``column`` of None means that
-    no index finds them.  ``deep`` says that the condition is about other nodes of the graph.
+    no index finds them.  ``deep`` says that the condition is about other nodes of the graph, and
+    ``gathers`` that its wide form first finds all specs that meet it.
     """
 
     write: Callable[[bool], str]
     column: str | None = None
     deep: bool = False
+    gathers: bool = False
 
 
 class NodeConditions:

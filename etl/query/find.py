@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +11,9 @@ from typing import NamedTuple
 
 from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import Parameters, Value, block, inline
+from etl.hosts.host import Reason
 from etl.query.search import Scope, Search
+from etl.query.taken import Taken
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
 
@@ -74,13 +77,26 @@ _NEWEST_TAGS_FIRST = (
 )
 
 
-_ASKS = "specs.fault, specs.need_id, specs.need_set, binaries.complete IS 0"
+_ASKS = "specs.fault, specs.need_id, specs.need_set, binaries.complete IS 0 AS is_incomplete"
+_GROUPED = """\
+SELECT fault, need_id, need_set, is_incomplete, count(*), NULL FROM asking GROUP BY 1, 2, 3, 4
+UNION ALL
+SELECT * FROM (
+    SELECT NULL, NULL, NULL, NULL, NULL, id FROM asking WHERE is_one ORDER BY id LIMIT {most}
+)"""
+_PLACES = """
+    SELECT specs.hash, tags.name FROM json_each(:ids) AS asked
+    CROSS JOIN binaries ON binaries.id = asked.value
+    CROSS JOIN specs ON specs.id = binaries.spec_id
+    CROSS JOIN tags ON tags.id = binaries.tag_id
+    ORDER BY asked.key
+"""
 
 
 class Asks(NamedTuple):
     """What a binary asks of a host, as :meth:`etl.query.reuse.Reuse.takes` reads it."""
 
-    fault: str | None
+    fault: Reason | None
     need_id: int | None
     need_set: int | None
     is_incomplete: int
@@ -153,13 +169,27 @@ class Finder:
         (count,) = self._db.execute(sql, parameters.values).fetchone()
         return int(count)
 
-    def asked_of_hosts(self, queries: Sequence[SpecQuery], scope: Scope) -> dict[Asks, int]:
-        """What the binaries ask of a host, and how many ask it; their sum is that of all."""
+    def asked_of_hosts(
+        self, queries: Sequence[SpecQuery], scope: Scope, some: Taken, most: int
+    ) -> tuple[dict[Asks, int], list[int]]:
+        """What the binaries ask of a host, and how many ask it; their sum is that of all.
+
+        Besides, the ids of the first that are in ``some``, at most so many.
+        """
         parameters = Parameters()
-        rows = self._search.binaries(queries, scope, parameters)
-        sql = f"SELECT {_ASKS}, count(*)\n{rows.sql}\nGROUP BY 1, 2, 3, 4"
+        rows = self._search.binaries(queries, replace(scope, taken=None), parameters)
+        # One way through all of them for both.
+        asking = f"SELECT {_ASKS}, {some.of_spec} AND {some.of_binary} AS is_one, binaries.id"
+        sql = block("WITH asking AS MATERIALIZED (", f"{asking}\n{rows.sql}")
+        sql += f"\n{_GROUPED.format(most=most)}"
         found = self._db.execute(sql, parameters.values).fetchall()
-        return {Asks(*asks): number for *asks, number in found}
+        numbers = {Asks(*asks): number for *asks, number, id_ in found if id_ is None}
+        return numbers, [id_ for *_, id_ in found if id_ is not None]
+
+    def places(self, ids: Sequence[int]) -> list[tuple[str, str]]:
+        """The hashes and tags of binaries of these ids."""
+        found = self._db.execute(_PLACES, {"ids": json.dumps(ids)})
+        return [(hash_, tag) for hash_, tag in found]
 
     def caches(self, most: int) -> list[str]:
         """The named caches of the catalog, at most so many, by name."""
@@ -179,8 +209,8 @@ class Finder:
                 if self.count(queries, replace(scope, tag=tag), 1):
                     return str(tag)
         parameters = Parameters()
-        rows = self._search.binaries(queries, replace(scope, tag=None), parameters)
-        all_tags = f"SELECT DISTINCT binaries.tag_id\n{rows.sql}"
+        rows = self._search.counted(queries, replace(scope, tag=None), parameters)
+        all_tags = f"SELECT DISTINCT {rows.tag}\n{rows.sql}"
         sql = block("SELECT name, date FROM tags WHERE id IN (", all_tags)
         sql += "\nORDER BY date IS NULL, id DESC LIMIT 1"
         found = self._db.execute(sql, parameters.values).fetchone()

@@ -148,7 +148,7 @@ class GraphConditions(NodeConditions):
                 )
             return block(f"+{spec}.id IN (", parents)
 
-        return Condition(write, "id", deep=True)
+        return Condition(write, "id", deep=True, gathers=True)
 
     def _parents(self, dependency: Dependency, spec: str | None) -> str:
         """The specs that have the direct dependency; ``spec`` is the one to look at, if not all."""
@@ -218,7 +218,7 @@ class GraphConditions(NodeConditions):
             body = graph_sql.everything_above(above, edge, node, written)
             return block(f"+{spec}.id IN (", body)
 
-        return Condition(write, "id", deep=True)
+        return Condition(write, "id", deep=True, gathers=True)
 
     def _first(self, dependency: Dependency, spec: str) -> Condition:
         """The condition that of several such nodes, the one that Spack finds first has its ``%``.

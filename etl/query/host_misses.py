@@ -10,19 +10,18 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from etl.hosts.host import Libc
+from etl.hosts.host import WORDS, Libc
 from etl.query.find import Asks, Finder, Scope
 from etl.query.near_misses import NearMiss, near_misses
-from etl.query.reuse import Reuse
+from etl.query.reuse import Reuse, Verdict
 from etl.spack.targets import ancestors
 from etl.spack.tree import SpecQuery
 from etl.spack.versions import sort_key
 
-MOST_LOOKED_AT = 2_000
-"""Binaries that are asked for their reasons; of more, the first."""
+MOST_LOOKED_INTO = 500
+"""Binaries of which the dependency that is in the way is looked for; of more, the first."""
 
 _REASONS = 5
-_HASH, _TAG = 3, 0
 _HASH_OF_OTHER = re.compile(r"^(its [^/ :]+)/\w+")
 
 
@@ -30,9 +29,9 @@ _HASH_OF_OTHER = re.compile(r"^(its [^/ :]+)/\w+")
 class HostMisses:
     """Binaries of which a host can use none: why, and what it could use in their place.
 
-    ``reasons`` have how many of the first ``looked_at`` of ``total`` binaries each keeps from it,
-    the most first.  ``facts`` are what of the host would have to be otherwise, and how many it
-    could use then.  ``instead`` has of each query what the host could use without one of its
+    ``reasons`` have how many of the ``total`` binaries each keeps from it, the most first.
+    ``facts`` are what of the host would have to be otherwise, and how many it could use then.
+    ``instead`` has of each query what the host could use without one of its
     constraints, or without the tag or the stack that was asked for.  Where no tag was asked for,
     ``elsewhere`` is the newest other that has some that it could use; empty if none has.
     """
@@ -40,7 +39,6 @@ class HostMisses:
     host: str
     tag: str | None
     total: int
-    looked_at: int
     reasons: tuple[tuple[str, int], ...]
     facts: tuple[tuple[str, int], ...]
     instead: tuple[tuple[SpecQuery, tuple[NearMiss, ...]], ...]
@@ -61,8 +59,6 @@ class HostMisses:
         left = sum(number for _, number in self.reasons[_REASONS:])
         if left:
             lines.append(f"{left:,}: other reasons")
-        if self.total > self.looked_at:
-            lines.append(f"(of the first {self.looked_at:,})")
         return tuple(lines)
 
     @property
@@ -114,13 +110,13 @@ def host_misses(
     if any_tag:
         newest = scope.tag or finder.newest_tag(queries, without)
         scope, without = replace(scope, tag=None), replace(without, tag=newest)
-    asks = finder.asked_of_hosts(queries, without)
+    asks, kept = finder.asked_of_hosts(
+        queries, without, reuse.taken.kept_by_closure, MOST_LOOKED_INTO
+    )
     if not asks:
         return None
-    rows = finder.rows(finder.binaries(queries, without, MOST_LOOKED_AT))
-    verdicts = [reuse.verdict(str(row[_HASH]), str(row[_TAG])) for row in rows]
-    reasons = _counted(it.why for it in verdicts if it and it.why)
-    taken = replace(scope, taken=reuse.condition())
+    reasons = _counted(_reasons(asks, reuse.verdicts(finder.places(kept)), reuse))
+    taken = replace(scope, taken=reuse.taken)
     elsewhere = _elsewhere(db, queries, taken, known) if any_tag else None
     instead = []
     for query in queries if not elsewhere else ():  # what was asked for is better than the like
@@ -130,7 +126,6 @@ def host_misses(
         str(reuse.host),
         without.tag,
         sum(asks.values()),
-        len(rows),
         tuple(sorted(reasons.items(), key=lambda it: (-it[1], it[0]))),
         tuple(_facts(asks, reuse)),
         tuple(instead),
@@ -138,11 +133,32 @@ def host_misses(
     )
 
 
-def _counted(reasons: Iterable[str]) -> Counter[str]:
+def _reasons(
+    asks: Mapping[Asks, int], looked_into: Sequence[Verdict | None], reuse: Reuse
+) -> Counter[str]:
+    """How many have each reason, as it follows from what they ask of a host.
+
+    Which dependency is in the way is known of those that were looked into.
+    """
+    reasons: Counter[str] = Counter()
+    for ask, number in asks.items():
+        own = reuse.own_reason(ask.fault, ask.need_id)
+        if own and own.why:
+            reasons[own.why] += number
+        elif not own and not reuse.takes(*ask):
+            reasons[WORDS["closure"]] += number
+    for verdict in looked_into:
+        if verdict and verdict.why:
+            reasons[WORDS["closure"]] -= 1
+            reasons[verdict.why] += 1
+    return +reasons
+
+
+def _counted(reasons: Mapping[str, int]) -> Counter[str]:
     """How many have each reason; those of several builds of one dependency are one."""
     alike: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for why in reasons:
-        alike[_HASH_OF_OTHER.sub(r"\1", why, count=1)][why] += 1
+    for why, number in reasons.items():
+        alike[_HASH_OF_OTHER.sub(r"\1", why, count=1)][why] += number
     return Counter(
         {next(iter(it)) if len(it) == 1 else words: it.total() for words, it in alike.items()}
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from etl.catalog.asking import near_names
 from etl.query.find import Scope
-from etl.query.tally import Counts, Tally, tally
+from etl.query.tally import tally
 from etl.spack.tokens import Span
 from etl.spack.tree import Node, SpecQuery
 from etl.spack.variants import parse_variant
@@ -41,8 +41,13 @@ _LAST_GONE = """
     ORDER BY gone_binaries.gone_since DESC, tags.position DESC LIMIT 1
 """
 
-Values = Callable[[Tally], Counts]
-"""What binaries have in the place of a constraint, and how many have each, the most first."""
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What binaries have in the place of a constraint: values of a column, or of one variant."""
+
+    column: str
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,23 +159,27 @@ def _try(
     span: Span | None,
     query: SpecQuery,
     scope: Scope,
-    values: Values | None,
+    values: _Values | None,
 ) -> NearMiss | None:
     """What there is without a constraint; None if there is nothing."""
-    found = tally(db, [query], scope)
+    found = tally(db, [query], scope, (values.column,) if values else ())
     if not found.total:
         return None
-    counts = values(found) if values else []
-    instead = tuple(counts[:MAX_INSTEAD])
+    counts = found.values.get(values.column, []) if values else []
+    instead = tuple(
+        it
+        for it in counts
+        if not (values and values.variant) or parse_variant(it[0]).name == values.variant
+    )[:MAX_INSTEAD]
     return NearMiss(constraint, span, found.total, instead, scope.tag is None)
 
 
 def _relaxed(
     query: SpecQuery, scope: Scope
-) -> Iterator[tuple[str, Span | None, SpecQuery, Scope, Values | None]]:
+) -> Iterator[tuple[str, Span | None, SpecQuery, Scope, _Values | None]]:
     """The query without each of its constraints, and how to read a binary for what it has there."""
     root = query.root
-    parts: list[tuple[Span, SpecQuery, Values | None]] = []
+    parts: list[tuple[Span, SpecQuery, _Values | None]] = []
     for name, column in (
         ("version", "version"),
         ("os", "os"),
@@ -183,19 +192,19 @@ def _relaxed(
         if part is not None and (name != "hash" or root.name):
             nothing: Any = {name: None}
             without = replace(query, root=replace(root, **nothing))
-            values = _column(column) if column else None
+            values = _Values(column) if column else None
             parts.append((part.span, without, values))
     for variant in root.variants:
         others = tuple(other for other in root.variants if other is not variant)
         without = replace(query, root=replace(root, variants=others))
-        parts.append((variant.span, without, _variant(variant.name)))
+        parts.append((variant.span, without, _Values("variants", variant.name)))
     for flag in root.flags:
         flags = tuple(other for other in root.flags if other is not flag)
         parts.append((flag.span, replace(query, root=replace(root, flags=flags)), None))
     for edge in root.direct:
         edges = tuple(other for other in root.direct if other is not edge)
         without = replace(query, root=replace(root, direct=edges))
-        parts.append((edge.span, without, _column("compiler")))
+        parts.append((edge.span, without, _Values("compiler")))
     for edge in query.dependencies:
         below = tuple(other for other in query.dependencies if other is not edge)
         parts.append((edge.span, replace(query, dependencies=below), None))
@@ -205,7 +214,7 @@ def _relaxed(
         chosen = getattr(scope, option)
         if chosen is not None:
             label = f"os={chosen}" if option == "os" else f"--{option.replace('_', '-')} {chosen}"
-            yield label, None, query, replace(scope, **{option: None}), _column(column)
+            yield label, None, query, replace(scope, **{option: None}), _Values(column)
     if len(parts) > 1 and root.name:
         bare = Node(root.name, *(None,) * 2, (), (), *(None,) * 4, (), root.span)
         alone = replace(query, root=bare, dependencies=())
@@ -222,17 +231,6 @@ def _unknown(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> Iterator
         ).fetchone()
         if described < binaries:
             yield Unknown(binaries - described, binaries)
-
-
-def _column(name: str) -> Values:
-    return lambda found: found.values.get(name, [])
-
-
-def _variant(name: str) -> Values:
-    def values(found: Tally) -> Counts:
-        return [it for it in found.values.get("variants", []) if parse_variant(it[0]).name == name]
-
-    return values
 
 
 def _is_virtual(db: sqlite3.Connection, name: str) -> bool:

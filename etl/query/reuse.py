@@ -7,16 +7,21 @@ configuration forbids besides is not known: a yes means that nothing in the bina
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from etl.catalog.asking import AT_ONCE
 from etl.hosts.host import WORDS, Host, Libc, Need, Reason
+from etl.query.taken import Taken
+from etl.workers import batched
 
 _NEEDS = """
     SELECT needs.id, platforms.name, operating_systems.name, targets.name,
-        libcs.name, libcs.version, libcs.path
+        needs.libc_by, libcs.name, libcs.version, libcs.path
     FROM needs
     LEFT JOIN platforms ON platforms.id = needs.platform_id
     LEFT JOIN operating_systems ON operating_systems.id = needs.os_id
@@ -24,17 +29,23 @@ _NEEDS = """
     LEFT JOIN libcs ON libcs.id = needs.libc_id
 """
 _SPEC = """
-    SELECT specs.id, specs.fault, specs.need_id, specs.need_set, needs.libc_by
-    FROM specs LEFT JOIN needs ON needs.id = specs.need_id WHERE specs.hash = ?
+    SELECT specs.id, specs.fault, specs.need_id, specs.need_set, binaries.id, binaries.complete
+    FROM specs
+    LEFT JOIN binaries ON binaries.id = (
+        SELECT id FROM binaries WHERE spec_id = specs.id ORDER BY complete IS 0, tag_id DESC LIMIT 1
+    )
+    WHERE specs.hash = ?
 """
-_COMPLETE = """
-    SELECT complete, id FROM binaries
-    WHERE spec_id = ?
-        AND (? IS NULL OR tag_id = (SELECT id FROM tags WHERE name = ?))
-    ORDER BY complete IS 0, tag_id DESC LIMIT 1
+_BINARIES = """
+    SELECT specs.id, specs.fault, specs.need_id, specs.need_set, binaries.id, binaries.complete
+    FROM json_each(:asked) AS asked
+    LEFT JOIN specs ON specs.hash = asked.value ->> 0
+    LEFT JOIN binaries ON binaries.spec_id = specs.id
+        AND binaries.tag_id = (SELECT id FROM tags WHERE name = asked.value ->> 1)
+    ORDER BY asked.key
 """
 _CHILDREN = """
-    SELECT specs.id, packages.name, specs.hash, specs.fault, specs.need_id,
+    SELECT specs.id, specs.need_set, packages.name, specs.hash, specs.fault, specs.need_id,
         specs.external IS NOT NULL OR :tag IS NULL OR EXISTS (
             SELECT 1 FROM binaries
             WHERE binaries.spec_id = specs.id
@@ -59,6 +70,9 @@ _MIRROR = """
     LIMIT 1
 """
 
+_MOST_BYTES = 40_000
+"""What is asked about in one value; a site allows 50,000 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -77,6 +91,10 @@ class Verdict:
         return self.reason is None
 
 
+def _length(binary: tuple[str, str]) -> int:
+    return sum(map(len, binary)) + len('["", ""], ')
+
+
 class Reuse:
     """Holds the binaries of one catalog against one host."""
 
@@ -84,7 +102,10 @@ class Reuse:
         self._db = db
         self.host = host
         self._needs: dict[int | None, Need] = {None: Need(None, None, None)}
-        for id_, platform, os, target, libc, version, path in db.execute(_NEEDS):
+        self._by_os: dict[int | None, str] = {}
+        for id_, platform, os, target, by, libc, version, path in db.execute(_NEEDS):
+            if by == "os":
+                self._by_os[id_] = f" (by its OS, {os})"
             known = Libc(libc, version, path) if libc else None
             self._needs[id_] = Need(platform, os, target, known)
         self._refused = {id_: host.refuses(need) for id_, need in self._needs.items()}
@@ -104,18 +125,11 @@ class Reuse:
         """The targets that binaries of the catalog are built for."""
         return frozenset(it.target for it in self._needs.values() if it.target)
 
-    def condition(self, spec: str = "specs", binary: str = "binaries") -> str:
-        """The condition that a binary can be used, as SQL over rows of these names."""
-        taken = [id_ for id_, reason in self._refused.items() if reason is None and id_ is not None]
-        tests = [
-            f"{spec}.fault IS NULL",
-            f"{spec}.need_id IN ({', '.join(map(str, taken))})",
-            f"{binary}.complete IS NOT 0",
-        ]
-        if self._bad_sets:
-            bad = ", ".join(map(str, sorted(self._bad_sets)))
-            tests.append(f"ifnull({spec}.need_set, 0) NOT IN ({bad})")
-        return "\nAND ".join(tests)
+    @cached_property
+    def taken(self) -> Taken:
+        """What the host can use, for a search to be bounded by."""
+        met = (id_ for id_, reason in self._refused.items() if reason is None and id_ is not None)
+        return Taken(tuple(met), tuple(sorted(self._bad_sets)))
 
     def meets(self, need_id: int | None, need_set: int | None) -> bool:
         """Whether the host meets a need, and all of a set of needs."""
@@ -128,7 +142,7 @@ class Reuse:
         need_set: int | None,
         is_incomplete: int | bool,
     ) -> bool:
-        """Whether a binary that asks these can be used: :meth:`condition` of one row."""
+        """Whether a binary that asks these can be used: :attr:`taken` of one row."""
         return fault is None and not is_incomplete and self.meets(need_id, need_set)
 
     def verdict(self, hash_: str, tag: str | None = None) -> Verdict | None:
@@ -136,26 +150,50 @@ class Reuse:
 
         Its closure has to be in a mirror of the same tag; without a tag, in any that has it.
         """
+        if tag is not None:
+            return self.verdicts([(hash_, tag)])[0]
         row = self._db.execute(_SPEC, (hash_,)).fetchone()
-        if row is None:
-            return None
-        id_, fault, need_id, need_set, libc_by = row
-        if fault:
-            return Verdict(fault, WORDS[fault])
-        need = self._needs[need_id]
-        reason = self._refused[need_id]
-        by_os = f" (by its OS, {need.os})" if libc_by == "os" else ""
-        if reason:
-            note = by_os if reason == "libc" else ""
-            return Verdict(reason, self.host.why(reason, need) + note)
-        found = self._db.execute(_COMPLETE, (id_, tag, tag)).fetchone()
-        if found is None:
+        return self._judged(*row) if row else None
+
+    def verdicts(self, binaries: Iterable[tuple[str, str]]) -> list[Verdict | None]:
+        """The verdicts on binaries, each a hash and its tag: as :meth:`verdict`, all at once."""
+        return list(self._verdicts(binaries))
+
+    def _verdicts(self, binaries: Iterable[tuple[str, str]]) -> Iterator[Verdict | None]:
+        for some in batched(binaries, AT_ONCE, _length, _MOST_BYTES):
+            for row in self._db.execute(_BINARIES, {"asked": json.dumps(some)}).fetchall():
+                yield None if row[0] is None else self._judged(*row)
+
+    def _judged(
+        self,
+        spec: int,
+        fault: Reason | None,
+        need_id: int | None,
+        need_set: int | None,
+        binary: int | None,
+        complete: int | None,
+    ) -> Verdict:
+        """What is said of a binary; ``binary`` is None where there is none in the tag."""
+        if reason := self.own_reason(fault, need_id):
+            return reason
+        if binary is None:
             return Verdict("not-in-cache", WORDS["not-in-cache"])
-        if found[0] == 0 or need_set in self._bad_sets:
-            return Verdict("closure", self._culprit(id_, found[1] if found[0] == 0 else None))
-        if found[0] is None:
+        if complete == 0 or need_set in self._bad_sets:
+            return Verdict("closure", self._culprit(spec, binary if complete == 0 else None))
+        if complete is None:
+            by_os = self._by_os.get(need_id, "")
             return Verdict(None, f"its link and run dependencies are unknown{by_os}")
         return Verdict(None)
+
+    def own_reason(self, fault: Reason | None, need_id: int | None) -> Verdict | None:
+        """What in a spec itself, whatever it links to and runs with, keeps it from being taken."""
+        if fault:
+            return Verdict(fault, WORDS[fault])
+        reason = self._refused[need_id]
+        if not reason:
+            return None
+        note = self._by_os.get(need_id, "") if reason == "libc" else ""
+        return Verdict(reason, self.host.why(reason, self._needs[need_id]) + note)
 
     @cached_property
     def _bad_sets(self) -> frozenset[int]:
@@ -185,10 +223,11 @@ class Reuse:
         seen, waiting = {spec}, deque([spec])
         while waiting:
             below = mirror | {"parent": waiting.popleft()}
-            for child, *row in self._db.execute(_CHILDREN, below).fetchall():
+            for child, need_set, *row in self._db.execute(_CHILDREN, below).fetchall():
                 if fault := self._fault_of(*row):
                     return fault
-                if child not in seen:
+                # Where all is there, nothing is wrong below what has no bad need below it.
+                if child not in seen and (incomplete or need_set in self._bad_sets):
                     seen.add(child)
                     waiting.append(child)
         return WORDS["closure"]

@@ -13,6 +13,7 @@ from etl.query.conditions import Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.providers import Providers
 from etl.query.starting_point import BY_ID, Start, Table, best_start
+from etl.query.taken import Taken
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
 from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
 
@@ -24,8 +25,8 @@ class Scope:
     ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
     one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
     listed with; ``also_in`` is a second stack; ``cache`` is a named one, ``not_in`` one that
-    must not have the spec; ``taken`` is the condition that a host can use a binary
-    (:meth:`etl.query.reuse.Reuse.condition`).
+    must not have the spec; ``taken`` is what a host can use
+    (:attr:`etl.query.reuse.Reuse.taken`).
     """
 
     tag: str | None = None
@@ -37,24 +38,28 @@ class Scope:
     target: str | None = None
     package: str | None = None
     also_in: str | None = None
-    taken: str | None = None
+    taken: Taken | None = None
     cache: str | None = None
     not_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """FROM and WHERE of a statement; ``order`` is what they are sorted by in a result."""
+    """FROM and WHERE of a statement; ``order`` is what they are sorted by in a result.
+
+    ``tag`` is the column that has the tag in which a row is found.
+    """
 
     sql: str
     order: str
+    tag: str = "binaries.tag_id"
 
     def that(self, tests: Sequence[str]) -> Rows:
         """Those of these rows that pass the tests as well."""
         if not tests:
             return self
         joint = "\nAND " if "\nWHERE " in self.sql else "\nWHERE "
-        return Rows(f"{self.sql}{joint}{all_of(tests)}", self.order)
+        return replace(self, sql=f"{self.sql}{joint}{all_of(tests)}")
 
 
 class Search:
@@ -73,8 +78,17 @@ class Search:
 
         Of the scope only what it says of a spec itself counts: not tags, stacks, caches or hosts.
         """
+        return self._known(queries, scope, parameters, None)
+
+    def _known(
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        parameters: Parameters,
+        taken: Taken | None,
+    ) -> Rows:
         self._check(scope)
-        rows = self._rows(queries, None, parameters, None)
+        rows = self._rows(queries, None, parameters, None, taken)
         writer = GraphConditions(parameters, self._knowledge(None), "specs")
         tests = [it.write(False) for it in writer.node(_machine(scope), "specs")]
         tests += _exactly(scope, "specs", parameters)
@@ -89,10 +103,11 @@ class Search:
     ) -> Rows:
         """All binaries in the scope that satisfy one of the queries; or any ``limit`` of them.
 
-        In all tags, each spec comes once, with the newest tag that has it.
+        Without a limit they are in no order.  In all tags, each spec comes once, with the newest
+        tag that has it.
         """
         self._check(scope)
-        return self._rows(queries, scope, parameters, limit)
+        return self._rows(queries, scope, parameters, limit, scope.taken)
 
     def counted(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> Rows:
         """As many rows as there are binaries, for who wants no more of them than their number.
@@ -102,10 +117,12 @@ class Search:
         of_specs = replace(
             scope, runs_on=None, os=None, compiler=None, version=None, target=None, package=None
         )
-        if of_specs != Scope():  # a tag, a stack, a cache or a host: it is about binaries
+        if replace(of_specs, taken=None) != Scope():  # a tag, a stack, a cache: about binaries
             return self.binaries(queries, scope, parameters)
-        rows = self.known(queries, scope, parameters)
-        return rows.that(["specs.last_tag_id IS NOT NULL"])
+        rows = self._known(queries, scope, parameters, scope.taken)
+        tests = ["specs.last_tag_id IS NOT NULL"]
+        tests += [scope.taken.of_newest] if scope.taken else []
+        return replace(rows.that(tests), tag="specs.last_tag_id")
 
     def wide(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> list[str]:
         """The conditions on ``specs`` alone that a query and a machine make, all wide.
@@ -132,14 +149,15 @@ class Search:
         scope: Scope | None,
         parameters: Parameters,
         limit: int | None,
+        taken: Taken | None = None,
     ) -> Rows:
         knows = self._knowledge(scope.tag if scope else None)
         for query in queries:
             refuse_unanswerable(query, knows)
             self._refuse_unknown_target(query)
         if len(queries) == 1:
-            return self._of_one(queries[0], scope, knows, parameters, limit)
-        rows = [self._of_one(query, scope, knows, parameters, None) for query in queries]
+            return self._of_one(queries[0], scope, knows, parameters, limit, taken)
+        rows = [self._of_one(query, scope, knows, parameters, None, taken) for query in queries]
         found = "\nUNION\n".join(f"SELECT specs.id\n{one.sql}" for one in rows)
         conditions = [block("specs.id IN (", found)]
         return _joined(BY_ID, conditions, scope, parameters)
@@ -151,11 +169,15 @@ class Search:
         knows: Knowledge,
         parameters: Parameters,
         limit: int | None,
+        taken: Taken | None,
     ) -> Rows:
+        usable = taken and self._on_machine(taken, query, scope)
+
         def conditions(values: Parameters, facts: Table) -> list[Condition]:
             writer = GraphConditions(values, knows, facts)
+            host = [Condition(lambda _: usable.of_spec, "need_id")] if usable else []
             machine = writer.node(_machine(scope), "specs") if scope else ()
-            return [*machine, *writer.query(query)]
+            return [*host, *machine, *writer.query(query)]
 
         tag = scope.tag if scope else None
         start = best_start(self._db, conditions, tag, limit)
@@ -168,6 +190,24 @@ class Search:
         if start.by_id:
             written = [text.removeprefix("+") for text in written]
         return _joined(start, written, scope, parameters)
+
+    def _on_machine(self, taken: Taken, query: SpecQuery, scope: Scope | None) -> Taken:
+        """What a host can use, without what is built for other machines than those asked for.
+
+        The need of a spec has its platform, system and target, too, and there are few needs.
+        """
+        root = query.root
+        parameters = Parameters()
+        writer = NodeConditions(parameters)
+        nodes = [_machine(scope)] if scope else []
+        if not (root.name and root.name.text in self._virtuals):  # which could be anything else
+            nodes.append(replace(_NOWHERE, platform=root.platform, os=root.os, target=root.target))
+        tests = [it.write(True) for node in nodes for it in writer.node(node, "needs")]
+        if not tests:
+            return taken
+        sql = f"SELECT id FROM needs WHERE {all_of(tests)}"
+        ids = {id_ for (id_,) in self._db.execute(sql, parameters.values)}
+        return replace(taken, needs=tuple(it for it in taken.needs if it in ids))
 
     def _knowledge(self, tag: str | None) -> Knowledge:
         """What the specs of a tag tell of their dependencies."""
@@ -233,22 +273,29 @@ class Search:
             check_name(self._db, kind, name)
 
 
+_NOWHERE = Node(
+    name=None,
+    namespace=None,
+    version=None,
+    variants=(),
+    flags=(),
+    platform=None,
+    os=None,
+    target=None,
+    hash=None,
+    direct=(),
+    span=(0, 0),
+)
+
+
 def _machine(scope: Scope) -> Node:
     """What the scope says of a spec itself, as a node of a query."""
     nowhere = (0, 0)
     target = scope.runs_on
-    return Node(
-        name=None,
-        namespace=None,
-        version=None,
-        variants=(),
-        flags=(),
-        platform=None,
+    return replace(
+        _NOWHERE,
         os=Word(scope.os, nowhere) if scope.os else None,
         target=TargetConstraint(f":{target}", (), ((None, target),), nowhere) if target else None,
-        hash=None,
-        direct=(),
-        span=nowhere,
     )
 
 
@@ -310,7 +357,7 @@ def _joined(
             f" AND elsewhere.tag_id IN {_tags_of(scope.not_in, add)})"
         )
     if scope and scope.taken:
-        conditions.append(scope.taken)
+        conditions.append(scope.taken.of_binary)
     if scope:
         conditions += _exactly(scope, "binaries", parameters)
     if scope and not scope.tag:

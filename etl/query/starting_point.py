@@ -3,7 +3,8 @@
 SQLite knows how many rows an index has for a value on average, and cannot know that
 ``build_system=python_pip`` is a third of all specs and ``build_system=octave`` five of them.  So
 each condition is tried first, on its index alone and only up to a limit.  If all leave many rows,
-the search goes through all of them in the order of the result, and stops when it has enough.
+the search goes through all of them in the order of the result, and stops when it has enough; or, if
+all are wanted and in no order, as they lie in the file.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ FEW = 2_000
 SAMPLE = 200
 """Specs that are looked at to learn how many meet a condition on the graph."""
 
+ROUGH_SAMPLE = 50
+"""Specs that are enough to learn whether a few or very many meet it."""
+
+EDGES_DOWN = 50
+"""To go down from one spec takes about as long as to go up so many edges."""
+
 _OF_SPECS = {
     "hash": "hash",
     "package_id": "package_id, version_id",
@@ -35,14 +42,17 @@ _OF_SPECS = {
     "target_id": "target_id",
     "compiler_id": "compiler_id",
     "variant_set_id": "variant_set_id",
+    "need_id": "need_id, need_set, fault, last_tag_id",
 }
 """The index of ``specs`` for each column that conditions are on."""
 
 _OF_A_TAG = {
-    **{column: f"tag_id, {column}" for column in _OF_SPECS.keys() - {"hash"}},
+    **{column: f"tag_id, {column}" for column in _OF_SPECS.keys() - {"hash", "need_id"}},
     "version_id": "tag_id, version_id, stack_set_id",
 }
 """The index of ``binaries`` within each tag for each column that conditions are on."""
+
+_OF_HOSTS = index_name("specs", _OF_SPECS["need_id"])
 
 Table = Literal["specs", "binaries"]
 
@@ -88,20 +98,25 @@ class _Way:
 
 
 def best_start(db: sqlite3.Connection, write: Write, tag: str | None, limit: int | None) -> Start:
-    """Where to begin in a tag, or among all specs, to find ``limit`` rows, or all."""
-    tag_id, most = None, MANY
+    """Where to begin in a tag, or among all specs, to find ``limit`` rows; or all, in any order."""
+    tag_id = None
     parameters = Parameters()
     conditions = write(parameters, "specs" if tag is None else "binaries")
     everything = frozenset(range(len(conditions)))
-    few = _few(db)
+    edges = _last(db, "dependencies")
+    few = _few(edges)
     if tag is not None:
         sql = "SELECT id, binaries FROM tags WHERE name = ?"
         tag_id, size = db.execute(sql, (tag,)).fetchone()
         if size <= few:
             return _in_order("binaries", everything)
         most = min(size // 4 + 1, MANY)
+    else:
+        size = _last(db, "specs")
+        most = max(size // 4, MANY) if limit is None else MANY
     best, rows = None, most
-    for way in _ways(conditions, tag_id):
+    # Most specs that a host can use are of no use here: that is tried last.
+    for way in sorted(_ways(conditions, tag_id), key=lambda it: it.index == _OF_HOSTS):
         found = _count(db, way, parameters, rows)
         if found < rows:
             best, rows = way, found
@@ -110,13 +125,15 @@ def best_start(db: sqlite3.Connection, write: Write, tag: str | None, limit: int
     if best and rows <= few:
         return Start(best.table, f"INDEXED BY {best.index}", everything - {best.position})
     narrow = _met_by_most(db, write, limit, few) if limit else frozenset()
-    if best and not narrow:
-        return Start(best.table, f"INDEXED BY {best.index}")
+    if not narrow:
+        narrow = _gathered_too_long(db, write, rows if best else size, edges)
+        if best:
+            return Start(best.table, f"INDEXED BY {best.index}", narrow)
     if tag_id is not None:
         return _in_order("binaries", narrow)
     if any(condition.column == "id" for condition in conditions) and not narrow:
         return BY_ID
-    return _in_order("specs", narrow)
+    return _in_order("specs", narrow) if limit else _in_no_order(conditions, narrow)
 
 
 def _in_order(table: Table, narrow: frozenset[int]) -> Start:
@@ -124,13 +141,24 @@ def _in_order(table: Table, narrow: frozenset[int]) -> Start:
     return Start(table, f"INDEXED BY {index_name(table, _IN_ORDER[table])}", narrow)
 
 
-def _few(db: sqlite3.Connection) -> int:
-    """How many rows can each be looked into on their own, before it costs more than all at once.
+def _in_no_order(conditions: Sequence[Condition], narrow: frozenset[int]) -> Start:
+    """All specs, as they lie in the file; or in an index that tells all that is asked."""
+    columns = {condition.column for condition in conditions}
+    if columns <= {"need_id"}:
+        index = _OF_HOSTS if columns else index_name("specs", "last_tag_id")
+        return Start("specs", f"INDEXED BY {index}")
+    return Start("specs", "NOT INDEXED", narrow)
 
-    To go down from one takes about as long as to go up fifty edges.
-    """
-    (edges,) = db.execute("SELECT ifnull(max(id), 0) FROM dependencies").fetchone()
-    return min(max(int(edges) // 50, 100), FEW)
+
+def _few(edges: int) -> int:
+    """How many rows can each be looked into on their own, before it costs more than all at once."""
+    return min(max(edges // EDGES_DOWN, 100), FEW)
+
+
+def _last(db: sqlite3.Connection, table: str) -> int:
+    """The last id of a table: about how many rows it has."""
+    (last,) = db.execute(f"SELECT ifnull(max(id), 0) FROM {table}").fetchone()
+    return int(last)
 
 
 def _ways(conditions: Sequence[Condition], tag_id: int | None) -> Iterator[_Way]:
@@ -162,20 +190,55 @@ def _met_by_most(db: sqlite3.Connection, write: Write, limit: int, few: int) -> 
     parameters = Parameters()
     conditions = write(parameters, "specs")
     deep = [position for position, condition in enumerate(conditions) if condition.deep]
-    if not deep:
+    if not deep or limit > MANY:
         return frozenset()
-    (last,) = db.execute("SELECT max(id) FROM specs").fetchone()
-    sample = range(1, last + 1, last * len(deep) // SAMPLE + 1)
     shallow = [condition.write(True) for condition in conditions if not condition.deep]
-    tests = [f"specs.id IN ({', '.join(map(str, sample))})", *shallow]
     written = [conditions[position].write(True) for position in deep]
-    met = ", ".join(f"total({test})" for test in [*written, " AND ".join(written)])
-    sql = f"SELECT {met}, count(*) FROM specs WHERE {all_of(tests)}"
-    *numbers, all_met, looked_at = db.execute(sql, parameters.values).fetchone()
-    if limit * len(sample) > MANY * all_met:
+    both = [all_of(written)] if len(written) > 1 else []  # one alone is met by those that meet all
+    tests = [*written, *both]
+    sampled, looked_at, numbers = _sampled(db, SAMPLE, tests, shallow, parameters)
+    if limit * sampled > MANY * numbers[-1]:
         return frozenset()
     return frozenset(
         position
-        for position, number in zip(deep, numbers, strict=True)
+        for position, number in zip(deep, numbers, strict=False)
         if limit * looked_at <= few * number
     )
+
+
+def _gathered_too_long(
+    db: sqlite3.Connection, write: Write, rows: int, edges: int
+) -> frozenset[int]:
+    """The positions of conditions on the graph that are better asked of each of ``rows``.
+
+    So many specs meet them that it takes longer to find them all, up the edges of the graph.
+    """
+    parameters = Parameters()
+    conditions = write(parameters, "specs")
+    deep = [position for position, condition in enumerate(conditions) if condition.gathers]
+    if not deep or rows * EDGES_DOWN >= edges:
+        return frozenset()
+    written = [conditions[position].write(True) for position in deep]
+    _, looked_at, numbers = _sampled(db, ROUGH_SAMPLE, written, [], parameters)
+    return frozenset(
+        position
+        for position, number in zip(deep, numbers, strict=True)
+        if rows * EDGES_DOWN * looked_at < edges * number
+    )
+
+
+def _sampled(
+    db: sqlite3.Connection,
+    size: int,
+    tests: Sequence[str],
+    others: Sequence[str],
+    parameters: Parameters,
+) -> tuple[int, int, list[float]]:
+    """How many specs a sample has, how many of them pass other tests, and of these each test."""
+    last = _last(db, "specs")
+    sample = range(1, last + 1, last * len(tests) // size + 1)
+    ids = f"specs.id IN ({', '.join(map(str, sample))})"
+    met = ", ".join(f"total({test})" for test in tests)
+    sql = f"SELECT count(*), {met} FROM specs WHERE {all_of([ids, *others])}"
+    looked_at, *numbers = db.execute(sql, parameters.values).fetchone()
+    return len(sample), looked_at, numbers

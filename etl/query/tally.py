@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from etl.catalog.asking import AT_ONCE
@@ -51,8 +51,13 @@ class Tally:
         return [value for value, count in self.values.get(column, ()) if count == self.total]
 
 
-def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) -> Tally:
-    """Count what a search finds.
+def tally(
+    db: sqlite3.Connection,
+    queries: Sequence[SpecQuery],
+    scope: Scope,
+    columns: Collection[str] = _COLUMNS,
+) -> Tally:
+    """Count what a search finds, and how many have each value in some columns.
 
     Raises:
         UnanswerableError: the catalog cannot answer a query as Spack would.
@@ -62,23 +67,26 @@ def tally(db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope) ->
     if scope.tag is None:  # in all tags there may be very many, and counting them costs little
         rows = search.counted(queries, scope, parameters)
         (total,) = db.execute(f"SELECT count(*)\n{rows.sql}", parameters.values).fetchone()
-        if total > MOST:
+        if not total or total > MOST or not columns:
             return Tally(total)
         parameters = Parameters()
     rows = search.binaries(queries, scope, parameters)
-    keys = ", ".join(f"binaries.{key}" for key, _, _ in _COLUMNS.values())
+    if not columns:
+        return Tally(Finder(db).count(queries, scope))
+    told = {name: _COLUMNS[name] for name in columns}
+    keys = ", ".join(f"binaries.{key}" for key, _, _ in told.values())
     sql = f"SELECT {keys}\n{rows.sql}\nLIMIT {MOST + 1}"
     found = db.execute(sql, parameters.values).fetchall()
     if len(found) > MOST:
         return Tally(Finder(db).count(queries, scope))
     if not found:
         return Tally()
-    columns = zip(_COLUMNS.items(), zip(*found, strict=True), strict=True)
+    all_ids = zip(*found, strict=True)
     return Tally(
         len(found),
         {
             name: _named(db, name, table, text, Counter(ids))
-            for (name, (_, table, text)), ids in columns
+            for (name, (_, table, text)), ids in zip(told.items(), all_ids, strict=True)
         },
     )
 

@@ -218,6 +218,8 @@ def create_indexes(db: sqlite3.Connection) -> None:
             if (table, columns) != indexes.HASHES:
                 name = indexes.index_name(table, columns)
                 db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
+    name, table, columns, test = indexes.INCOMPLETE
+    db.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE {test}")
 
 
 def index_hashes(db: sqlite3.Connection) -> dict[str, int]:

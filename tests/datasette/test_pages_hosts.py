@@ -118,7 +118,7 @@ async def test_the_share_that_each_profile_can_take(pages: Any, catalog: Path) -
         total = 6185
         expected = {}
         for profile in SHOWN_PROFILES:
-            condition = Reuse(db, find_host(profile)).condition()
+            condition = Reuse(db, find_host(profile)).taken.sql
             sql = (
                 f"SELECT count(*) FROM binaries JOIN specs ON specs.id = spec_id WHERE {condition}"
             )

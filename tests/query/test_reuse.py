@@ -6,17 +6,25 @@ import csv
 import gzip
 import io
 import json
+import sqlite3
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from etl.catalog.reader import open_catalog
-from etl.hosts.host import Host, Libc, read_host
+from etl.hosts.host import WORDS, Host, Libc, read_host
 from etl.hosts.profiles import find_host
+from etl.query.find import Finder
+from etl.query.host_misses import _counted, host_misses
 from etl.query.reuse import Reuse, Verdict
+from etl.query.search import Scope
+from etl.query.tally import tally
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
+from etl.spack.syntax import parse_spec
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.running import Run
@@ -69,7 +77,7 @@ def test_spack_says_the_same_of_every_binary(
         found = [reuse.verdict(hash_, "v1") for hash_ in expected["hashes"]]
         taken = db.execute(
             "SELECT specs.hash FROM binaries JOIN specs ON specs.id = binaries.spec_id"
-            f" WHERE {reuse.condition()}"
+            f" WHERE {reuse.taken.sql}"
         ).fetchall()
     assert [it and it.reason for it in found] == expected["reasons"][name]
     assert {hash_ for (hash_,) in taken} == {
@@ -180,3 +188,79 @@ def test_in_each_tag_something_else_may_be_in_the_way(tmp_path: Path) -> None:
         FIRST: Verdict("closure", f"its other/{other[:7]} is not in the cache"),
         SECOND: Verdict("closure", f"its one/{one[:7]} is not in the cache"),
     }
+
+
+QUERIES = (
+    "*", "%gcc", "%gcc@12:", "%clang", "+mpi", "target=:haswell", "os=ubuntu22.04 %gcc", "^mpi",
+    "+shared ^zlib-api", "build_system=cmake ^gmake", "platform=darwin", "nosuch",
+)  # fmt: skip
+PROFILES = ("rocky8/zen3", "ubuntu24.04/zen4", "sequoia/m1")
+
+
+class Judged:
+    """All binaries of the catalog, each with what is said of it alone."""
+
+    def __init__(self, db: sqlite3.Connection, profile: str) -> None:
+        self.reuse, self.finder = Reuse(db, find_host(profile)), Finder(db)
+        listed = self.finder.rows(self.finder.binaries([parse_spec("*")], Scope("v1"), 100_000))
+        self.places = [(str(row[3]), str(row[0])) for row in listed]
+        self.verdicts = {hash_: self.reuse.verdict(hash_, tag) for hash_, tag in self.places}
+
+
+@pytest.mark.parametrize(
+    ("profile", "edges_down"),
+    [*((it, None) for it in PROFILES), (PROFILES[0], 0), (PROFILES[0], 1_000_000)],
+)
+def test_a_search_finds_what_is_said_of_each_binary(
+    catalog: Path, profile: str, edges_down: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way it goes: from needs or from what is asked, down the graph or up."""
+    if edges_down is not None:
+        monkeypatch.setattr("etl.query.starting_point._few", lambda edges: 0)
+        monkeypatch.setattr("etl.query.starting_point.EDGES_DOWN", edges_down)
+    with open_catalog(catalog) as db:
+        judged = Judged(db, profile)
+        finder = judged.finder
+        for queries in ([parse_spec(it)] for it in QUERIES):
+            for scope in (Scope("v1"), Scope(), Scope(runs_on="zen4")):
+                listed = finder.rows(finder.binaries(queries, scope, 100_000))
+                taken = [
+                    row for row in listed if (it := judged.verdicts[str(row[3])]) and it.reusable
+                ]
+                mine = replace(scope, taken=judged.reuse.taken)
+                assert finder.rows(finder.binaries(queries, mine, 100_000)) == taken
+                assert finder.count(queries, mine) == len(taken)
+                assert tally(db, queries, mine).total == len(taken)
+                newest = "v1" if taken else None
+                assert finder.newest_tag(queries, replace(mine, tag=None)) == newest
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_reasons_are_those_of_each_binary(
+    catalog: Path, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_catalog(catalog) as db:
+        judged = Judged(db, profile)
+        assert judged.reuse.verdicts(judged.places) == list(judged.verdicts.values())
+        for queries in ([parse_spec(it)] for it in QUERIES):
+            listed = judged.finder.rows(judged.finder.binaries(queries, Scope("v1"), 100_000))
+            refused = [
+                it
+                for row in listed
+                if (it := judged.verdicts[str(row[3])]) and it.why and not it.reusable
+            ]
+            monkeypatch.setattr("etl.query.host_misses.MOST_LOOKED_INTO", 4_000)
+            misses = host_misses(db, queries, Scope("v1"), judged.reuse, any_tag=False)
+            if not listed:
+                assert misses is None
+                continue
+            assert misses
+            assert misses.total == len(listed)
+            assert dict(misses.reasons) == _counted(Counter(it.why for it in refused if it.why))
+            # Where none may be looked into, there are as many, and less is said of them.
+            monkeypatch.setattr("etl.query.host_misses.MOST_LOOKED_INTO", 0)
+            misses = host_misses(db, queries, Scope("v1"), judged.reuse, any_tag=False)
+            assert misses
+            assert dict(misses.reasons) == Counter(
+                WORDS["closure"] if it.reason == "closure" else it.why for it in refused
+            )

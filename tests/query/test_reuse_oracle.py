@@ -191,7 +191,7 @@ def test_summaries_say_what_the_rules_say(installs: dict[str, Node]) -> None:
                 assert found == expected, host
                 rows = db.execute(
                     "SELECT specs.hash FROM binaries JOIN specs ON specs.id = binaries.spec_id"
-                    f" WHERE {reuse.condition()}"
+                    f" WHERE {reuse.taken.sql}"
                 ).fetchall()
                 taken = {it for it, reason in expected.items() if reason is None}
                 assert {it for (it,) in rows} == taken & cached

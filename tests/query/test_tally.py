@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from etl.catalog.reader import open_catalog
+from etl.hosts.profiles import find_host
 from etl.query import tally as module
 from etl.query.find import Finder, Scope
+from etl.query.reuse import Reuse
 from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_spec
 from tests.sites import build, item, page, write_site
@@ -79,6 +81,25 @@ def test_specs_are_counted_as_binaries_are(sample_catalog: Path, spec: str, scop
         for some in (queries[:1], queries):
             listed = finder.rows(finder.binaries(some, scope, 10_000))
             assert finder.count(some, scope) == len(listed) == tally(db, some, scope).total
+
+
+@pytest.mark.parametrize("spec", ["*", "*+mpi", "os=ubuntu22.04", "target=aarch64", "hdf5"])
+@pytest.mark.parametrize("profile", ["rocky8/zen3", "ubuntu24.04/zen4", "sequoia/m1"])
+def test_what_a_host_can_use_is_counted_as_it_is_listed(
+    sample_catalog: Path, spec: str, profile: str
+) -> None:
+    with open_catalog(sample_catalog) as db:
+        finder, reuse, queries = Finder(db), Reuse(db, find_host(profile)), [parse_spec(spec)]
+        of_all = finder.rows(finder.binaries(queries, Scope(), 100_000))
+        verdicts = reuse.verdicts((str(row[3]), str(row[0])) for row in of_all)
+        taken = [row for row, it in zip(of_all, verdicts, strict=True) if it and it.reusable]
+        scope = Scope(taken=reuse.taken)
+        assert finder.rows(finder.binaries(queries, scope, 100_000)) == taken
+        assert finder.count(queries, scope) == tally(db, queries, scope).total == len(taken)
+        dated = db.execute("SELECT name FROM tags ORDER BY date IS NULL, id DESC").fetchall()
+        tags = {row[0] for row in taken}
+        newest = next((name for (name,) in dated if name in tags), None)
+        assert finder.newest_tag(queries, scope) == newest
 
 
 def test_more_values_than_a_statement_may_name(tmp_path: Path) -> None:
