@@ -10,7 +10,7 @@ from etl.browse.facets import FACETS
 from etl.query.host_misses import HostMisses
 from etl.query.near_misses import NearMiss, Reason, Suggestion
 from etl.query.reuse import Reuse
-from etl.query.search import Scope
+from etl.query.scope import Scope
 from etl.spack.tree import SpecQuery
 
 FIND_FACETS = ("package", *FACETS)

@@ -15,7 +15,8 @@ from etl.browse.news import MAX_EVENTS
 from etl.browse.removals import IN_CACHE, IN_STACK, Change, changes_of_specs
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.search import Scope, Search, sets_with
+from etl.query.scope import Scope, sets_with
+from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 
 _NAMES = ("package", "version", "tag", "date", "binaries")

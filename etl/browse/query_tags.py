@@ -16,7 +16,8 @@ from operator import attrgetter
 
 from etl.catalog.asking import AT_ONCE, Row, ask
 from etl.catalog.sql_text import Parameters, all_of, block
-from etl.query.search import Scope, Search, sets_with
+from etl.query.scope import Scope, sets_with
+from etl.query.search import Search
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
 from etl.workers import batched

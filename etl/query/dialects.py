@@ -15,7 +15,8 @@ from typing import Literal, get_args
 from etl.catalog.sql_text import Parameters, Value, all_of, block, inline
 from etl.errors import UsageError
 from etl.query.find import COLUMNS
-from etl.query.search import Scope, Search
+from etl.query.scope import Scope
+from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 
 Dialect = Literal["sqlite", "duckdb", "spark"]

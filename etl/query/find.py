@@ -12,7 +12,8 @@ from typing import NamedTuple
 from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import Parameters, Value, block, inline
 from etl.hosts.host import Reason
-from etl.query.search import Scope, Search
+from etl.query.scope import Scope
+from etl.query.search import Search
 from etl.query.taken import Taken
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery

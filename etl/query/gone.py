@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.search import Scope, Search, sets_with
+from etl.query.scope import Scope, sets_with
+from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 from etl.text import counted, printable
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,35 +12,11 @@ from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.query.conditions import Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.providers import Providers
+from etl.query.scope import ANYWHERE, Scope, exactly, machine_of, sets_with, stacks_of, tags_of
 from etl.query.starting_point import BY_ID, Start, Table, best_start
 from etl.query.taken import Taken
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
-from etl.spack.tree import Node, SpecQuery, TargetConstraint, Word
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where to look: in one tag or in all, in one stack or in all, for one machine or for any.
-
-    ``runs_on`` is a target: what this CPU can execute; ``os`` is an operating system, ``compiler``
-    one with its version, ``version``, ``target`` and ``package`` exactly these, as binaries are
-    listed with; ``also_in`` is a second stack; ``cache`` is a named one, ``not_in`` one that
-    must not have the spec; ``taken`` is what a host can use
-    (:attr:`etl.query.reuse.Reuse.taken`).
-    """
-
-    tag: str | None = None
-    stack: str | None = None
-    runs_on: str | None = None
-    os: str | None = None
-    compiler: str | None = None
-    version: str | None = None
-    target: str | None = None
-    package: str | None = None
-    also_in: str | None = None
-    taken: Taken | None = None
-    cache: str | None = None
-    not_in: str | None = None
+from etl.spack.tree import SpecQuery, TargetConstraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +66,8 @@ class Search:
         self._check(scope)
         rows = self._rows(queries, None, parameters, None, taken)
         writer = GraphConditions(parameters, self._knowledge(None), "specs")
-        tests = [it.write(False) for it in writer.node(_machine(scope), "specs")]
-        tests += _exactly(scope, "specs", parameters)
+        tests = [it.write(False) for it in writer.node(machine_of(scope), "specs")]
+        tests += exactly(scope, "specs", parameters)
         return rows.that(tests)
 
     def binaries(
@@ -135,7 +111,7 @@ class Search:
             refuse_unanswerable(query, knows)
             self._refuse_unknown_target(query)
         writer = GraphConditions(parameters, knows, "specs")
-        machine = [it.write(False) for it in writer.node(_machine(scope), "specs")]
+        machine = [it.write(False) for it in writer.node(machine_of(scope), "specs")]
         alternatives = [
             all_of(condition.write(False) for condition in writer.query(query)) for query in queries
         ]
@@ -176,7 +152,7 @@ class Search:
         def conditions(values: Parameters, facts: Table) -> list[Condition]:
             writer = GraphConditions(values, knows, facts)
             host = [Condition(lambda _: usable.of_spec, "need_id")] if usable else []
-            machine = writer.node(_machine(scope), "specs") if scope else ()
+            machine = writer.node(machine_of(scope), "specs") if scope else ()
             return [*host, *machine, *writer.query(query)]
 
         tag = scope.tag if scope else None
@@ -199,9 +175,9 @@ class Search:
         root = query.root
         parameters = Parameters()
         writer = NodeConditions(parameters)
-        nodes = [_machine(scope)] if scope else []
+        nodes = [machine_of(scope)] if scope else []
         if not (root.name and root.name.text in self._virtuals):  # which could be anything else
-            nodes.append(replace(_NOWHERE, platform=root.platform, os=root.os, target=root.target))
+            nodes.append(replace(ANYWHERE, platform=root.platform, os=root.os, target=root.target))
         tests = [it.write(True) for node in nodes for it in writer.node(node, "needs")]
         if not tests:
             return taken
@@ -273,67 +249,6 @@ class Search:
             check_name(self._db, kind, name)
 
 
-_NOWHERE = Node(
-    name=None,
-    namespace=None,
-    version=None,
-    variants=(),
-    flags=(),
-    platform=None,
-    os=None,
-    target=None,
-    hash=None,
-    direct=(),
-    span=(0, 0),
-)
-
-
-def _machine(scope: Scope) -> Node:
-    """What the scope says of a spec itself, as a node of a query."""
-    nowhere = (0, 0)
-    target = scope.runs_on
-    return replace(
-        _NOWHERE,
-        os=Word(scope.os, nowhere) if scope.os else None,
-        target=TargetConstraint(f":{target}", (), ((None, target),), nowhere) if target else None,
-    )
-
-
-def _stacks(scope: Scope | None) -> list[str]:
-    return [it for it in (scope.stack, scope.also_in) if it] if scope else []
-
-
-def sets_with(stack: str, add: Callable[[str, str], str]) -> str:
-    """The sets of stacks that have one, as SQL."""
-    return (
-        "(SELECT stack_set_id FROM stack_set_members WHERE stack_id ="
-        f" (SELECT id FROM stacks WHERE name = {add('stack', stack)}))"
-    )
-
-
-def _tags_of(cache: str, add: Callable[[str, str], str]) -> str:
-    """The tags of a cache, as SQL."""
-    return (
-        "(SELECT id FROM tags WHERE cache_id ="
-        f" (SELECT id FROM caches WHERE name = {add('cache', cache)}))"
-    )
-
-
-def _exactly(scope: Scope, table: str, parameters: Parameters) -> Iterator[str]:
-    """The conditions that binaries are listed with exactly what the scope says."""
-    for kind, name in (
-        ("package", scope.package),
-        ("compiler", scope.compiler),
-        ("target", scope.target),
-    ):
-        if name:
-            value = parameters.add(kind, name)
-            yield f"{table}.{kind}_id = (SELECT id FROM {kind}s WHERE name = {value})"
-    if scope.version:
-        version = parameters.add("version", scope.version)
-        yield f"{table}.version_id IN (SELECT id FROM versions WHERE version = {version})"
-
-
 def _joined(
     start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
 ) -> Rows:
@@ -347,25 +262,25 @@ def _joined(
     if scope and scope.tag:
         tag = f"(SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
         conditions = [f"binaries.tag_id = {tag}", *conditions]
-    sets = [sets_with(stack, add) for stack in _stacks(scope)]
+    sets = [sets_with(stack, add) for stack in stacks_of(scope)]
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
     if scope and scope.cache:
-        conditions.append(f"binaries.tag_id IN {_tags_of(scope.cache, add)}")
+        conditions.append(f"binaries.tag_id IN {tags_of(scope.cache, add)}")
     if scope and scope.not_in:
         conditions.append(
             "NOT EXISTS (SELECT 1 FROM binaries AS elsewhere WHERE elsewhere.spec_id = specs.id"
-            f" AND elsewhere.tag_id IN {_tags_of(scope.not_in, add)})"
+            f" AND elsewhere.tag_id IN {tags_of(scope.not_in, add)})"
         )
     if scope and scope.taken:
         conditions.append(scope.taken.of_binary)
     if scope:
-        conditions += _exactly(scope, "binaries", parameters)
+        conditions += exactly(scope, "binaries", parameters)
     if scope and not scope.tag:
         newest = "specs.last_tag_id"
         if sets or scope.cache:
             inside = "".join(f" AND same.stack_set_id IN {it}" for it in sets)
             if scope.cache:
-                inside += f" AND same.tag_id IN {_tags_of(scope.cache, add)}"
+                inside += f" AND same.tag_id IN {tags_of(scope.cache, add)}"
             newest = (
                 "(SELECT max(same.tag_id) FROM binaries AS same"
                 f" WHERE same.spec_id = specs.id{inside})"

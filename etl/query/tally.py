@@ -11,7 +11,8 @@ from etl.catalog.asking import AT_ONCE
 from etl.catalog.sql_text import Parameters
 from etl.catalog.variant_text import split_variants
 from etl.query.find import Finder
-from etl.query.search import Scope, Search
+from etl.query.scope import Scope
+from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 from etl.workers import batched
 

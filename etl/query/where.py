@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from etl.query.find import Finder
-from etl.query.search import Scope
+from etl.query.scope import Scope
 from etl.spack.tree import SpecQuery
 
 MOST_CACHES = 20

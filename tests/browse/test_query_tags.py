@@ -12,7 +12,7 @@ from etl.browse.query_tags import Specs, TagChanges, query_tags
 from etl.catalog.reader import open_catalog
 from etl.compare.diff import compare
 from etl.errors import UsageError
-from etl.query.search import Scope
+from etl.query.scope import Scope
 from etl.query.taken import Taken
 from etl.spack.syntax import parse_specs
 from tests.sites import hash_of

@@ -20,7 +20,7 @@ from etl.hosts.profiles import find_host
 from etl.query.find import Finder
 from etl.query.host_misses import _counted, host_misses
 from etl.query.reuse import Reuse, Verdict
-from etl.query.search import Scope
+from etl.query.scope import Scope
 from etl.query.tally import tally
 from etl.sources.build_caches.mirror import read_build_caches
 from etl.sources.selection import Selection
