@@ -103,9 +103,10 @@ def history_catalog(folder: Path) -> Path:
     return build(folder / "catalog.db", read_pages(write_site(folder / "site", files)))
 
 
-def three_tags_catalog(folder: Path) -> Path:
-    """A catalog of :data:`THREE_TAGS`, from pages alone."""
-    return build(folder / "catalog.db", read_pages(write_site(folder / "site", _pages(THREE_TAGS))))
+def three_tags_catalog(folder: Path, *more: Iterable[Record]) -> Path:
+    """A catalog of :data:`THREE_TAGS`, from pages, and of what other sources there are."""
+    pages = read_pages(write_site(folder / "site", _pages(THREE_TAGS)))
+    return build(folder / "catalog.db", pages, *more)
 
 
 def three_tags_of_caches(folder: Path) -> Path:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
+from itertools import groupby
+from operator import itemgetter
 
-from etl.catalog.asking import AT_ONCE, Row, ask
-from etl.catalog.sql_text import Parameters, all_of, block
+from etl.catalog.asking import Row, ask, rows_about
+from etl.catalog.sql_text import Parameters, all_of
 from etl.query.scope import Scope, sets_with
 from etl.query.search import Search
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
-from etl.workers import batched
 
 MAX_TAGS = 12
 """The newest tags are compared with those before them, at most so many."""
@@ -29,7 +29,7 @@ MAX_SPECS = 30
 """Specs named in one list; of more than these only the number is told."""
 
 _TAGS = """
-    SELECT id, name, kind, date, cache_id, binaries, gone FROM tags
+    SELECT id, name, kind, date, cache_id, binaries, described, gone FROM tags
     WHERE date IS NOT NULL AND binaries + gone > 0
         AND (:cache_1 IS NULL OR cache_id = (SELECT id FROM caches WHERE name = :cache_1))
         AND (:stack_1 IS NULL OR id IN (
@@ -38,24 +38,32 @@ _TAGS = """
         ))
     ORDER BY position DESC
 """
-# One question for all tags: what a query finds in all of the catalog may be long.
-_GONE = """
-    SELECT gone_binaries.tag_id, gone_binaries.spec_id
-    FROM gone_binaries CROSS JOIN specs ON specs.id = gone_binaries.spec_id
-    WHERE """
-_OF_TAGS = "gone_binaries.tag_id IN (SELECT value FROM json_each({tags}))"
+# One question for all tags: to find what satisfies a query may take long.  By the plus, SQLite goes
+# through the few tags of a spec, and does not look for each of the tags.
+_IN_TAGS = """\
+WITH found AS MATERIALIZED (
+SELECT specs.id AS id
+{found}
+)
+SELECT {table}.tag_id, {table}.spec_id
+FROM found CROSS JOIN {table} ON {table}.spec_id = found.id
+CROSS JOIN specs ON specs.id = found.id
+WHERE """
+_OF_TAGS = "+{table}.tag_id IN (SELECT value FROM json_each({tags}))"
 _NOT_IN = (
     "NOT EXISTS (SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id AND binaries.tag_id IN"
     " (SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = {cache})))"
 )
 # Whether what is gone was complete is not known any more.
 _TAKEN = "EXISTS (SELECT 1 FROM (SELECT NULL AS complete) AS binaries WHERE {taken})"
-# What two binaries have in common that differ in nothing that people see but their hashes.
+# The first two are where a spec comes in a list, and all are what two specs have in common that
+# differ in nothing that people see but their hashes.  Packages have their numbers in the order of
+# their names, their versions in Spack's.
 _BUILDS = """
-    SELECT id, package_id, hash, version_id, variant_set_id, compiler_id, os_id,
-        platform_id, target_id
-    FROM specs WHERE id IN (SELECT value FROM json_each(:ids_1))
+    SELECT id, package_id, -version_id, variant_set_id, compiler_id, os_id, platform_id, target_id
+    FROM specs WHERE id IN (SELECT value FROM json_each(?))
 """
+_HASHES = "SELECT id, hash FROM specs WHERE id IN (SELECT value FROM json_each(?))"
 _NAMES = """
     SELECT packages.name AS package, versions.version, specs.hash
     FROM specs
@@ -108,12 +116,13 @@ def query_tags(
         for place, tag in enumerate(tags[:MAX_TAGS])
         if (before := next((it for it in tags[place + 1 :] if _is_like(it, tag)), None))
     ]
-    had = _Had(db, queries, scope, [tag["id"] for pair in pairs for tag in pair if tag["gone"]])
+    had = _Had(db, queries, scope, [tag for pair in pairs for tag in pair])
+    builds = _Builds(db)
     changes = []
     for tag, before in pairs:
         old, new = had.specs(before), had.specs(tag)
         if old is not None and new is not None and old != new:
-            changes.append(_changes(db, tag, before, old, new))
+            changes.append(_changes(builds, tag, before, old, new))
     return tuple(changes)
 
 
@@ -125,91 +134,100 @@ class _Had:
         db: sqlite3.Connection,
         queries: Sequence[SpecQuery],
         scope: Scope,
-        pruned: Sequence[int],
+        tags: Sequence[Row],
     ) -> None:
-        """``pruned`` are the ids of the tags from which something is gone."""
         self._db = db
         self._search = Search(db)
         self._queries = queries
         self._scope = scope
-        self._pruned = pruned
-        self._found: dict[int, frozenset[int] | None] = {}
+        self._tags = {tag["id"]: tag for tag in tags}
+        self._there: dict[tuple[bool, bool], dict[int, set[int]]] = {}
 
-    def specs(self, tag: Row) -> frozenset[int] | None:
+    def specs(self, tag: Row) -> Set[int] | None:
         """The ids of the specs; None where the tag does not tell what is asked."""
-        if tag["id"] not in self._found:
-            self._found[tag["id"]] = None
-            with suppress(UnanswerableError):
-                there = self._there(tag) if tag["binaries"] else frozenset()
-                gone = self._gone[tag["id"]] if tag["gone"] else ()
-                self._found[tag["id"]] = there.union(gone)
-        return self._found[tag["id"]]
+        with suppress(UnanswerableError):
+            there = self._binaries(_knows(tag))[tag["id"]] if tag["binaries"] else set[int]()
+            return there | self._gone[tag["id"]] if tag["gone"] else there
+        return None
 
-    def _there(self, tag: Row) -> frozenset[int]:
-        parameters = Parameters()
-        scope = replace(self._scope, tag=tag["name"])
-        rows = self._search.binaries(self._queries, scope, parameters)
-        found = self._db.execute(f"SELECT specs.id\n{rows.sql}", parameters.values)
-        return frozenset(id_ for (id_,) in found)
+    def _binaries(self, knows: tuple[bool, bool]) -> dict[int, set[int]]:
+        """The specs of each tag of which as much is known, all found at once."""
+        if knows in self._there:
+            return self._there[knows]
+        tags = [it for it in self._tags.values() if it["binaries"] and _knows(it) == knows]
+        tests = [self._scope.taken.sql] if self._scope.taken else []
+        found = self._in_tags("binaries", [it["id"] for it in tags], tests, tags[0]["name"])
+        self._there[knows] = found
+        return found
 
     @cached_property
     def _gone(self) -> dict[int, set[int]]:
         """The specs that are gone, of each tag from which something is."""
+        pruned = [it["id"] for it in self._tags.values() if it["gone"]]
+        tests = [_TAKEN.format(taken=self._scope.taken.sql)] if self._scope.taken else []
+        return self._in_tags("gone_binaries", pruned, tests)
+
+    def _in_tags(
+        self, table: str, tags: Sequence[int], tests: Sequence[str], told_in: str | None = None
+    ) -> dict[int, set[int]]:
         parameters, scope = Parameters(), self._scope
-        rows = self._search.known(self._queries, scope, parameters)
-        tests = [_OF_TAGS.format(tags=parameters.add("tags", json.dumps(self._pruned)))]
+        found = self._search.known(self._queries, scope, parameters, told_in)
+        of_tags = _OF_TAGS.format(table=table, tags=parameters.add("tags", json.dumps(tags)))
+        tests = [of_tags, *tests]
         tests += [
-            f"gone_binaries.stack_set_id IN {sets_with(it, parameters.add)}"
+            f"{table}.stack_set_id IN {sets_with(it, parameters.add)}"
             for it in (scope.stack, scope.also_in)
             if it
         ]
         if scope.not_in:
             tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
-        if scope.taken:
-            tests.append(_TAKEN.format(taken=scope.taken.sql))
-        tests.append(block("specs.id IN (", f"SELECT specs.id\n{rows.sql}"))
-        found: dict[int, set[int]] = {id_: set() for id_ in self._pruned}
-        for tag, spec in self._db.execute(_GONE + all_of(tests), parameters.values):
-            found[tag].add(spec)
-        return found
+        sql = _IN_TAGS.format(table=table, found=found.sql) + all_of(tests)
+        specs: dict[int, set[int]] = {id_: set() for id_ in tags}
+        for tag, rows in groupby(self._db.execute(sql, parameters.values), itemgetter(0)):
+            specs[tag].update(map(itemgetter(1), rows))
+        return specs
 
 
-def _changes(
-    db: sqlite3.Connection, tag: Row, before: Row, old: frozenset[int], new: frozenset[int]
-) -> TagChanges:
-    fresh, lost = _builds(db, new - old), _builds(db, old - new)
-    both = {it.build for it in fresh} & {it.build for it in lost}
+def _knows(told: Row) -> tuple[bool, bool]:
+    """What a tag tells of dependencies, of some binaries and of all: it decides what is found."""
+    return told["described"] > 0, told["described"] < told["binaries"]
+
+
+class _Builds(dict[int, tuple[int, ...]]):
+    """What specs have in common that look the same, by their ids, each read once."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        super().__init__()
+        self.db = db
+
+    def read(self, ids: Set[int]) -> None:
+        """Read those that are not known yet."""
+        rows = rows_about(self.db, _BUILDS, sorted(ids - self.keys()))
+        self.update((row[0], row[1:]) for row in rows)
+
+
+def _changes(builds: _Builds, tag: Row, before: Row, old: Set[int], new: Set[int]) -> TagChanges:
+    fresh, lost = new - old, old - new
+    builds.read({*fresh, *lost})
+    both = {builds[it] for it in fresh} & {builds[it] for it in lost}
     return TagChanges(
         tag["name"],
         tag["date"],
         before["name"],
-        added=_specs(db, [it for it in fresh if it.build not in both]),
-        rebuilt=_specs(db, [it for it in fresh if it.build in both]),
-        removed=_specs(db, [it for it in lost if it.build not in both]),
+        added=_specs(builds, [it for it in fresh if builds[it] not in both]),
+        rebuilt=_specs(builds, [it for it in fresh if builds[it] in both]),
+        removed=_specs(builds, [it for it in lost if builds[it] not in both]),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Spec:
-    """A spec, where it comes in a list, and what those have in common that look the same."""
-
-    place: tuple[int, int, str]
-    id: int
-    build: tuple[int, ...]
-
-
-def _builds(db: sqlite3.Connection, ids: Iterable[int]) -> list[_Spec]:
-    # Packages have their numbers in the order of their names, their versions in Spack's.
-    return [
-        _Spec((package, -build[0], hash_), id_, tuple(build))
-        for part in batched(sorted(ids), AT_ONCE)
-        for id_, package, hash_, *build in db.execute(_BUILDS, {"ids_1": json.dumps(part)})
-    ]
-
-
-def _specs(db: sqlite3.Connection, specs: Sequence[_Spec]) -> Specs:
-    first = [it.id for it in sorted(specs, key=attrgetter("place"))[:MAX_SPECS]]
-    return Specs(ask(db, _NAMES, ids_1=json.dumps(first)), len(specs))
+def _specs(builds: _Builds, specs: Sequence[int]) -> Specs:
+    """The first by package, version and hash; only of those that may be first hashes are read."""
+    places = {it: builds[it][:2] for it in specs}
+    last = sorted(places.values())[:MAX_SPECS][-1:]
+    near = [it for it, place in places.items() if [place] <= last]
+    hashes = dict(rows_about(builds.db, _HASHES, near))
+    first = sorted(near, key=lambda it: (places[it], hashes[it]))[:MAX_SPECS]
+    return Specs(ask(builds.db, _NAMES, ids_1=json.dumps(first)), len(specs))
 
 
 def _is_like(one: Row, other: Row) -> bool:

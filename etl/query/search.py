@@ -49,12 +49,19 @@ class Search:
         """All specs that satisfy one of the queries, binaries or not."""
         return self._rows(queries, None, parameters, None)
 
-    def known(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> Rows:
+    def known(
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        parameters: Parameters,
+        told_in: str | None = None,
+    ) -> Rows:
         """All specs, there or gone, that satisfy one of the queries and are as the scope says.
 
         Of the scope only what it says of a spec itself counts: not tags, stacks, caches or hosts.
+        They are looked for as in the tag ``told_in``, by what its sources tell of dependencies.
         """
-        return self._known(queries, scope, parameters, None)
+        return self._known(queries, scope, parameters, None, told_in)
 
     def _known(
         self,
@@ -62,10 +69,11 @@ class Search:
         scope: Scope,
         parameters: Parameters,
         taken: Taken | None,
+        told_in: str | None = None,
     ) -> Rows:
         self._check(scope)
-        rows = self._rows(queries, None, parameters, None, taken)
-        writer = GraphConditions(parameters, self._knowledge(None), "specs")
+        rows = self._rows(queries, None, parameters, None, taken, told_in)
+        writer = GraphConditions(parameters, self._knowledge(told_in), "specs")
         tests = [it.write(False) for it in writer.node(machine_of(scope), "specs")]
         tests += exactly(scope, "specs", parameters)
         return rows.that(tests)
@@ -126,8 +134,9 @@ class Search:
         parameters: Parameters,
         limit: int | None,
         taken: Taken | None = None,
+        told_in: str | None = None,
     ) -> Rows:
-        knows = self._knowledge(scope.tag if scope else None)
+        knows = self._knowledge(scope.tag if scope else told_in)
         for query in queries:
             refuse_unanswerable(query, knows)
             self._refuse_unknown_target(query)

@@ -14,6 +14,7 @@ from etl.compare.diff import compare
 from etl.errors import UsageError
 from etl.query.scope import Scope
 from etl.query.taken import Taken
+from etl.sources.build_caches.mirror import read_build_caches
 from etl.spack.syntax import parse_specs
 from tests.sites import hash_of
 from tests.small_catalogs import (
@@ -21,8 +22,11 @@ from tests.small_catalogs import (
     SECOND,
     THIRD,
     graph_catalog,
+    node,
+    record,
     three_tags_catalog,
     three_tags_of_caches,
+    write_indexes,
 )
 from tests.weekly import FRIDAY, MONDAY, mirror, week
 
@@ -158,12 +162,13 @@ def test_many_specs_are_asked_for_in_parts(
     db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A site refuses long values."""
-    monkeypatch.setattr("etl.browse.query_tags.AT_ONCE", 1)
+    monkeypatch.setattr("etl.catalog.asking.IN_ONE_VALUE", 1)
     sent: list[str] = []
     db.set_trace_callback(sent.append)
     assert query_tags(db, parse_specs("tool"), Scope()) == (THIRD_OF_TOOL, SECOND_OF_TOOL)
     asked = [it for it in sent if "variant_set_id, compiler_id, os_id" in it]
     assert len(asked) == 5  # 2 added, 1 removed; 1 rebuilt in the place of 1
+    assert sum("SELECT id, hash" in it for it in sent) == 4  # of all but what is replaced
 
 
 def test_at_most_so_many_tags(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,3 +187,31 @@ def test_tags_that_do_not_tell_what_is_asked_are_not_compared(
 def test_a_scope_that_is_not_here(db: sqlite3.Connection) -> None:
     with pytest.raises(UsageError):
         query_tags(db, parse_specs("tool"), Scope(os="plan9"))
+
+
+def test_each_tag_is_asked_by_what_it_tells(tmp_path: Path) -> None:
+    """Tags that tell dependencies are looked through at once, and those that do not are."""
+    lib, tool, newer = map(hash_of, range(51, 54))
+    told = {
+        lib: record(node("lib", "3.0")),
+        tool: record(node("tool", "3.0", [("lib", lib)])),
+        newer: record(node("tool", "4.0", [("lib", lib)])),
+    }
+    old, new = "develop-2025-02-02", "develop-2025-02-09"
+    indexes = {
+        (old, "e4s"): {it: told[it] for it in (lib, tool)},
+        (new, "e4s"): {it: told[it] for it in (lib, newer)},
+    }
+    records = read_build_caches(write_indexes(tmp_path / "indexes", indexes))
+    with open_catalog(three_tags_catalog(tmp_path, records)) as db:
+        sent: list[str] = []
+        db.set_trace_callback(sent.append)
+        assert changes(db, "tool ^lib") == [(new, old, (1, 0, 1))]
+        assert sum("AS MATERIALIZED" in it for it in sent) == 1
+        assert changes(db, "tool") == [
+            (new, old, (1, 0, 1)),
+            (old, THIRD, (1, 0, 3)),
+            (THIRD, SECOND, (2, 0, 1)),
+            (SECOND, FIRST, (0, 1, 0)),
+        ]
+        assert sum("AS MATERIALIZED" in it for it in sent) == 3
