@@ -32,9 +32,13 @@ class Mirrors:
         self._numbers: dict[tuple[int, int], int] = {}
         self._kept: dict[int, int] = {}
         self._places: dict[int, int] = {}
+        places, kept, bits_of = self._places, self._kept, self._bits
         for _, spec, tag, stack_set in db.execute(_PLACES):
-            bits = self._places.get(spec, 0) | self._bits_of(tag, stack_set)
-            self._places[spec] = self._kept.setdefault(bits, bits)
+            place = tag, stack_set
+            bits = bits_of[place] if place in bits_of else self._bits_of(tag, stack_set)
+            if spec in places:
+                bits |= places[spec]
+            places[spec] = kept.setdefault(bits, bits)
         self._complete: dict[int, int] = {}
         self._externals = externals
         self._with_all = {**self._places, **dict.fromkeys(externals, _ALL)}

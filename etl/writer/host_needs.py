@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from itertools import chain
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from etl.hosts.host import Libc
 from etl.spack.versions import sort_key
@@ -36,12 +35,19 @@ _SPECS = """
 """The specs of all graphs; what others need is known when they are written."""
 
 
-_EDGES = """
-    SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies
-    WHERE linked OR virtuals != '' OR child_id IN (SELECT value FROM json_each(?))
+_LINKED = """
+    SELECT parent_id, child_id FROM dependencies
+    WHERE linked AND virtuals = '' AND child_id NOT IN (SELECT value FROM json_each(?))
     ORDER BY id
 """
-"""The edges that tell anything here: most build dependencies do not, and are a third of all."""
+"""What is linked and run, and no more to be told of it: most edges; those of a spec together."""
+
+_TOLD = """
+    SELECT parent_id, child_id, linked, deptypes, virtuals FROM dependencies
+    WHERE virtuals != '' OR child_id IN (SELECT value FROM json_each(?))
+    ORDER BY id
+"""
+"""The edges that tell of a libc or of a compiler; other build dependencies tell nothing here."""
 
 _LINKED_TO = """
     SELECT parent_id FROM dependencies
@@ -76,14 +82,17 @@ def add_host_needs(db: sqlite3.Connection, needs: Needs) -> None:
     sets: dict[int, int] = {}
     faults: dict[int, str] = dict(graph.faults)
     below = _Below(needs, own, faults)
+    children_of, named, named_directly = graph.children, graph.named, graph.named_directly
     for spec in graph.children_first():
-        children = graph.children.get(spec, ())
+        children = children_of.get(spec, ())
         sets[spec], names = below.of(children)
-        names |= graph.named.get(spec, 0)
-        for child in graph.libcs_with_more.get(spec, ()):
-            names |= below.names(child)
+        names |= named.get(spec, 0)
+        if spec in graph.libcs_with_more:
+            for child in graph.libcs_with_more[spec]:
+                names |= below.names(child)
         # Spack looks for a name among direct build dependencies, too, but not among theirs.
-        if spec not in faults and lacks_runtime(names | graph.named_directly.get(spec, 0)):
+        all_names = names | named_directly.get(spec, 0)
+        if all_names and spec not in faults and lacks_runtime(all_names):
             faults[spec] = "runtime"
         below.add(spec, sets[spec], names)
         if mirrors:
@@ -169,9 +178,13 @@ class _Graph:
     def _read_edges(self, db: sqlite3.Connection) -> None:
         libcs: dict[int, Libc | None] = {}
         said: dict[str, tuple[bool, int]] = {}  # by the few lists of virtuals that there are
-        for parent, child, linked, deptypes, virtuals in db.execute(
-            _EDGES, (json.dumps(list(self.named)),)
-        ):
+        named = (json.dumps(list(self.named)),)
+        last, below = 0, []
+        for parent, child in db.execute(_LINKED, named):
+            if parent != last:
+                last, below = parent, self.children.setdefault(parent, [])
+            below.append(child)
+        for parent, child, linked, deptypes, virtuals in db.execute(_TOLD, named):
             if virtuals not in said:
                 said[virtuals] = _said_by(virtuals)
             is_libc, mask = said[virtuals]
@@ -195,8 +208,11 @@ class _Graph:
                 for (parent,) in db.execute(_LINKED_TO, (child,)):
                     self.libcs_with_more.setdefault(parent, []).append(child)
 
-    def _below(self, spec: int) -> Iterator[int]:
-        return chain(self.children.get(spec, ()), self.libcs_with_more.get(spec, ()))
+    def _below(self, spec: int) -> Sequence[int]:
+        children = self.children.get(spec, ())
+        return (
+            [*children, *self.libcs_with_more.get(spec, ())] if self.libcs_with_more else children
+        )
 
     def children_first(self) -> Iterator[int]:
         """All specs, each after those that it links to and runs with; a circle is broken."""
@@ -204,15 +220,18 @@ class _Graph:
         for start in self.machines:
             if start in done:
                 continue
-            stack = [(start, self._below(start))]
+            stack = [(start, iter(self._below(start)))]
             done.add(start)
             while stack:
                 spec, rest = stack[-1]
                 for child in rest:
                     if child not in done:
                         done.add(child)
-                        stack.append((child, self._below(child)))
-                        break
+                        below = self._below(child)
+                        if not done.issuperset(below):
+                            stack.append((child, iter(below)))
+                            break
+                        yield child
                 else:
                     stack.pop()
                     yield spec

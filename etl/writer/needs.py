@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from etl.hosts.distributions import libc_of
 from etl.hosts.host import Libc
 from etl.spack.versions import sort_key
@@ -82,6 +84,7 @@ def own_fault(package: str, external: str | None, is_developed: bool) -> str | N
     return "external" if external is not None else None
 
 
+@cache
 def lacks_runtime(names: int) -> bool:
     """Whether a graph with these names has a compiler without what its programs run with."""
     return any(names & compiler and not names & runtime for compiler, runtime in _WITHOUT_RUNTIME)
