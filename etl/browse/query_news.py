@@ -24,11 +24,10 @@ _NAMES = ("package", "version", "tag", "date", "binaries")
 # Tags are numbered in time; of a version the binaries of its first tag are counted.
 _FIRST_SEEN = """\
 WITH found AS MATERIALIZED (
-SELECT specs.id AS id
+SELECT specs.id AS id, specs.version_id AS of_version, specs.first_tag_id AS first_tag_id
 {specs}
 ), places AS (
-    SELECT version_id, tag_id, stack_set_id
-    FROM found CROSS JOIN binaries ON binaries.spec_id = found.id
+{places}
     UNION ALL
     SELECT version_id, tag_id, stack_set_id
     FROM found CROSS JOIN gone_binaries ON gone_binaries.spec_id = found.id
@@ -44,6 +43,17 @@ CROSS JOIN packages ON packages.id = versions.package_id
 CROSS JOIN tags ON tags.id = seen.tag_id
 ORDER BY tags.position DESC, packages.name, versions.id DESC
 LIMIT {limit}"""
+_PLACES = """\
+    SELECT version_id, tag_id, stack_set_id
+    FROM found CROSS JOIN binaries ON binaries.spec_id = found.id"""
+# What the first tag of a version has of it are the specs that have the same first tag.  Of those
+# whose first tag is without a date, all are looked at.
+_FIRST_PLACES = f"""\
+    SELECT of_version AS version_id, first_tag_id AS tag_id, NULL AS stack_set_id
+    FROM found WHERE first_tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL)
+    UNION ALL
+{_PLACES}
+    WHERE first_tag_id IN (SELECT id FROM tags WHERE date IS NULL)"""
 
 
 def query_news(
@@ -64,7 +74,10 @@ def query_news(
     if scope.cache:
         place = parameters.add("cache", scope.cache)
         cache = f" AND cache_id = (SELECT id FROM caches WHERE name = {place})"
-    sql = _FIRST_SEEN.format(specs=specs.sql, stack=stack, cache=cache, limit=MAX_EVENTS)
+    places = _PLACES if stack or cache else _FIRST_PLACES
+    sql = _FIRST_SEEN.format(
+        specs=specs.sql, places=places, stack=stack, cache=cache, limit=MAX_EVENTS
+    )
     rows = db.execute(sql, parameters.values).fetchall()
     return tuple(dict(zip(_NAMES, row, strict=True)) for row in rows)
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 
 from etl.catalog.asking import Row, ask, rows_about
 from etl.catalog.sql_text import Parameters, all_of
@@ -183,8 +181,8 @@ class _Had:
             tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
         sql = _IN_TAGS.format(table=table, found=found.sql) + all_of(tests)
         specs: dict[int, set[int]] = {id_: set() for id_ in tags}
-        for tag, rows in groupby(self._db.execute(sql, parameters.values), itemgetter(0)):
-            specs[tag].update(map(itemgetter(1), rows))
+        for tag, spec in self._db.execute(sql, parameters.values):
+            specs[tag].add(spec)
         return specs
 
 
