@@ -12,9 +12,11 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import nsmallest
 
 from etl.catalog.asking import Row, ask, rows_about
 from etl.catalog.sql_text import Parameters, all_of
+from etl.memory import no_garbage_collection
 from etl.query.scope import Scope, sets_with
 from etl.query.search import Search
 from etl.query.unanswerable import UnanswerableError
@@ -44,9 +46,9 @@ SELECT specs.id AS id
 {found}
 )
 SELECT {table}.tag_id, {table}.spec_id
-FROM found CROSS JOIN {table} ON {table}.spec_id = found.id
-CROSS JOIN specs ON specs.id = found.id
+FROM found CROSS JOIN {table} ON {table}.spec_id = found.id{specs}
 WHERE """
+_SPECS = "\nCROSS JOIN specs ON specs.id = found.id"
 _OF_TAGS = "+{table}.tag_id IN (SELECT value FROM json_each({tags}))"
 _NOT_IN = (
     "NOT EXISTS (SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id AND binaries.tag_id IN"
@@ -97,6 +99,7 @@ class TagChanges:
     removed: Specs
 
 
+@no_garbage_collection()
 def query_tags(
     db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope
 ) -> tuple[TagChanges, ...]:
@@ -179,7 +182,8 @@ class _Had:
         ]
         if scope.not_in:
             tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
-        sql = _IN_TAGS.format(table=table, found=found.sql) + all_of(tests)
+        of_specs = _SPECS if scope.taken or scope.not_in else ""
+        sql = _IN_TAGS.format(table=table, found=found.sql, specs=of_specs) + all_of(tests)
         specs: dict[int, set[int]] = {id_: set() for id_ in tags}
         for tag, spec in self._db.execute(sql, parameters.values):
             specs[tag].add(spec)
@@ -191,23 +195,31 @@ def _knows(told: Row) -> tuple[bool, bool]:
     return told["described"] > 0, told["described"] < told["binaries"]
 
 
-class _Builds(dict[int, tuple[int, ...]]):
-    """What specs have in common that look the same, by their ids, each read once."""
+class _Builds(dict[int, int]):
+    """Specs by their ids, each read once; those that look the same have one number."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         super().__init__()
         self.db = db
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._places: list[tuple[int, int]] = []
 
     def read(self, ids: Set[int]) -> None:
         """Read those that are not known yet."""
-        rows = rows_about(self.db, _BUILDS, sorted(ids - self.keys()))
-        self.update((row[0], row[1:]) for row in rows)
+        for row in rows_about(self.db, _BUILDS, sorted(ids - self.keys())):
+            self[row[0]] = number = self._numbers.setdefault(row[1:], len(self._numbers))
+            if number == len(self._places):
+                self._places.append(row[1:3])
+
+    def place(self, id_: int) -> tuple[int, int]:
+        """Where a spec comes in a list, but for its hash."""
+        return self._places[self[id_]]
 
 
 def _changes(builds: _Builds, tag: Row, before: Row, old: Set[int], new: Set[int]) -> TagChanges:
     fresh, lost = new - old, old - new
     builds.read({*fresh, *lost})
-    both = {builds[it] for it in fresh} & {builds[it] for it in lost}
+    both = {*map(builds.__getitem__, fresh)} & {*map(builds.__getitem__, lost)}
     return TagChanges(
         tag["name"],
         tag["date"],
@@ -220,11 +232,10 @@ def _changes(builds: _Builds, tag: Row, before: Row, old: Set[int], new: Set[int
 
 def _specs(builds: _Builds, specs: Sequence[int]) -> Specs:
     """The first by package, version and hash; only of those that may be first hashes are read."""
-    places = {it: builds[it][:2] for it in specs}
-    last = sorted(places.values())[:MAX_SPECS][-1:]
-    near = [it for it, place in places.items() if [place] <= last]
+    last = nsmallest(MAX_SPECS, map(builds.place, specs))[-1:]
+    near = [it for it in specs if [builds.place(it)] <= last]
     hashes = dict(rows_about(builds.db, _HASHES, near))
-    first = sorted(near, key=lambda it: (places[it], hashes[it]))[:MAX_SPECS]
+    first = sorted(near, key=lambda it: (builds.place(it), hashes[it]))[:MAX_SPECS]
     return Specs(ask(builds.db, _NAMES, ids_1=json.dumps(first)), len(specs))
 
 
