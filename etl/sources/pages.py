@@ -25,13 +25,13 @@ from etl.sources.files import (
     read_file,
     sha256_of,
 )
+from etl.sources.packing import ReadFile, pack, unpack
 from etl.sources.page import PageReader
 from etl.sources.selection import EVERYTHING, Selection
 from etl.text import printable
 from etl.workers import ALONE, Workers, batched
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 PAGE_NAME = "specs.md"
 FIRST_PAGE_NAME = "index.md"
@@ -125,30 +125,37 @@ def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterat
 
 def _each(
     workers: Workers,
-    read: Callable[[list[T]], list[R]],
+    read: Callable[[list[T]], list[ReadFile]],
     things: Iterable[T],
     weigh: Callable[[T], int],
-) -> Iterator[R]:
+) -> Iterator[ReadFile]:
     """What is read of each of many things, of many at a time where others do it."""
-    size = 1 if workers.alone else _FILES_AT_ONCE
-    batches = batched(things, size, weigh, _BYTES_AT_ONCE)
-    for batch in workers.map(read, batches, worthwhile=_BATCHES_WORTH_PROCESSES):
-        yield from batch
+    if workers.alone:
+        for batch in batched(things, 1):
+            yield from read(batch)
+        return
+    batches = batched(things, _FILES_AT_ONCE, weigh, _BYTES_AT_ONCE)
+    for data in workers.map(
+        partial(_read_packed, read), batches, worthwhile=_BATCHES_WORTH_PROCESSES
+    ):
+        yield from unpack(data)
 
 
-def _read_places(
-    folder: Path, selection: Selection, places: list[str]
-) -> list[tuple[str, list[Record]]]:
-    """Of each file its SHA-256 as ``sha256sum`` prints it, and its records."""
-    read: list[tuple[str, list[Record]]] = []
+def _read_packed(read: Callable[[list[T]], list[ReadFile]], things: list[T]) -> bytes:
+    return pack(read(things))
+
+
+def _read_places(folder: Path, selection: Selection, places: list[str]) -> list[ReadFile]:
+    """What each of these files holds."""
+    read: list[ReadFile] = []
     for place in places:
         try:
             file = File(printable(place), read_file(f"{folder}/{place}", MAX_PAGE_BYTES))
         except SourceError as error:
-            read.append(("", [Problem(printable(place), "refused", error.message)]))
+            read.append(ReadFile("", [Problem(printable(place), "refused", error.message)]))
             continue
         line = f"{hashlib.sha256(file.data).hexdigest()}  {file.place}\n"
-        read.append((line, list(_records(file, _reader(), selection))))
+        read.append(ReadFile(line, list(_records(file, _reader(), selection))))
     return read
 
 
@@ -157,7 +164,7 @@ def _read_archive(path: Path, selection: Selection, workers: Workers) -> Iterato
     yield Source("pages", name)
     found, indexes = False, list[str]()
     members = _members(path, indexes)
-    for records in _each(workers, partial(_read_members, selection), members, _size_of):
+    for _, records in _each(workers, partial(_read_members, selection), members, _size_of):
         found = True
         yield from records
     if not found:
@@ -182,16 +189,16 @@ def _members(path: Path, indexes: list[str]) -> Iterator[File | SourceError]:
         yield error
 
 
-def _read_members(selection: Selection, members: list[File | SourceError]) -> list[list[Record]]:
-    """The records of each file of an archive."""
-    read: list[list[Record]] = []
+def _read_members(selection: Selection, members: list[File | SourceError]) -> list[ReadFile]:
+    """What each of these files of an archive holds."""
+    read: list[ReadFile] = []
     for member in members:
         if not selection.wants_place(member.place):
-            read.append([])
+            read.append(ReadFile("", []))
         elif isinstance(member, SourceError):
-            read.append([Problem(member.place, "refused", member.message)])
+            read.append(ReadFile("", [Problem(member.place, "refused", member.message)]))
         else:
-            read.append(list(_records(member, _reader(), selection)))
+            read.append(ReadFile("", list(_records(member, _reader(), selection))))
     return read
 
 

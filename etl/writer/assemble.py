@@ -70,6 +70,7 @@ class Assembly:
         self.needs = Needs()
         self._machines: dict[tuple[int, int, int, int], tuple[int, int, int, int]] = {}
         self._plain_needs: dict[tuple[int, int, int], tuple[int, int | None]] = {}
+        self._faults: dict[tuple[str, bool], str | None] = {}
         self._styles: FirstUse[int] = FirstUse()
         self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
         self._stack_combinations: Counter[tuple[int, ...]] = Counter()
@@ -216,10 +217,13 @@ class Assembly:
             )
             self._plain_needs[key] = need, needs.libc(needs.strictest(need, 0))
         name = self.names.packages.values[package - 1]
-        fault = own_fault(name, None, self._variant_sets.has(variants, DEV_PATH))
-        if fault is None and lacks_runtime(NAMES.get(name, 0)):
-            fault = "runtime"
-        return *self._plain_needs[key], fault
+        is_developed = self._variant_sets.has(variants, DEV_PATH)
+        if (name, is_developed) not in self._faults:
+            fault = own_fault(name, None, is_developed)
+            if fault is None and lacks_runtime(NAMES.get(name, 0)):
+                fault = "runtime"
+            self._faults[name, is_developed] = fault
+        return *self._plain_needs[key], self._faults[name, is_developed]
 
     def _add_pages(self, package: int, resolved: ResolvedPackage) -> None:
         self._rows["pages"] += [

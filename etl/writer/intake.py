@@ -143,7 +143,9 @@ class Intake:
         self.sources.end(self.merging.at or self._newest)
 
     def _take(self, record: Record) -> None:
-        if isinstance(record, KeptPackages):
+        if isinstance(record, Page):  # first, since there are more of them than of all others
+            self._take_page(record)
+        elif isinstance(record, KeptPackages):
             self.shelf.put_catalog(record, self.merging.catalogs[-1])
             self.statements += len(record.names)
         elif isinstance(record, KeptWords):
@@ -162,8 +164,6 @@ class Intake:
             self.events.add(record)
         elif isinstance(record, Listing):
             self.merging.listings.append(record)
-        elif isinstance(record, Page):
-            self._take_page(record)
         elif isinstance(record, Mirror):
             self.shelf.put_mirror(record, len(self.sources))
             key = record.tag, record.stack
