@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from etl.catalog.asking import Listed, ask, listed
+from etl.catalog.indexes import INCOMPLETE
 from etl.hosts.profiles import SHOWN_PROFILES, find_host
 from etl.query.reuse import Reuse
 
@@ -34,9 +35,9 @@ _NEEDED = """
     GROUP BY targets.id, libcs.id
     ORDER BY targets.name, libcs.name, libcs.sort_key, libcs.path
 """
-_INCOMPLETE = """\
+_INCOMPLETE = f"""\
 SELECT packages.name AS package, versions.version, specs.hash
-FROM binaries
+FROM binaries INDEXED BY {INCOMPLETE.name}
 CROSS JOIN specs ON specs.id = binaries.spec_id
 CROSS JOIN packages ON packages.id = binaries.package_id
 CROSS JOIN versions ON versions.id = binaries.version_id

@@ -114,7 +114,7 @@ _IS_GONE = """
 _FIRST_SEEN = """
     SELECT min(first_seen) AS first_seen FROM binaries
     WHERE package_id = (SELECT id FROM packages WHERE name = :package_1)
-        AND EXISTS (SELECT 1 FROM mirrors WHERE first_seen IS NOT NULL)
+        AND EXISTS (SELECT 1 FROM mirrors WHERE last_seen IS NOT NULL)
 """
 # The mirror that was seen last most often has some of the package, and no other is looked into.
 _LAST_SEEN = """

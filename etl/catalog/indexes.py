@@ -77,6 +77,8 @@ INDEXES: tuple[tuple[str, str], ...] = (
     # `find --cache`, and the pages of caches.
     ("tags", "cache_id"),
     ("mirrors", "cache_id"),
+    # When a package was seen last; whether any build cache was seen at a time that is told.
+    ("mirrors", "last_seen"),
     # binary_list filtered by a column in all tags, and the links from one row to its binaries.
     ("binaries", "version_id"),
     ("binaries", "compiler_id"),

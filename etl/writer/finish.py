@@ -128,6 +128,7 @@ _PROVIDERS = """
     GROUP BY virtual_lists.virtual, counted.package_id
     ORDER BY virtual_lists.virtual, counted.package_id
 """
+_SORTED_KIB = 4_000
 _HAS_SIZES = "SELECT EXISTS (SELECT 1 FROM specs WHERE size IS NOT NULL)"
 _SIZES = (
     """
@@ -212,7 +213,14 @@ def count_stacks(db: sqlite3.Connection) -> None:
 
 
 def create_indexes(db: sqlite3.Connection) -> None:
-    """Create all indexes but that of the hashes, which :func:`index_hashes` makes."""
+    """Create all indexes but that of the hashes, which :func:`index_hashes` makes.
+
+    SQLite sorts as many rows at a time as its cache holds.  Parts that the processor's own cache
+    holds are sorted in three quarters of the time, and by a thread beside the one that reads rows.
+    """
+    (cache_size,) = db.execute("PRAGMA cache_size").fetchone()
+    db.execute(f"PRAGMA cache_size = -{_SORTED_KIB}")
+    db.execute("PRAGMA threads = 1")
     for unique, listed in (("UNIQUE ", indexes.UNIQUE_INDEXES), ("", indexes.INDEXES)):
         for table, columns in listed:
             if (table, columns) != indexes.HASHES:
@@ -220,6 +228,8 @@ def create_indexes(db: sqlite3.Connection) -> None:
                 db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
     name, table, columns, test = indexes.INCOMPLETE
     db.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE {test}")
+    db.execute("PRAGMA threads = 0")
+    db.execute(f"PRAGMA cache_size = {cache_size}")
 
 
 def index_hashes(db: sqlite3.Connection) -> dict[str, int]:

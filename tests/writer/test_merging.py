@@ -300,16 +300,18 @@ def test_a_catalog_of_the_previous_schema_is_read(tmp_path: Path) -> None:
         ]:
             db.execute(f"DROP VIEW {view}")
         for table, column in (
-            ("mirrors", "view"), ("mirrors", "first_seen"), ("mirrors", "last_seen"),
+            ("tags", "cache_id"), ("mirrors", "cache_id"), ("mirrors", "last_seen"),
+        ):  # fmt: skip
+            indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE ?"
+            for (index,) in db.execute(indexes, (f"%{table}%({column}%",)).fetchall():
+                db.execute(f"DROP INDEX {index}")
+            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        for table, column in (
+            ("mirrors", "view"), ("mirrors", "first_seen"),
             ("mirrors", "gone_since"), ("binaries", "first_seen"), ("tags", "gone"),
             ("tags", "gone_since"), ("packages", "gone"), ("mirrors", "gone"),
             ("variant_sets", "parts"), ("sources", "read_at"),
         ):  # fmt: skip
-            db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for table, column in (("tags", "cache_id"), ("mirrors", "cache_id")):
-            indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE ?"
-            for (index,) in db.execute(indexes, (f"%{table}%({column}%",)).fetchall():
-                db.execute(f"DROP INDEX {index}")
             db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("DROP TABLE caches")
         db.execute("DROP TABLE gone_binaries")
