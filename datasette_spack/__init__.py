@@ -11,6 +11,7 @@ its own modules are still being imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import lru_cache
 from typing import Any
 
 from datasette import hookimpl
@@ -101,7 +102,7 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     env.globals["shown_columns"] = shown_columns
     env.globals["setting"] = datasette.setting
     env.globals["most_rows"] = lambda: datasette.max_returned_rows
-    env.globals["tag_kind"] = lambda name: parse_tag(name).kind
+    env.globals["tag_kind"] = lru_cache(1_000)(lambda name: parse_tag(name).kind)
     env.globals["site_static"] = static_addresses(datasette)
     env.globals["help_of_question"] = lambda name: QUESTIONS.get(name, {}).get("param_help", {})
     env.globals["site_is_alone"] = lambda: is_alone(datasette)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import quote, urlencode
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 from datasette.utils.asgi import BadRequest
 
 from datasette_spack.which import USUAL, catalog_name
+
+_KEPT: Final = 4_000
+"""Parts of addresses that are kept as they are written: a page names the same ones many times."""
 
 # All that may be in an address; the rest becomes %XX.
 _OF_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
@@ -17,7 +21,7 @@ class Addresses:
     """Makes addresses, below the path under which Datasette serves."""
 
     def __init__(self, datasette: Any) -> None:
-        self._urls = datasette.urls
+        self._base = datasette.setting("base_url")
         self._catalog = catalog_name(datasette) or USUAL
 
     def package(self, name: str, **chosen: str | None) -> str:
@@ -82,9 +86,19 @@ class Addresses:
         return self._path(self._catalog, sql=text)
 
     def _path(self, *parts: str, **arguments: str | None) -> str:
-        path = str(self._urls.path("/".join(quote(part, safe="") for part in parts)))
-        given = {name: value for name, value in arguments.items() if value}
-        return f"{path}?{urlencode(given)}" if given else path
+        path = self._base + "/".join([_in_path(part) for part in parts])
+        given = [f"{name}={_in_query(value)}" for name, value in arguments.items() if value]
+        return f"{path}?{'&'.join(given)}" if given else path
+
+
+@lru_cache(_KEPT)
+def _in_path(name: str) -> str:
+    return quote(name, safe="")
+
+
+@lru_cache(_KEPT)
+def _in_query(value: str) -> str:
+    return quote_plus(value)
 
 
 def origin(datasette: Any, request: Any) -> str:

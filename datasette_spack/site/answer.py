@@ -6,7 +6,7 @@ Every page has the same facts as JSON beside it, under the same address with ``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -133,8 +133,9 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
     if request.url_vars.get("format"):
         if datasette.cors:
             add_cors_headers(headers)
-        facts = asdict(page.facts) if is_dataclass(page.facts) else page.facts  # type: ignore[arg-type]
-        return Response.json({"ok": page.status == 200, **facts}, page.status, headers)
+        facts = page.facts if isinstance(page.facts, Mapping) else fields_of(page.facts)
+        told = {"ok": page.status == 200, **facts}
+        return Response.json(told, page.status, headers, fields_of)
     variables = {
         "page": page,
         "facts": page.facts,
@@ -147,6 +148,11 @@ async def shown(datasette: Any, request: Any, page: Page) -> Response:
     template = page_template(datasette, page.template)
     html = await datasette.render_template(template, variables, request=request)
     return Response.html(html, page.status, headers)
+
+
+def fields_of(facts: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name, those in them as they are; so that JSON can have them."""
+    return {it.name: getattr(facts, it.name) for it in fields(facts)}
 
 
 def named(request: Any, variable: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from datasette.utils.asgi import AsgiStream, Response
 
 from datasette_spack.charts.numbers import counted
 from datasette_spack.site.addresses import Addresses
-from datasette_spack.site.answer import MovedError, Page, answer, named, page_number
+from datasette_spack.site.answer import MovedError, Page, answer, fields_of, named, page_number
 from datasette_spack.site.rebuilds import rebuilds
 from datasette_spack.site.remembered import remembered
 from datasette_spack.site.whole import csv_of
@@ -72,7 +72,7 @@ async def compare_tags(datasette: Any, request: Any) -> Response | AsgiStream:
         if form == ".json":
             facts = compare(connection, old, new, stack=stack, limit=ALL)
             why = remembered(datasette, rebuilt, old, new, stack)(connection)
-            return Page("compare.html", "", "", {**asdict(facts), "why": as_json(why)})
+            return Page("compare.html", "", "", {**fields_of(facts), "why": as_json(why)})
         if asked:
             facts = compare(connection, old, new, stack=stack, limit=ALL)
             in_order: dict[str, Any] = {asked: _sorted(_section(facts, asked), sort)}

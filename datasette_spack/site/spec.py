@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from datasette.utils.asgi import Response
 
 from datasette_spack.site.addresses import Addresses
-from datasette_spack.site.answer import MovedError, Page, answer, named
+from datasette_spack.site.answer import MovedError, Page, answer, fields_of, named
 from datasette_spack.site.recipes import recipe_links
 from etl.browse.spec import SpecFacts, spec_facts, specs_with_prefix
 from etl.catalog.asking import Listed
@@ -47,7 +46,7 @@ async def spec(datasette: Any, request: Any) -> Response:
             "spec.html",
             _title(facts),
             facts.text,
-            {**asdict(facts), "build_before": before and before.to_json()} if form else facts,
+            {**fields_of(facts), "build_before": before and before.to_json()} if form else facts,
             {
                 "recipes": recipe_links(facts.spec["package"]),
                 "host": host,

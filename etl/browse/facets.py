@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from etl.catalog.asking import Row
 from etl.catalog.variant_text import split_variants
@@ -40,6 +41,7 @@ def count_variants(rows: Sequence[Row]) -> dict[str, list[tuple[str, int]]]:
     return dict(sorted(named.items()))
 
 
+@lru_cache(10_000)  # there are a few thousand, and a spec's page asks for many of them again
 def variant_name(variant: str) -> str:
     """The name in ``+mpi``, ``~~mpi``, ``cuda_arch:=80``, ``build_system=cmake``."""
     if variant[:1] in "+~-":

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import insort
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import itemgetter
 
 from etl.browse.facets import variant_name
 from etl.browse.spec_text import SPEC_NAMES, flag_text, flags_of
-from etl.catalog.asking import Row, ask
+from etl.catalog.asking import Row, ask, ask_for_each
 from etl.catalog.variant_text import split_variants
 
 MAX_SIMILAR = 12
 
 _CANDIDATES = 400
 """Kinds of specs that are compared variant by variant: those that differ in the fewest columns."""
+
+_COLUMNS = ("version", "compiler", "os", "platform", "target")
 
 # One of each kind: specs with the same of everything but hash are told together.
 _KINDS = f"""
@@ -79,38 +83,58 @@ class Similar:
 def similar_specs(db: sqlite3.Connection, spec_id: int) -> tuple[Similar, ...]:
     """The specs of the same package with the fewest differences, each with these named."""
     this = ask(db, _THIS, spec_1=spec_id)[0]
-    kinds = ask(db, _KINDS, spec_1=spec_id, limit_1=_CANDIDATES)
-    compared = [(kind, tuple(_differences(this, kind))) for kind in kinds]
-    compared.sort(key=lambda it: len(it[1]))  # which leaves those of equal length in their order
+    counted = _Counted(this["variants"])
+    compared: list[tuple[int, Row]] = []
+    numbers: list[int] = []
+    for kind in ask_for_each(db, _KINDS, spec_1=spec_id, limit_1=_CANDIDATES):
+        # Those that differ in fewer columns come first.  Variants that differ may still be written
+        # alike; each other column is a difference.
+        if len(numbers) >= MAX_SIMILAR and numbers[MAX_SIMILAR - 1] < kind["differences"]:
+            break
+        number = sum(this[it] != kind[it] for it in _COLUMNS) + counted[kind["variants"]]
+        compared.append((number, kind))
+        insort(numbers, number)
+    compared.sort(key=itemgetter(0))  # which leaves those with as many in their order
     return tuple(
         Similar(
             kind["hash"],
             kind["version"],
             kind["last_tag"],
             kind["alike"],
-            (*differences, *_flag_differences(db, spec_id, kind["id"]))
+            (*_differences(this, kind), *_flag_differences(db, spec_id, kind["id"]))
             or tuple(_inner_differences(db, spec_id, kind["id"])),
         )
-        for kind, differences in compared[:MAX_SIMILAR]
+        for _, kind in compared[:MAX_SIMILAR]
     )
 
 
 def _differences(this: Row, other: Row) -> Iterator[Difference]:
-    for what in ("version", "compiler", "os", "platform", "target"):
+    for what in _COLUMNS:
         if this[what] != other[what]:
             yield Difference(what, this[what], other[what])
-    if this["variants"] == other["variants"]:
-        return
-    here, there = _by_name(this), _by_name(other)
+    here, there = _by_name(this["variants"]), _by_name(other["variants"])
     for name in sorted(here.keys() | there.keys()):
         if here.get(name) != there.get(name):
             yield Difference(name, here.get(name), there.get(name))
 
 
-def _by_name(spec: Row) -> dict[str, str]:
-    """The variants of a spec by name; of a name that is there twice, both."""
+class _Counted(dict[str | None, int]):
+    """How many variants differ from these, by the others; many kinds of specs have the same."""
+
+    def __init__(self, variants: str | None) -> None:
+        super().__init__()
+        self._here = _by_name(variants).items()
+
+    def __missing__(self, variants: str | None) -> int:
+        different = self._here ^ _by_name(variants).items()
+        number = self[variants] = len({name for name, _ in different})
+        return number
+
+
+def _by_name(variants: str | None) -> dict[str, str]:
+    """Variants by name; of a name that is there twice, both."""
     named: dict[str, str] = {}
-    for text in split_variants(spec["variants"] or ""):
+    for text in split_variants(variants or ""):
         name = variant_name(text)
         named[name] = f"{named[name]} {text}" if name in named else text
     return named

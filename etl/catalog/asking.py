@@ -57,9 +57,14 @@ def rows_about(
 
 def ask(db: sqlite3.Connection, sql: str, **values: Value) -> tuple[Row, ...]:
     """The rows of a statement, by column.  Parameters are called ``:tag_1``, ``:package_1``."""
+    return tuple(ask_for_each(db, sql, **values))
+
+
+def ask_for_each(db: sqlite3.Connection, sql: str, **values: Value) -> Iterator[Row]:
+    """The same rows one by one, for those who may not want all of them."""
     cursor = db.execute(sql, values)
     names = [column[0] for column in cursor.description]
-    return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+    return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
 def ask_one(db: sqlite3.Connection, sql: str, **values: Value) -> Row | None:
