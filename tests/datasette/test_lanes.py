@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 from datasette.app import Datasette
 
-from datasette_spack.lanes import STREAMS, BusyError, Lane, Threads, threads_for
+from datasette_spack.lanes import (
+    COURTESY,
+    STREAMS,
+    BusyError,
+    Durations,
+    Lane,
+    Threads,
+    in_lane,
+    threads_for,
+)
 from datasette_spack.serve import datasette_for
 
 HEAVY = "/catalog.json?sql=select+wait(%s)"
@@ -67,6 +76,93 @@ async def test_a_lane_has_a_few_at_once_and_a_few_that_wait() -> None:
     assert (inside[-1], lane.waiting) == (4, 0)
 
 
+async def in_order(lane: Lane, takes: list[float]) -> list[float]:
+    """In which order those who wait have their turn, when they came in this one."""
+    served: list[float] = []
+
+    async def take(seconds: float) -> None:
+        async with lane.turn(seconds):
+            served.append(seconds)
+
+    async with lane.turn():
+        taking = []
+        for number, seconds in enumerate(takes, start=1):
+            taking.append(asyncio.create_task(take(seconds)))
+            await until(lambda number=number: lane.waiting == number)
+    await asyncio.gather(*taking)
+    return served
+
+
+async def test_who_takes_long_lets_others_go_first() -> None:
+    assert await in_order(Lane(1, patience=3600), [900, 300, 600, 0]) == [0, 300, 600, 900]
+
+
+async def test_who_takes_as_long_is_served_as_he_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    lane = Lane(1, patience=3600)
+    monkeypatch.setattr("datasette_spack.lanes.COURTESY", 0)
+    monkeypatch.setattr(loop, "time", lambda: now)
+    assert await in_order(lane, [3, 1, 2]) == [3, 1, 2]
+
+
+async def test_others_go_first_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    lane = Lane(1, patience=3600)
+    served: list[str] = []
+
+    async def take(name: str, seconds: float) -> None:
+        async with lane.turn(seconds):
+            served.append(name)
+
+    async with lane.turn():
+        long = asyncio.create_task(take("long", 100))
+        await until(lambda: lane.waiting == 1)
+        monkeypatch.setattr(loop, "time", lambda: clock() + COURTESY * 100)
+        short = asyncio.create_task(take("short", 1))
+        await until(lambda: lane.waiting == 2)
+    await asyncio.gather(long, short)
+    assert served == ["long", "short"]
+
+
+async def test_who_goes_away_loses_no_turn_for_others() -> None:
+    lane = Lane(1, patience=3600)
+
+    async def take() -> None:
+        async with lane.turn():
+            pass
+
+    async with lane.turn():
+        goes, stays = asyncio.create_task(take()), asyncio.create_task(take())
+        await until(lambda: lane.waiting == 2)
+        goes.cancel()
+        await until(goes.cancelled)
+    await stays
+    # One that goes away at the very moment at which it is his turn passes it on.
+    async with lane.turn():
+        goes, stays = asyncio.create_task(take()), asyncio.create_task(take())
+        await until(lambda: lane.waiting == 2)
+    goes.cancel()
+    await stays
+    assert goes.cancelled()
+    assert lane.waiting == 0
+    await take()
+
+
+def test_what_a_kind_takes_is_what_the_last_ones_took() -> None:
+    durations = Durations()
+    assert durations.usual("tag/1.") == 0
+    durations.note("tag/1.", 1)
+    assert durations.usual("tag/1.") == 1
+    durations.note("tag/1.", 2)
+    assert durations.usual("tag/1.") == pytest.approx(1.1)
+    for number in range(200):
+        durations.note(f"{number}", 1)
+    assert durations.usual("50") == 1
+    assert durations.usual("150") == 0  # addresses that anybody makes up take no memory
+
+
 async def test_nobody_waits_for_ever() -> None:
     lane = Lane(1, patience=0)
     async with lane.turn():
@@ -84,6 +180,31 @@ async def test_who_fails_leaves_the_lane() -> None:
         with pytest.raises(ValueError, match="mine"):
             async with lane.turn():
                 raise ValueError("mine")
+
+
+async def test_time_is_looked_at_more_often_where_sql_is_not_ours(sample_catalog: Path) -> None:
+    datasette = datasette_for(sample_catalog)
+    database = datasette.get_database("catalog")
+
+    def looks(connection: Any) -> int:
+        """How often the time is looked at while a query of some 10,000 steps runs."""
+        times: list[None] = []
+        connection.set_progress_handler(lambda: times.append(None), 1000)
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+            " SELECT count(*) FROM n"
+        ).fetchall()
+        connection.set_progress_handler(None, 1000)
+        return len(times)
+
+    with in_lane():
+        of_visitors = await database.execute_fn(looks)
+    of_pages = await database.execute_fn(looks)
+    streamed = database.borrow()
+    assert of_visitors == looks(streamed)
+    assert 5 * of_pages < of_visitors
+    database.give_back(streamed)
+    database.close()
 
 
 @dataclass
@@ -187,7 +308,7 @@ async def test_tables_that_are_sent_whole_are_few(blocked: Blocked) -> None:
     asking = [
         asyncio.create_task(blocked.site.client.get(stream % number)) for number in range(STREAMS)
     ]
-    await until(lambda: blocked.visitors.streams._free.locked() and blocked.entered)
+    await until(lambda: not blocked.visitors.streams.free and blocked.entered)
     assert (await blocked.site.client.get(path)).status_code == 503
     blocked.go_on.set()
     assert [it.status_code for it in await asyncio.gather(*asking)] == [200] * STREAMS
