@@ -25,7 +25,7 @@ from etl.sources.files import (
     read_file,
     sha256_of,
 )
-from etl.sources.packing import ReadFile, pack, unpack
+from etl.sources.packed_records import ReadFile, pack, unpack
 from etl.sources.page import PageReader
 from etl.sources.selection import EVERYTHING, Selection
 from etl.text import printable

@@ -8,7 +8,7 @@ import pytest
 
 from etl.page_format.style import TODAY
 from etl.records import Page, Problem, Record, Spec, Tag
-from etl.sources.packing import ReadFile, pack, unpack
+from etl.sources.packed_records import ReadFile, pack, unpack
 
 SPEC = Spec("a" * 32, "zlib", "1.3", "gcc@12.2.0", "ubuntu22.04", "linux", "x86_64_v3", ("+pic",))
 PAGE = Page(
