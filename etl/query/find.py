@@ -209,9 +209,12 @@ class Finder:
             with suppress(UnanswerableError):  # about this tag; an older one may tell more
                 if self.count(queries, replace(scope, tag=tag), 1):
                     return str(tag)
-        parameters = Parameters()
-        rows = self._search.counted(queries, replace(scope, tag=None), parameters)
+        parameters, in_all = Parameters(), replace(scope, tag=None)
+        rows = self._search.counted(queries, in_all, parameters)
         all_tags = f"SELECT DISTINCT {rows.tag}\n{rows.sql}"
+        if scope.taken:  # an older binary of the same spec may be one, where the newest is none
+            older = self._search.older(queries, in_all, scope.taken, parameters)
+            all_tags += f"\nUNION\nSELECT binaries.tag_id\n{older.sql}"
         sql = block("SELECT name, date FROM tags WHERE id IN (", all_tags)
         sql += "\nORDER BY date IS NULL, id DESC LIMIT 1"
         found = self._db.execute(sql, parameters.values).fetchone()

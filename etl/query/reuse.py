@@ -129,7 +129,7 @@ class Reuse:
     def taken(self) -> Taken:
         """What the host can use, for a search to be bounded by."""
         met = (id_ for id_, reason in self._refused.items() if reason is None and id_ is not None)
-        return Taken(tuple(met), tuple(sorted(self._bad_sets)))
+        return Taken(tuple(met), self._unmet)
 
     def meets(self, need_id: int | None, need_set: int | None) -> bool:
         """Whether the host meets a need, and all of a set of needs."""
@@ -196,14 +196,17 @@ class Reuse:
         return Verdict(reason, self.host.why(reason, self._needs[need_id]) + note)
 
     @cached_property
+    def _unmet(self) -> tuple[int, ...]:
+        return tuple(id_ for id_, reason in self._refused.items() if reason and id_ is not None)
+
+    @cached_property
     def _bad_sets(self) -> frozenset[int]:
         """The sets in which a need is that the host does not meet."""
-        bad = [id_ for id_, reason in self._refused.items() if reason and id_ is not None]
-        if not bad:
+        if not self._unmet:
             return frozenset()
         sql = (
             "SELECT DISTINCT need_set FROM need_set_members"
-            f" WHERE need_id IN ({', '.join(map(str, bad))})"
+            f" WHERE need_id IN ({', '.join(map(str, self._unmet))})"
         )
         return frozenset(id_ for (id_,) in self._db.execute(sql))
 

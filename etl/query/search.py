@@ -14,7 +14,7 @@ from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.providers import Providers
 from etl.query.scope import ANYWHERE, Scope, exactly, machine_of, sets_with, stacks_of, tags_of
 from etl.query.starting_point import BY_ID, Start, Table, best_start
-from etl.query.taken import Taken
+from etl.query.taken import INCOMPLETE_SPECS, Taken
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
 from etl.spack.tree import SpecQuery, TargetConstraint
 
@@ -118,10 +118,34 @@ class Search:
         for query in queries:
             refuse_unanswerable(query, knows)
             self._refuse_unknown_target(query)
+        return self._alone(queries, scope, knows, parameters, narrow=False)
+
+    def older(
+        self, queries: Sequence[SpecQuery], scope: Scope, taken: Taken, parameters: Parameters
+    ) -> Rows:
+        """The binaries that a host can use of specs that some tag has without all below them.
+
+        They are of any tag: that of the newest may be what the host cannot use.
+        """
+        tests = [INCOMPLETE_SPECS, taken.of_spec]
+        tests += self._alone(queries, scope, self._knowledge(None), parameters, narrow=True)
+        return _joined(BY_ID, tests, replace(scope, taken=taken), parameters, newest=False)
+
+    def _alone(
+        self,
+        queries: Sequence[SpecQuery],
+        scope: Scope,
+        knows: Knowledge,
+        parameters: Parameters,
+        *,
+        narrow: bool,
+    ) -> list[str]:
+        """The conditions on ``specs`` alone that a query and a machine make."""
         writer = GraphConditions(parameters, knows, "specs")
-        machine = [it.write(False) for it in writer.node(machine_of(scope), "specs")]
+        machine = [it.write(narrow) for it in writer.node(machine_of(scope), "specs")]
         alternatives = [
-            all_of(condition.write(False) for condition in writer.query(query)) for query in queries
+            all_of(condition.write(narrow) for condition in writer.query(query))
+            for query in queries
         ]
         if len(alternatives) > 1:
             alternatives = [f"({text})" for text in alternatives]
@@ -259,9 +283,17 @@ class Search:
 
 
 def _joined(
-    start: Start, conditions: list[str], scope: Scope | None, parameters: Parameters
+    start: Start,
+    conditions: list[str],
+    scope: Scope | None,
+    parameters: Parameters,
+    *,
+    newest: bool = True,
 ) -> Rows:
-    """FROM and WHERE, with ``binaries`` and the conditions on them where there is a scope."""
+    """FROM and WHERE, with ``binaries`` and the conditions on them where there is a scope.
+
+    In all tags, only ``newest`` binaries of each spec are meant, or all.
+    """
     add = parameters.add
     sql = f"FROM {start.table} {start.entry}"
     if scope and start.table == "specs":
@@ -284,17 +316,17 @@ def _joined(
         conditions.append(scope.taken.of_binary)
     if scope:
         conditions += exactly(scope, "binaries", parameters)
-    if scope and not scope.tag:
-        newest = "specs.last_tag_id"
+    if scope and not scope.tag and newest:
+        last = "specs.last_tag_id"
         if sets or scope.cache:
             inside = "".join(f" AND same.stack_set_id IN {it}" for it in sets)
             if scope.cache:
                 inside += f" AND same.tag_id IN {tags_of(scope.cache, add)}"
-            newest = (
+            last = (
                 "(SELECT max(same.tag_id) FROM binaries AS same"
                 f" WHERE same.spec_id = specs.id{inside})"
             )
-        conditions.append(f"binaries.tag_id = {newest}")
+        conditions.append(f"binaries.tag_id = {last}")
     where = f"\nWHERE {all_of(conditions)}" if conditions else ""
     # In all tags the newest tags come first, so that what is offered first is still there.
     newest_first = "binaries.tag_id DESC, " if scope and not scope.tag else ""

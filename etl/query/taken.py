@@ -7,17 +7,22 @@ from dataclasses import dataclass, replace
 
 from etl.catalog.indexes import INCOMPLETE
 
+INCOMPLETE_SPECS = (
+    f"specs.id IN (SELECT spec_id FROM binaries INDEXED BY {INCOMPLETE.name} WHERE complete = 0)"
+)
+"""The condition that a spec lacks a link or run dependency in some mirror; few do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a host can use: specs of these ``needs``, with no need of ``bad_sets`` below them.
+    """What a host can use: specs of these ``needs``, with none of those ``unmet`` below them.
 
     Both are ids.  With ``but_for_closure`` it is what has nothing in the way but a link or run
     dependency.  The conditions are those of rows that are called ``specs`` and ``binaries``.
     """
 
     needs: tuple[int, ...]
-    bad_sets: tuple[int, ...]
+    unmet: tuple[int, ...]
     but_for_closure: bool = False
 
     @property
@@ -29,7 +34,7 @@ class Taken:
     def of_spec(self) -> str:
         """What is asked of the spec."""
         own = f"specs.fault IS NULL\nAND specs.need_id IN ({_ids(self.needs)})"
-        return own if self.but_for_closure or not self.bad_sets else f"{own}\nAND NOT {self._bad}"
+        return own if self.but_for_closure or not self.unmet else f"{own}\nAND NOT {self._bad}"
 
     @property
     def of_binary(self) -> str:
@@ -52,7 +57,8 @@ class Taken:
 
     @property
     def _bad(self) -> str:
-        return f"ifnull(specs.need_set, 0) IN ({_ids(self.bad_sets)})"
+        sets = f"SELECT need_set FROM need_set_members WHERE need_id IN ({_ids(self.unmet)})"
+        return f"ifnull(specs.need_set, 0) IN ({sets})"
 
     def _closure(self, is_incomplete: str) -> str:
         return (

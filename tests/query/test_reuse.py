@@ -190,6 +190,22 @@ def test_in_each_tag_something_else_may_be_in_the_way(tmp_path: Path) -> None:
     }
 
 
+def test_an_older_tag_may_have_what_the_newest_lacks(tmp_path: Path, run: Run) -> None:
+    """The newest tag has the spec, too, but not all below it."""
+    app = record(node("app", "1", needs=[("one", hash_of(1))]))
+    indexes = {
+        (tag, "e4s"): {hash_of(1): record(node("one", "1"), there=tag == FIRST), hash_of(3): app}
+        for tag in (FIRST, SECOND)
+    }
+    folder = write_indexes(tmp_path / "indexes", indexes)
+    catalog = build(tmp_path / "catalog.db", read_build_caches(folder))
+    options = ("--host", "ubuntu24.04/zen3", "--catalog", catalog)
+    done = run("find", "app", *options, "--reusable", "--format", "csv")
+    assert done.out.splitlines()[1].startswith(f"{FIRST},app,1,{hash_of(3)},")
+    done = run("find", "app", *options)
+    assert done.err.splitlines()[-1] == f"{FIRST} has matches that the host can use"
+
+
 QUERIES = (
     "*", "%gcc", "%gcc@12:", "%clang", "+mpi", "target=:haswell", "os=ubuntu22.04 %gcc", "^mpi",
     "+shared ^zlib-api", "build_system=cmake ^gmake", "platform=darwin", "nosuch",
