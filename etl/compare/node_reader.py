@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from etl.catalog.asking import IN_ONE_VALUE, rows_about
@@ -106,18 +107,20 @@ class Reader:
         self._learn_names(rows)
         texts = [row[-1].split(",") if row[-1] else self._one_by_one(row[0]) for row in rows]
         edges = [tuple(map(self._edges.__getitem__, those)) for those in texts]
-        compiled = [*map(self._edges.to_compilers.intersection, texts)]
-        self._learn_titles({self._edges[it].child for found in compiled for it in found})
+        compiled = [*map(frozenset, map(self._edges.to_compilers.intersection, texts))]
+        titles = self._titles_of({*compiled})
         arch_of = {places: self._arch_of(*places) for places in {row[5:8] for row in rows}}
         packages, versions, variants = self._packages, self._versions, self._variant_lists
         for row, below, by in zip(rows, edges, compiled, strict=True):
-            id_, hash_, package, version, set_, _, _, _, namespace, external, details, *told = row
-            package_hash, patch_order, is_told, compiler, _ = told
-            # Before Spack 1.0 a compiler is no dependency, but it is named.
-            named = [self._compilers[compiler]] if compiler else self._titles_of(by)
+            (
+                id_, hash_, package, version, set_, _, _, _, namespace, external, details,
+                package_hash, patch_order, is_told, compiler, _,
+            ) = row  # fmt: skip
             yield Node(
                 id_, hash_, packages[package], namespace, versions.get(version),
-                variants[set_] + flags.get(id_, ()), arch_of[row[5:8]], tuple(named),
+                variants[set_] + flags.get(id_, ()), arch_of[row[5:8]],
+                # Before Spack 1.0 a compiler is no dependency, but it is named.
+                (self._compilers[compiler],) if compiler else titles[by],
                 external, package_hash, below, patch_order, bool(is_told), details,
             )  # fmt: skip
 
@@ -126,9 +129,14 @@ class Reader:
         names = (self._platforms, platform), (self._systems, system), (self._targets, target)
         return "-".join("None" if id_ is None else those[id_] for those, id_ in names)
 
-    def _titles_of(self, edges: Iterable[str]) -> list[str]:
-        """Names and versions of the specs that some edges lead to, in order."""
-        return sorted([self._titles[self._edges[it].child] for it in edges])
+    def _titles_of(self, lists: Iterable[frozenset[str]]) -> dict[frozenset[str], tuple[str, ...]]:
+        """Names and versions of the specs that edges lead to, in order, for some sets of edges."""
+        children = {edges: [self._edges[it].child for it in edges] for edges in lists}
+        self._learn_titles({*chain.from_iterable(children.values())})
+        return {
+            edges: tuple(sorted([self._titles[it] for it in those]))
+            for edges, those in children.items()
+        }
 
     def _flags(self, ids: str) -> dict[int, tuple[str, ...]]:
         """The flags of specs, by name: ``cflags=-O2 -g``."""
