@@ -27,10 +27,13 @@ def size(process):
     except OSError:
         pass
     return total
-peak = done = 0
+peak = done = next_look = 0
 while not done:
-    time.sleep(0.05)
-    peak = max(peak, size(process))
+    time.sleep(0.02)
+    now = time.monotonic()
+    if now >= next_look:
+        peak = max(peak, size(process))
+        next_look = now + max(0.05, 50 * (time.monotonic() - now))
     done, status, usage = os.wait4(process, os.WNOHANG)
 cpu = usage.ru_utime + usage.ru_stime
 unit = 1024 if sys.platform == "darwin" else 1
@@ -40,7 +43,8 @@ print(json.dumps([cpu, peak, os.waitstatus_to_exitcode(status)]))
 """Starts a program and reports what it used, and those that it started with it.
 
 A process inherits the largest size of the one that starts it, so that one has to be small.  Memory
-that several processes share is divided among them (``Pss``), and looked at 20 times a second.
+that several processes share is divided among them (``Pss``).  It is looked at 20 times a second, but
+for a fiftieth of the time at most: of a large process that takes long, and keeps it from working.
 """
 
 
