@@ -43,8 +43,8 @@ print(json.dumps([cpu, peak, os.waitstatus_to_exitcode(status)]))
 """Starts a program and reports what it used, and those that it started with it.
 
 A process inherits the largest size of the one that starts it, so that one has to be small.  Memory
-that several processes share is divided among them (``Pss``).  It is looked at 20 times a second, but
-for a fiftieth of the time at most: of a large process that takes long, and keeps it from working.
+that several processes share is divided among them (``Pss``).  It is looked at 20 times a second,
+but for a fiftieth of the time at most: that of a large process takes long, and keeps it from work.
 """
 
 

@@ -17,11 +17,13 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from etl.errors import SourceError
 from etl.text import printable
+from etl.workers import ALONE, Workers, batched
 
 MAX_UNPACKED_RATIO = 200
 """How many times its own size an archive may unpack to; pages in a tight archive reach 30."""
@@ -49,6 +51,10 @@ DAMAGED = (
 """What Python's readers raise for bytes that are no archive, or one of a kind they do not know."""
 
 NOT_A_FILE = "not a regular file"
+_FOLDERS_AT_ONCE = 500
+_BATCHES_OF_FOLDERS_WORTH_PROCESSES = 8
+"""Fewer than these are looked into before a process has started."""
+
 LINK = "a symbolic link, which is not followed"
 
 Wanted = Callable[[str], bool]
@@ -91,35 +97,55 @@ def read_file(path: Path | str, limit: int) -> bytes:
         raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
 
 
-def list_folder(folder: Path, wanted: Wanted) -> tuple[list[str], list[SourceError]]:
+def list_folder(
+    folder: Path, wanted: Wanted, workers: Workers = ALONE
+) -> tuple[list[str], list[SourceError]]:
     """The places of the wanted files below a folder, sorted, and what is refused there.
 
     Folders and files whose names begin with a dot are passed over: a clone keeps its history there.
+    Very many folders are looked into by all workers, to which ``wanted`` has to be sent.
     """
     places: list[str] = []
     refused: list[SourceError] = []
-    waiting = [""]
-    while waiting:
-        prefix = waiting.pop()
+    inside = [""]
+    while inside:
+        batches = batched(inside, _FOLDERS_AT_ONCE)
+        inside = []
+        look = partial(_look_into, folder, wanted)
+        for found in workers.map(look, batches, worthwhile=_BATCHES_OF_FOLDERS_WORTH_PROCESSES):
+            places += found[0]
+            refused += [SourceError(*told) for told in found[1]]
+            inside += found[2]
+    return sorted(places), sorted(refused, key=lambda error: error.place)
+
+
+def _look_into(
+    folder: Path, wanted: Wanted, prefixes: list[str]
+) -> tuple[list[str], list[tuple[str, str]], list[str]]:
+    """The wanted files that lie in these folders, what is refused there, and the folders."""
+    places: list[str] = []
+    refused: list[tuple[str, str]] = []
+    inside: list[str] = []
+    for prefix in prefixes:
         try:
             with os.scandir(f"{folder}/{prefix}") as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            refused.append(SourceError(prefix or ".", f"cannot be listed: {error.strerror}"))
+            refused.append((prefix or ".", f"cannot be listed: {error.strerror}"))
             continue
         for entry in entries:
             place = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
-                waiting.append(place + "/")
+                inside.append(place + "/")
             elif entry.is_symlink():
                 if wanted(place) or os.path.isdir(entry.path):  # noqa: PTH112 - never raises
-                    refused.append(SourceError(place, LINK))
+                    refused.append((place, LINK))
             elif wanted(place):
                 if entry.is_file(follow_symlinks=False):
                     places.append(place)
                 else:
-                    refused.append(SourceError(place, NOT_A_FILE))
-    return sorted(places), sorted(refused, key=lambda error: error.place)
+                    refused.append((place, NOT_A_FILE))
+    return places, refused, inside
 
 
 def read_archive(path: Path, wanted: Wanted, limit: int) -> Iterator[File | SourceError]:

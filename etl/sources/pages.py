@@ -106,7 +106,7 @@ def _read_one(path: Path, selection: Selection) -> Iterator[Record]:
 
 
 def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterator[Record]:
-    places, refused = list_folder(folder, _is_wanted)
+    places, refused = list_folder(folder, _is_wanted, workers)
     pages = [place for place in places if selection.wants_place(place)]
     if not places and not refused:
         raise SourceError(str(folder), _nothing_in(folder))

@@ -30,6 +30,7 @@ from etl.sources.files import (
     sha256_of,
 )
 from etl.text import printable
+from etl.workers import Workers
 from tests.sites import as_nobody, shuffle_folders, write_site
 
 LIMIT = 1000
@@ -50,6 +51,24 @@ def _read(path: Path) -> dict[str, object]:
         it.place: it.data if isinstance(it, File) else it.message
         for it in read_archive(path, _wanted, LIMIT)
     }
+
+
+def test_many_folders_are_listed_by_all_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_FOLDERS_AT_ONCE", 2)
+    monkeypatch.setattr(files, "_BATCHES_OF_FOLDERS_WORTH_PROCESSES", 2)
+    for number in range(9):
+        deep = tmp_path / f"tag{number}" / "package" / "deeper"
+        deep.mkdir(parents=True)
+        (deep.parent / "specs.md").touch()
+        (deep / "specs.md").symlink_to("../specs.md")
+    (tmp_path / "tag3" / "specs.md").mkdir()
+    os.mkfifo(tmp_path / "tag4" / "specs.md")
+    places, refused = list_folder(tmp_path, _wanted, Workers(2, "fork"))
+    assert places == [f"tag{number}/package/specs.md" for number in range(9)]
+    assert (places, [(it.place, it.message) for it in refused]) == _listed(tmp_path)
+    assert len(refused) == 10
 
 
 def _refusal(path: Path) -> str:
