@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from etl.workers import available_cores
@@ -35,12 +33,7 @@ PATIENCE: Final = 10.0
 STREAMS: Final = 4
 """How many tables may be sent whole at the same time; each lasts as long as its reader likes."""
 
-COURTESY: Final = 3.0
-"""So many times as long as one takes others that take less may go first."""
-
 _MOST_THREADS = 8
-_MOST_KINDS = 100
-_WEIGHT_OF_LAST = 0.1
 
 _in_lane: ContextVar[bool] = ContextVar("_in_lane", default=False)
 
@@ -69,85 +62,41 @@ class BusyError(Exception):
 
 
 class Lane:
-    """A few at once, a few more that wait, but not for long.
-
-    Of those who wait the first is not always who came first: see :meth:`turn`.
-    """
+    """A few at once, a few more that wait, but not for long."""
 
     def __init__(self, at_once: int, waiting: int = WAITING, patience: float = PATIENCE) -> None:
-        self.free = at_once
-        """How many more may have a turn now."""
+        self._free = asyncio.Semaphore(at_once)
         self._most_waiting = waiting
         self._patience = patience
-        self._queue: list[tuple[float, int, asyncio.Future[None]]] = []
-        self._came = count()
         self.waiting = 0
         """How many wait now."""
 
     @asynccontextmanager
-    async def turn(self, takes: float = 0.0) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncIterator[None]:
         """Wait for one's turn, and have it within the block.
-
-        Who ``takes`` so many seconds lets those go first who come within :data:`COURTESY` times
-        that and take less: many answers are then there at once, and the long ones not much later.
 
         Raises:
             BusyError: too many wait already, or it took too long.
         """
-        if self.free:
-            self.free -= 1
+        if self._free.locked():
+            await self._wait()
         else:
-            await self._wait(takes)
+            await self._free.acquire()
         try:
             yield
         finally:
-            self._pass_on()
+            self._free.release()
 
-    async def _wait(self, takes: float) -> None:
+    async def _wait(self) -> None:
         if self.waiting >= self._most_waiting:
             raise BusyError
-        loop = asyncio.get_running_loop()
-        mine: asyncio.Future[None] = loop.create_future()
-        heappush(self._queue, (loop.time() + COURTESY * takes, next(self._came), mine))
         self.waiting += 1
         try:
-            await asyncio.wait([mine], timeout=self._patience)
-        except asyncio.CancelledError:
-            if mine.done():  # it was one's turn just then
-                self._pass_on()
-            raise
+            await asyncio.wait_for(self._free.acquire(), self._patience)
+        except asyncio.TimeoutError:
+            raise BusyError from None
         finally:
             self.waiting -= 1
-            mine.cancel()
-        if mine.cancelled():
-            raise BusyError
-
-    def _pass_on(self) -> None:
-        """Let the next one have the turn that has ended."""
-        while self._queue:
-            _, _, theirs = heappop(self._queue)
-            if not theirs.done():  # who went away does not need it
-                theirs.set_result(None)
-                return
-        self.free += 1
-
-
-class Durations:
-    """How long answers of each kind take, as the last few of them did."""
-
-    def __init__(self) -> None:
-        self._usual: dict[str, float] = {}
-
-    def usual(self, kind: str) -> float:
-        """Seconds that an answer of this kind takes; 0 where none was made yet."""
-        return self._usual.get(kind, 0.0)
-
-    def note(self, kind: str, seconds: float) -> None:
-        """Note what one took; of more kinds than the site has nothing is noted."""
-        if kind in self._usual:
-            self._usual[kind] += _WEIGHT_OF_LAST * (seconds - self._usual[kind])
-        elif len(self._usual) < _MOST_KINDS:
-            self._usual[kind] = seconds
 
 
 class Visitors:
@@ -159,7 +108,6 @@ class Visitors:
         self.lane = Lane(threads + AT_ONCE)
         # Whoever asks for what is kept does not wait behind many pages that are being made.
         self.pages = Lane(AT_ONCE, waiting=MOST_PAGES, patience=6 * PATIENCE)
-        self.durations = Durations()
         self.streams = Lane(STREAMS, waiting=0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from contextlib import AsyncExitStack, nullcontext
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ RETRY_AFTER: Final = 5
 """Seconds after which who was sent away may come again."""
 
 _SQL = re.compile(r"(?:^|&)sql=")
-_FORMS = ("json", "csv", "atom", "svg")
 _STREAM = re.compile(r"(?:^|&)_stream=")
 
 
@@ -36,15 +34,11 @@ def in_turn(datasette: Any, app: Any) -> Any:
         asks = _asks(inner_path(datasette, scope), _query(scope))
         is_stream = asks and bool(_STREAM.search(_query(scope)))
         lane = visitors.pages if not asks else visitors.streams if is_stream else visitors.lane
-        kind, durations = _kind(inner_path(datasette, scope)), visitors.durations
         try:
             async with AsyncExitStack() as turn:
-                await turn.enter_async_context(lane.turn(durations.usual(kind)))
-                began = time.monotonic()
+                await turn.enter_async_context(lane.turn())
 
                 async def sending(message: Any) -> None:
-                    if message["type"] == "http.response.start":
-                        durations.note(kind, time.monotonic() - began)
                     if not is_stream:
                         await turn.aclose()
                     await send(message)
@@ -60,17 +54,6 @@ def in_turn(datasette: Any, app: Any) -> Any:
 
 def _query(scope: Any) -> str:
     return str(scope["query_string"].decode("latin-1"))
-
-
-def _kind(path: str) -> str:
-    """What answers that take alike have in common.
-
-    >>> _kind("/package/hdf5.json") == _kind("/package/zlib-ng.json") != _kind("/package/hdf5")
-    True
-    """
-    first, *rest = path.strip("/").split("/")
-    form = path.rpartition(".")[2]
-    return f"{first}/{len(rest)}.{form if form in _FORMS else ''}"
 
 
 def _asks(path: str, query: str) -> bool:
