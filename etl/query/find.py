@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from etl.catalog.ordering import Ordering
 from etl.catalog.sql_text import Parameters, Value, block, inline
 from etl.hosts.host import Reason
 from etl.query.scope import Scope
 from etl.query.search import Search
-from etl.query.taken import Taken
+from etl.query.taken import NEWEST_INCOMPLETE, Taken
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
 
@@ -78,18 +78,17 @@ _NEWEST_TAGS_FIRST = (
 )
 
 
-_ASKS = "specs.fault, specs.need_id, specs.need_set, binaries.complete IS 0 AS is_incomplete"
+_ASKS = "specs.fault, specs.need_id, specs.need_set"
 _GROUPED = """\
-SELECT fault, need_id, need_set, is_incomplete, count(*), NULL FROM asking GROUP BY 1, 2, 3, 4
+SELECT fault, need_id, need_set, count(*), total(is_incomplete), NULL FROM asking GROUP BY 2, 3, 1
 UNION ALL
 SELECT * FROM (
-    SELECT NULL, NULL, NULL, NULL, NULL, id FROM asking WHERE is_one ORDER BY id LIMIT {most}
+    SELECT NULL, NULL, NULL, NULL, tag, spec FROM asking WHERE is_one ORDER BY spec LIMIT {most}
 )"""
 _PLACES = """
-    SELECT specs.hash, tags.name FROM json_each(:ids) AS asked
-    CROSS JOIN binaries ON binaries.id = asked.value
-    CROSS JOIN specs ON specs.id = binaries.spec_id
-    CROSS JOIN tags ON tags.id = binaries.tag_id
+    SELECT specs.hash, tags.name FROM json_each(:places) AS asked
+    CROSS JOIN specs ON specs.id = asked.value ->> 0
+    CROSS JOIN tags ON tags.id = asked.value ->> 1
     ORDER BY asked.key
 """
 
@@ -172,24 +171,32 @@ class Finder:
 
     def asked_of_hosts(
         self, queries: Sequence[SpecQuery], scope: Scope, some: Taken, most: int
-    ) -> tuple[dict[Asks, int], list[int]]:
+    ) -> tuple[dict[Asks, int], list[tuple[int, int]]]:
         """What the binaries ask of a host, and how many ask it; their sum is that of all.
 
-        Besides, the ids of the first that are in ``some``, at most so many.
+        Besides, the ids of specs and tags of the first that are in ``some``, at most so many.
         """
         parameters = Parameters()
-        rows = self._search.binaries(queries, replace(scope, taken=None), parameters)
-        # One way through all of them for both.
-        asking = f"SELECT {_ASKS}, {some.of_spec} AND {some.of_binary} AS is_one, binaries.id"
+        rows = self._search.counted(queries, replace(scope, taken=None), parameters)
+        if rows.of_specs:  # all there are, of which an index tells: twice costs less than a copy
+            asking = f"SELECT {_ASKS}, count(*), total({NEWEST_INCOMPLETE})"
+            sql = f"{asking}\n{rows.sql}\nGROUP BY 2, 3, 1"
+            found = self._db.execute(sql, parameters.values).fetchall()
+            ones = rows.that([some.of_spec, some.of_newest]).sql
+            sql = f"SELECT specs.id, specs.last_tag_id\n{ones}\nLIMIT {most}"
+            places = [(spec, tag) for spec, tag in self._db.execute(sql, parameters.values)]
+            return _numbers(found), places
+        asking = f"SELECT {_ASKS}, binaries.complete IS 0 AS is_incomplete, specs.id AS spec,"
+        asking += f"\n    binaries.tag_id AS tag, {some.of_spec} AND {some.of_binary} AS is_one"
         sql = block("WITH asking AS MATERIALIZED (", f"{asking}\n{rows.sql}")
         sql += f"\n{_GROUPED.format(most=most)}"
         found = self._db.execute(sql, parameters.values).fetchall()
-        numbers = {Asks(*asks): number for *asks, number, id_ in found if id_ is None}
-        return numbers, [id_ for *_, id_ in found if id_ is not None]
+        places = [(spec, tag) for *_, tag, spec in found if spec is not None]
+        return _numbers(row[:-1] for row in found if row[-1] is None), places
 
-    def places(self, ids: Sequence[int]) -> list[tuple[str, str]]:
-        """The hashes and tags of binaries of these ids."""
-        found = self._db.execute(_PLACES, {"ids": json.dumps(ids)})
+    def places(self, ids: Sequence[tuple[int, int]]) -> list[tuple[str, str]]:
+        """The hashes and tags of these ids of specs and tags."""
+        found = self._db.execute(_PLACES, {"places": json.dumps(ids)})
         return [(hash_, tag) for hash_, tag in found]
 
     def caches(self, most: int) -> list[str]:
@@ -247,3 +254,13 @@ class Finder:
         parameters = Parameters()
         rows = self._search.specs(queries, parameters)
         return Statement(f"SELECT specs.hash\n{rows.sql}", parameters.values)
+
+
+def _numbers(groups: Iterable[Sequence[Any]]) -> dict[Asks, int]:
+    """How many ask each: of those that ask the same of a host some may be incomplete."""
+    numbers = {}
+    for fault, need_id, need_set, number, incomplete in groups:
+        for is_incomplete, some in ((0, number - int(incomplete)), (1, int(incomplete))):
+            if some:
+                numbers[Asks(fault, need_id, need_set, is_incomplete)] = some
+    return numbers

@@ -30,6 +30,11 @@ class Rows:
     order: str
     tag: str = "binaries.tag_id"
 
+    @property
+    def of_specs(self) -> bool:
+        """Whether they are specs, without their binaries."""
+        return self.tag == "specs.last_tag_id"
+
     def that(self, tests: Sequence[str]) -> Rows:
         """Those of these rows that pass the tests as well."""
         if not tests:

@@ -143,10 +143,8 @@ def _in_order(table: Table, narrow: frozenset[int]) -> Start:
 
 def _in_no_order(conditions: Sequence[Condition], narrow: frozenset[int]) -> Start:
     """All specs, as they lie in the file; or in an index that tells all that is asked."""
-    columns = {condition.column for condition in conditions}
-    if columns <= {"need_id"}:
-        index = _OF_HOSTS if columns else index_name("specs", "last_tag_id")
-        return Start("specs", f"INDEXED BY {index}")
+    if all(condition.column == "need_id" for condition in conditions):
+        return Start("specs", f"INDEXED BY {_OF_HOSTS}")
     return Start("specs", "NOT INDEXED", narrow)
 
 

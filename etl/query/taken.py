@@ -12,6 +12,13 @@ INCOMPLETE_SPECS = (
 )
 """The condition that a spec lacks a link or run dependency in some mirror; few do."""
 
+NEWEST_INCOMPLETE = (
+    f"EXISTS (SELECT 1 FROM binaries AS newest INDEXED BY {INCOMPLETE.name}"
+    " WHERE newest.complete = 0"
+    " AND newest.spec_id = specs.id AND newest.tag_id = specs.last_tag_id)"
+)
+"""The condition that it does in the newest tag that has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -44,11 +51,7 @@ class Taken:
     @property
     def of_newest(self) -> str:
         """The same of the binary of the spec's newest tag, without a look at all that are whole."""
-        return self._closure(
-            f"EXISTS (SELECT 1 FROM binaries AS newest INDEXED BY {INCOMPLETE.name}"
-            " WHERE newest.complete = 0"
-            " AND newest.spec_id = specs.id AND newest.tag_id = specs.last_tag_id)"
-        )
+        return self._closure(NEWEST_INCOMPLETE)
 
     @property
     def sql(self) -> str:

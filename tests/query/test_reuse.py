@@ -251,9 +251,10 @@ def test_a_search_finds_what_is_said_of_each_binary(
                 assert finder.newest_tag(queries, replace(mine, tag=None)) == newest
 
 
+@pytest.mark.parametrize("scope", [Scope("v1"), Scope()])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_reasons_are_those_of_each_binary(
-    catalog: Path, profile: str, monkeypatch: pytest.MonkeyPatch
+    catalog: Path, profile: str, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_catalog(catalog) as db:
         judged = Judged(db, profile)
@@ -266,7 +267,7 @@ def test_reasons_are_those_of_each_binary(
                 if (it := judged.verdicts[str(row[3])]) and it.why and not it.reusable
             ]
             monkeypatch.setattr("etl.query.host_misses.MOST_LOOKED_INTO", 4_000)
-            misses = host_misses(db, queries, Scope("v1"), judged.reuse, any_tag=False)
+            misses = host_misses(db, queries, scope, judged.reuse, any_tag=False)
             if not listed:
                 assert misses is None
                 continue
@@ -275,7 +276,7 @@ def test_reasons_are_those_of_each_binary(
             assert dict(misses.reasons) == _counted(Counter(it.why for it in refused if it.why))
             # Where none may be looked into, there are as many, and less is said of them.
             monkeypatch.setattr("etl.query.host_misses.MOST_LOOKED_INTO", 0)
-            misses = host_misses(db, queries, Scope("v1"), judged.reuse, any_tag=False)
+            misses = host_misses(db, queries, scope, judged.reuse, any_tag=False)
             assert misses
             assert dict(misses.reasons) == Counter(
                 WORDS["closure"] if it.reason == "closure" else it.why for it in refused
