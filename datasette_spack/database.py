@@ -273,6 +273,7 @@ for _method in (
 _VIEW_COUNTS = {
     "spec_list": "SELECT count(*) FROM specs WHERE tags > 0",
     "binary_list": "SELECT count(*) FROM binaries",
+    "binary_needs": "SELECT count(*) FROM binaries",
     "dependency_list": "SELECT count(*) FROM dependencies",
     "spec_variants": """
         SELECT ifnull(sum(specs * variants), 0)
