@@ -14,6 +14,11 @@ from etl.compare.above import EDGE, Graph, Use, add_edges
 from etl.compare.edge_text import edges_in_text
 from etl.memory import no_garbage_collection
 
+MANY = 1_000
+"""Packages that may link to something or need it to run, up to which they are found out."""
+
+ALL = -1
+
 _PACKAGES = "SELECT DISTINCT package_id FROM specs WHERE id IN (SELECT value FROM json_each(?))"
 # Whether a package needs another as a dependency that is linked or run is told of packages, too.
 _ABOVE = """
@@ -23,7 +28,7 @@ _ABOVE = """
         SELECT package_id FROM above
         CROSS JOIN package_dependencies ON dependency_id = above.id AND link >= ?
     )
-    SELECT id FROM above
+    SELECT id FROM above LIMIT ?
 """
 # By the plus, SQLite looks through the few edges of each spec, and not for each of the children.
 _NEEDS_ONE = """
@@ -88,8 +93,10 @@ def graph_about(db: sqlite3.Connection, tag: str, specs: Collection[int]) -> Tag
     """
     own = json.dumps([*specs] if len(specs) <= IN_ONE_VALUE else [])
     packages = [id_ for (id_,) in rows_about(db, _PACKAGES, specs)]
-    linked = _above(db, packages, linked=True)
-    every = _above(db, packages, linked=False)
+    every = _above(db, packages)
+    linked = _above(db, packages, linked=True, most=MANY)
+    if len(linked) == MANY:  # to tell them apart would not be worth it
+        linked = every
     rows = [
         *rows_about(db, _WITH_LINK, sorted(linked), tag, own),
         *rows_about(db, _WITH_ANY, sorted(every - linked), tag, own),
@@ -103,9 +110,12 @@ def graph_of_tag(db: sqlite3.Connection, tag: str) -> TagGraph:
     return _graph(db, [*db.execute(_OF_TAG, (tag,))])
 
 
-def _above(db: sqlite3.Connection, packages: Sequence[int], *, linked: bool) -> set[int]:
-    """Some packages, and those that need them directly or through others."""
-    return {id_ for (id_,) in db.execute(_ABOVE, (json.dumps(packages), int(linked)))}
+def _above(
+    db: sqlite3.Connection, packages: Sequence[int], *, linked: bool = False, most: int = ALL
+) -> set[int]:
+    """Some packages, and so many of those that need them directly or through others."""
+    values = json.dumps(packages), int(linked), most
+    return {id_ for (id_,) in db.execute(_ABOVE, values)}
 
 
 def _graph(
