@@ -203,10 +203,10 @@ class SpecQuery:
     @property
     def written(self) -> str:
         """The part of ``source`` that is this query, where it stands beside others."""
-        start, end = self.root.span
-        return self.source[
-            start : max([end, *(edge.span[1] for edge in self.dependencies)])
-        ].strip()
+        edges = [edge.span for edge in (*self.root.direct, *self.dependencies)]
+        # A root of which nothing is said has no place.
+        spans = [self.root.span, *edges] if self.root.span[1] or not edges else edges
+        return self.source[min(spans)[0] : max(end for _, end in spans)].strip()
 
     def __str__(self) -> str:
         return " ".join(filter(None, [str(self.root), *map(str, self.dependencies)])) or "*"

@@ -252,6 +252,11 @@ def test_each_of_several_specs_knows_its_part_of_the_text() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["%clang", "hdf5 %gcc", "^mpi %gcc", "+mpi %gcc ^zlib-ng", "*"])
+def test_a_query_is_written_with_all_its_dependencies(text: str) -> None:
+    assert [query.written for query in parse_specs(text)] == [text]
+
+
 ERRORS = [
     ("", "expected a spec; '*' is any", ""),
     ("hdf5 zlib", "expected a single spec; a second one begins here", "zlib"),
