@@ -38,11 +38,11 @@ FIRST_PAGE_NAME = "index.md"
 """What pages were called in 2021."""
 
 TAGS_PLACE = "_data/tags.yaml"
-_FILES_AT_ONCE = 32
+_FILES_AT_ONCE = 256
 _BYTES_AT_ONCE = 1 << 20
 """How much of a source a process reads at a time; memory grows with it."""
 
-_BATCHES_WORTH_PROCESSES = 32
+_BATCHES_WORTH_PROCESSES = 4
 """Fewer than these are read before a process has started."""
 
 NO_PAGE_IN_ARCHIVE = f"an archive without a page ({PAGE_NAME}) in it"
