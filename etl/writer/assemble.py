@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from etl.progress import Follower
 from etl.spack.versions import sort_key
 from etl.writer.case import Presence, ResolvedSpec, SourcedProblem
+from etl.writer.counting import Counts
 from etl.writer.merging import Merging
 from etl.writer.names import Names, Unused
 from etl.writer.needs import DEV_PATH, NAMES, Needs, lacks_runtime, own_fault
-from etl.writer.numbering import FirstUse, StackSets, VariantSets
+from etl.writer.numbering import FirstUse, Ranked, StackSets, VariantSets
 from etl.writer.resolve import ResolvedPackage, Resolver
 from etl.writer.rows import insert
 from etl.writer.shelf import FactsTuple, Shelf
+from etl.writer.vocabulary import Member
 
 _ROWS_AT_ONCE = 20_000
 
@@ -73,7 +74,7 @@ class Assembly:
         self._faults: dict[tuple[str, bool], str | None] = {}
         self._styles: FirstUse[int] = FirstUse()
         self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
-        self._stack_combinations: Counter[tuple[int, ...]] = Counter()
+        self._counts = Counts()
         self._last_spec = 0
         self._last_version = 0
 
@@ -155,7 +156,7 @@ class Assembly:
             add((tag, spec_id, stack_set, *facts, position, stack_order, first_seen))
             sets.add(stack_set)
             held.append(tag)
-        self._stack_combinations[tuple(sorted(sets))] += 1
+        self._counts.add(facts[3:6], facts[6], sets, held)
         return held
 
     def _add_spec(
@@ -268,23 +269,15 @@ class Assembly:
             ),
         ):
             insert(self.db, table, columns, rows)
-        self._write_stacks_of_specs()
+        self._write_counts(variants)
 
-    def _write_stacks_of_specs(self) -> None:
-        """Count the specs of each stack, in whatever tag, for the facet of all specs."""
-        stacks: dict[int, set[int]] = {}
-        for stack_set, stack in self._stack_sets.members(self.names.stack_ids):
-            stacks.setdefault(stack_set, set()).add(stack)
-        counts: Counter[int] = Counter()
-        for sets, specs in self._stack_combinations.items():
-            for stack in set().union(*(stacks.get(number, ()) for number in sets)):
-                counts[stack] += specs
-        insert(
-            self.db,
-            "facet_counts",
-            "table_name, facet, value, count",
-            (
-                ("specs", "stack_id", stack, count)
-                for stack, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-            ),
-        )
+    def _write_counts(self, variants: Ranked[Member]) -> None:
+        """Write what was counted of specs and binaries, for pages and facets."""
+        columns = "tag_id, os_id, platform_id, target_id, binaries"
+        insert(self.db, "tag_machines", columns, self._counts.machines())
+        of_stacks = self._counts.specs_by_stack(self._stack_sets.members(self.names.stack_ids))
+        facets = [("specs", "stack_id", stack, specs) for stack, specs in of_stacks]
+        first = {name: id_ for id_, (name, *_) in reversed([*variants.rows()])}
+        for table, counts in self._counts.by_variant(self._variant_sets.names(), first):
+            facets += [(table, "variant_name", variant, number) for variant, number in counts]
+        insert(self.db, "facet_counts", "table_name, facet, value, count", facets)

@@ -87,32 +87,6 @@ _COUNTS = (
     GROUP BY parents.package_id, children.package_id
     ORDER BY parents.package_id, children.package_id
     """,
-    # How many specs, and how many binaries, have each list of variants and so each variant.
-    "CREATE TABLE shelf.variant_set_counts (variant_set_id INTEGER PRIMARY KEY, specs, binaries)",
-    """
-    INSERT INTO shelf.variant_set_counts
-    SELECT variant_set_id, count(*) AS specs, sum(tags) AS binaries
-    FROM specs WHERE variant_set_id IS NOT NULL GROUP BY variant_set_id
-    """,
-    # A variant that may have several values is known by the first of all its values.
-    "CREATE TABLE shelf.first_values (variant_id INTEGER PRIMARY KEY, first_id)",
-    """
-    INSERT INTO shelf.first_values
-    SELECT variants.id, names.first_id
-    FROM variants JOIN (SELECT name, min(id) AS first_id FROM variants GROUP BY name) AS names
-        ON names.name = variants.name
-    """,
-    """
-    CREATE TABLE shelf.variant_counts AS
-    SELECT first_id AS variant_id, sum(specs) AS specs, sum(binaries) AS binaries
-    FROM (
-        SELECT variant_set_id, first_id
-        FROM variant_set_members CROSS JOIN shelf.first_values USING (variant_id)
-        GROUP BY variant_set_id, first_id
-    )
-    CROSS JOIN shelf.variant_set_counts USING (variant_set_id)
-    GROUP BY first_id
-    """,
 )
 
 _PROVIDERS = """
@@ -173,13 +147,6 @@ _SIZES = (
 
 Binaries are read as they lie, beside their specs: by an index of them, specs would be looked up all
 over the file, which takes four times as long.
-"""
-
-_MACHINES = """
-    INSERT INTO tag_machines (tag_id, os_id, platform_id, target_id, binaries)
-    SELECT tag_id, os_id, platform_id, target_id, count(*) FROM binaries NOT INDEXED
-    GROUP BY tag_id, os_id, platform_id, target_id
-    ORDER BY tag_id, os_id, platform_id, target_id
 """
 
 
@@ -276,7 +243,6 @@ def count(db: sqlite3.Connection) -> None:
     (has_sizes,) = db.execute(_HAS_SIZES).fetchone()
     for statement in _SIZES if has_sizes else ():
         db.execute(statement)
-    db.execute(_MACHINES)
     db.execute(_PROVIDERS)
     add = "INSERT INTO facet_counts (table_name, facet, value, count) "
     for column in schema.FACET_COLUMNS:
@@ -294,11 +260,6 @@ def count(db: sqlite3.Connection) -> None:
         db.execute(
             f"{add} SELECT ?, 'tag_id', id, binaries FROM tags"
             " WHERE binaries > 0 ORDER BY 4 DESC, 3",
-            (table,),
-        )
-        db.execute(
-            f"{add} SELECT ?, 'variant_name', variant_id, {table} FROM shelf.variant_counts"
-            f" WHERE {table} > 0 ORDER BY 4 DESC, 3",
             (table,),
         )
     db.execute(

@@ -81,6 +81,11 @@ class VariantSets(dict[int, int]):
             listed = self._lists[number]
             yield id_, listed.text, None if listed.is_plain else json.dumps(listed.variants)
 
+    def names(self) -> Iterator[tuple[int, frozenset[str]]]:
+        """Each id with the names of its variants."""
+        for id_, number in self._ids.rows():
+            yield id_, frozenset([member[0] for member in self._lists[number].members])
+
     def variants(self) -> Ranked[Member]:
         """All variants that are used, by name and value."""
         used = {member for _, number in self._ids.rows() for member in self._lists[number].members}
