@@ -12,6 +12,7 @@ from typing import Any
 from etl.catalog.asking import near_names
 from etl.query.find import Scope
 from etl.query.tally import tally
+from etl.spack.compilers import NO_COMPILER
 from etl.spack.tokens import Span
 from etl.spack.tree import Node, SpecQuery
 from etl.spack.variants import parse_variant
@@ -72,7 +73,8 @@ class NearMiss:
         if not self.instead:
             return sentence
         return f"{sentence}; available: " + ", ".join(
-            f"{value} ({count:,})" for value, count in self.instead
+            f"{'no compiler' if value == NO_COMPILER else value} ({count:,})"
+            for value, count in self.instead
         )
 
 

@@ -143,3 +143,5 @@ def test_sentences() -> None:
         "the dependencies of 2 of the 1,000 binaries there are unknown:"
         " they were read from pages, which do not list them"
     )
+    without = NearMiss("%gcc", None, 3, (("none", 2), ("llvm@19.1.7", 1)))
+    assert str(without) == "without %gcc: 3 binaries; available: no compiler (2), llvm@19.1.7 (1)"
