@@ -7,6 +7,7 @@ limited here: the size of a value, of a result, and of all that SQLite holds in 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from datasette.database import Database
 from datasette.utils.sqlite import sqlite3
 
 from datasette_spack.either import open_connections
+from datasette_spack.found_once import found_once
 from datasette_spack.lanes import Threads, Visitors, is_visitors
 from etl.catalog.reader import APPLICATION_ID
 from etl.errors import ReadError
@@ -138,13 +140,16 @@ class CatalogDatabase(Database):
     """A catalog, opened once: as it is now it is served, even when a build puts another in place.
 
     ``threads`` has how many connections Datasette will ask for, one for each of its threads, and
-    how many threads what visitors ask has.
+    how many threads what visitors ask has.  In the folder ``shared`` the workers of a server tell
+    each other what it takes to find out about a file.
 
     Raises:
         ReadError: the file cannot be read.
     """
 
-    def __init__(self, datasette: Any, path: Path, threads: Threads) -> None:
+    def __init__(
+        self, datasette: Any, path: Path, threads: Threads, shared: Path | None = None
+    ) -> None:
         # The name is all that Datasette shows of the path.
         super().__init__(datasette, path=path.name, is_mutable=False)
         try:
@@ -157,10 +162,13 @@ class CatalogDatabase(Database):
         self._told: dict[tuple[Any, ...], Any] = {}
         self._ready = [self._open() for _ in range(threads.pages + threads.visitors)]
         self._for_streams = [self._open() for _ in range(STREAMS)]
-        if not samestat(fstat(self.file.fileno()), path.stat()):
+        status = fstat(self.file.fileno())
+        if not samestat(status, path.stat()):
             raise ReadError(f"{path}: was replaced while it was being opened; try again")
+        self._shared = shared
+        self._mark = f"{status.st_dev}-{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
         self.cached_size = self.file.seek(0, 2)
-        self.cached_hash = self._digest()
+        self.cached_hash = found_once(shared, f"{self._mark}.sha256", self._digest)
 
     def _open(self) -> Any:
         connection = sqlite3.connect(
@@ -230,6 +238,16 @@ class CatalogDatabase(Database):
 
     def counts(self) -> dict[str, int]:
         """The number of rows of every table and every view."""
+        counted = found_once(
+            self._shared, f"{self._mark}.counts", lambda: json.dumps(self._count())
+        )
+        counts, tables = json.loads(counted)
+        # Datasette would take a view among these for a table.
+        self._cached_table_counts = {name: counts[name] for name in tables}
+        return dict(counts)
+
+    def _count(self) -> tuple[dict[str, int], list[str]]:
+        """The number of rows of every table and every view, and which of them are tables."""
         connection = self._ready[-1]
         kinds = dict(
             connection.execute(
@@ -240,11 +258,7 @@ class CatalogDatabase(Database):
         for name in kinds:
             select = _VIEW_COUNTS.get(name, f"SELECT count(*) FROM [{name}]")
             (counts[name],) = connection.execute(select).fetchone()
-        # Datasette would take a view among these for a table.
-        self._cached_table_counts = {
-            name: count for name, count in counts.items() if kinds[name] == "table"
-        }
-        return counts
+        return counts, [name for name, kind in kinds.items() if kind == "table"]
 
     def close(self) -> None:
         """End the threads of visitors; close all connections and the file."""
@@ -271,7 +285,7 @@ for _method in (
 
 # A view joins each row to its names; for its number of rows there are shorter ways.
 _VIEW_COUNTS = {
-    "spec_list": "SELECT count(*) FROM specs WHERE tags > 0",
+    "spec_list": "SELECT ifnull(sum(specs), 0) FROM packages",
     "binary_list": "SELECT count(*) FROM binaries",
     "binary_needs": "SELECT count(*) FROM binaries",
     "dependency_list": "SELECT count(*) FROM dependencies",
@@ -287,10 +301,8 @@ _VIEW_COUNTS = {
         ) USING (variant_set_id)
     """,
     "binary_stacks": """
-        SELECT ifnull(sum(binaries * stacks), 0)
-        FROM (SELECT stack_set_id, count(*) AS binaries FROM binaries GROUP BY stack_set_id)
-        JOIN (SELECT stack_set_id, count(*) AS stacks FROM stack_set_members GROUP BY stack_set_id)
-        USING (stack_set_id)
+        SELECT ifnull(sum(count), 0) FROM facet_counts
+        WHERE table_name = 'binaries' AND facet = 'stack_id'
     """,
 }
 

@@ -33,11 +33,13 @@ class ServedCatalog(NotesInterruptions, CatalogDatabase):
     """A catalog of which an answer that was cut short is not kept."""
 
 
-def datasette_for(catalog: Path, secret: str | None = None, workers: int = 1) -> Datasette:
+def datasette_for(
+    catalog: Path, secret: str | None = None, workers: int = 1, shared: Path | None = None
+) -> Datasette:
     """Datasette with the catalog as its only database, ready to be served or asked.
 
     ``secret`` signs what it hands out, so that another one with the same secret knows it again;
-    ``workers`` is how many processes share the cores.
+    ``workers`` is how many processes share the cores, and ``shared`` their folder.
 
     Raises:
         ReadError: there is no catalog, it is not one, or it cannot be read.
@@ -51,7 +53,7 @@ def datasette_for(catalog: Path, secret: str | None = None, workers: int = 1) ->
     # A program that runs does not change when its files do: an update would mix old and new.
     template_environment(datasette).auto_reload = False
     with open_catalog(catalog):  # which tells what is wrong with a file that is not a catalog
-        database = ServedCatalog(datasette, catalog, threads)
+        database = ServedCatalog(datasette, catalog, threads, shared)
         try:
             counts = {name: {"count": count} for name, count in database.counts().items()}
         except BaseException:
@@ -85,12 +87,12 @@ def serve(
                 pass
             print(address, file=sys.stderr, flush=True)
             secret = secrets.token_hex(32)
-            make = partial(datasette_for, workers=workers)
             with ExitStack() as stack:
                 shared = None
                 with suppress(OSError):  # nowhere to write: then each makes all its answers
                     folder = TemporaryDirectory(prefix="spack-catalog-")
                     shared = Path(stack.enter_context(folder))
+                make = partial(datasette_for, workers=workers, shared=shared)
                 app = partial(worker, catalog, make, look_every, secret, shared)
                 serve_with_workers(app, listener, workers)
             return
