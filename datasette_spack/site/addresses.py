@@ -13,6 +13,9 @@ from datasette_spack.which import USUAL, catalog_name
 _KEPT: Final = 4_000
 """Parts of addresses that are kept as they are written: a page names the same ones many times."""
 
+_LONGEST_KEPT: Final = 100
+"""Characters of the longest such part: what anybody asks for may be long, and is not kept."""
+
 # All that may be in an address; the rest becomes %XX.
 _OF_ADDRESSES = "!#$%&'()*+,-./:;=?@[]_~"
 
@@ -91,13 +94,21 @@ class Addresses:
         return f"{path}?{'&'.join(given)}" if given else path
 
 
-@lru_cache(_KEPT)
 def _in_path(name: str) -> str:
+    return _kept_in_path(name) if len(name) <= _LONGEST_KEPT else quote(name, safe="")
+
+
+def _in_query(value: str) -> str:
+    return _kept_in_query(value) if len(value) <= _LONGEST_KEPT else quote_plus(value)
+
+
+@lru_cache(_KEPT)
+def _kept_in_path(name: str) -> str:
     return quote(name, safe="")
 
 
 @lru_cache(_KEPT)
-def _in_query(value: str) -> str:
+def _kept_in_query(value: str) -> str:
     return quote_plus(value)
 
 
