@@ -54,7 +54,9 @@ def open_catalog(
         _check_kind(db, path, schemas)
         yield db
     except sqlite3.DatabaseError as error:
-        raise ReadError(f"{path}: cannot be read as a catalog: {error}") from None
+        # What another version wrote may lack what this one asks for.
+        hint = "; build it again" if str(error).startswith("no such ") else ""
+        raise ReadError(f"{path}: cannot be read as a catalog: {error}{hint}") from None
     finally:
         db.close()
 
