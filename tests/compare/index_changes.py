@@ -92,30 +92,33 @@ def edge_to(spec: Spec, name: str) -> Spec:
 # The oracle.
 
 
-def _identity(index: Index, spec: Spec) -> str:
-    compilers = sorted(
+def _compilers(index: Index, spec: Spec) -> list[str]:
+    return sorted(
         f"{it['name']}@{index[it['hash']]['version']}"
         for it in spec.get("dependencies", ())
         if {"c", "cxx", "fortran"} & set(it["parameters"]["virtuals"])
     )
+
+
+def _identity(index: Index, spec: Spec) -> str:
     names = ("name", "namespace", "version", "parameters", "arch", "external")
-    return json.dumps([*(spec.get(it) for it in names), compilers], sort_keys=True)
+    return json.dumps([*(spec.get(it) for it in names), _compilers(index, spec)], sort_keys=True)
 
 
 def _title(spec: Spec) -> str:
     return f"{spec['name']}@{spec['version']}"
 
 
-def _other(old: Spec, new: Spec) -> Told:
+def _other(old_index: Index, new_index: Index, old: Spec, new: Spec) -> Told:
     """The first thing in which two identities differ; of variants not which."""
     if old["version"] != new["version"]:
         return "version", new["name"], old["version"], new["version"]
     if old["parameters"] != new["parameters"]:
         return "variants", new["name"], None, None
-    for kind, name in (("arch", "arch"), ("external", "external"), ("namespace", "namespace")):
-        if old.get(name) != new.get(name):
-            return kind, new["name"], None, None
-    return "compiler", new["name"], None, None
+    if _compilers(old_index, old) != _compilers(new_index, new):
+        return "compiler", new["name"], None, None
+    (kind, *_) = (it for it in ("arch", "external", "namespace") if old.get(it) != new.get(it))
+    return kind, new["name"], None, None
 
 
 def _pairs_of_edges(
@@ -194,7 +197,7 @@ def causes(
             if _identity(old_index, one) == _identity(new_index, two):
                 found |= causes(old_index, new_index, one, two, known)
             else:
-                found.add(_other(one, two))
+                found.add(_other(old_index, new_index, one, two))
     known[pair] = found or {("unknown", new["name"], None, None)}
     return known[pair]
 

@@ -331,7 +331,7 @@ def anything(numbers: random.Random, index: Index) -> None:
     elif kind == 4 and needs:
         numbers.choice(needs)["parameters"]["deptypes"] = ["link", "run"]
     elif kind == 5:  # another build of it, which some of its dependents take, or take as well
-        key = "".join(numbers.choice("abcdefgh") for _ in range(32))
+        key = f"{len(index):032d}"  # of its own, whatever the numbers are
         index[key] = {**copy.deepcopy(spec), "hash": key, "version": numbers.choice(["7", "8"])}
         for other in [*index.values()]:
             for it in [*other.get("dependencies", ())]:
@@ -342,7 +342,7 @@ def anything(numbers: random.Random, index: Index) -> None:
                         other["dependencies"].append({**copy.deepcopy(it), "hash": key})
     elif kind == 6 and needs:  # the other provider of what it provides
         it = numbers.choice(needs)
-        key = "".join(numbers.choice("abcdefgh") for _ in range(32))
+        key = f"{len(index):032d}"  # of its own, whatever the numbers are
         index[key] = {**copy.deepcopy(index[it["hash"]]), "hash": key, "name": f"{it['name']}2"}
         it.update(hash=key, name=f"{it['name']}2")
     else:
