@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from itertools import repeat
 from typing import Generic, NamedTuple, TypeVar
 
 from etl.page_format.front_matter import MAX_PAGE_BYTES
@@ -34,10 +35,14 @@ _FORM = (
     ' "target": "%s", "variants": [%s], "versions": ["%s"]}'
 )
 _TEXT, _LIST = r'([^"]*)', r"([^\]]*)"
-_ITEM = re.compile(
-    re.escape(_FORM)
-    % (_TEXT, "([a-z2-7]{32})", _TEXT, _TEXT, '("-"|[0-9]+)', _LIST, _TEXT, _LIST, _TEXT)
-)
+_VALUES = (_TEXT, "([a-z2-7]{32})", _TEXT, _TEXT, '("-"|[0-9]+)', _LIST, _TEXT, _LIST, _TEXT)
+_ITEM = re.compile(re.escape(_FORM) % _VALUES)
+_STEP = len(_VALUES) + 1
+"""What lies between two items when they are split: the values of one, and what is between them."""
+
+_new_spec = partial(tuple.__new__, Spec)
+"""A spec of all its fields in order; ``Spec()`` would take them apart first."""
+
 _NO_SIZE = '"-"'
 
 
@@ -90,35 +95,36 @@ class GeneratedPages:
         if found is None:
             return None
         package, tag, meta, details = found.groups()
-        items = _ITEM.findall(details)
-        if not items or not is_name(package) or not is_tag(tag):
+        # Split, so that values come by column: none is looked at one by one in Python.
+        parts = _ITEM.split(details)
+        between = parts[::_STEP]
+        if between != ["", *[", "] * (len(between) - 2), ""]:
             return None
-        if ", ".join([_FORM % item for item in items]) != details:
+        if not is_name(package) or not is_tag(tag):
             return None
-        compiler, size = items[0][0], items[0][4]
-        style = guess_style([{"compiler": compiler, "size": size.strip('"')}], details)
+        compilers, hashes, oss, platforms, sizes, in_stacks, targets, variants, versions = (
+            parts[column::_STEP] for column in range(1, _STEP)
+        )
+        if len(set(hashes)) < len(hashes):
+            return None
+        first = {"compiler": compilers[0], "size": sizes[0].strip('"')}
+        style = guess_style([first], details)
         known, texts = self._of_style(style), self._texts
         # Lists need no other notation: where any has the operator := the style is that of today.
-        variant_lists, stack_lists = self._variants, self._stacks
-        specs, stacks = [], []
-        for compiler, hash_, os, platform, size, in_stacks, target, variants, version in items:
-            specs.append(
-                Spec(
-                    hash_,
-                    package,
-                    texts[version],
-                    known.compilers[compiler],
-                    texts[os],
-                    texts[platform],
-                    texts[target],
-                    variant_lists[variants],
-                    known.sizes[size],
-                )
-            )
-            stacks.append(stack_lists[in_stacks])
-        if len({spec.hash for spec in specs}) < len(specs):
-            return None
-        compilers, _, oss, platforms, _, _, targets, _, versions = zip(*items, strict=True)
+        rows = zip(
+            hashes,
+            repeat(package),
+            map(texts.__getitem__, versions),
+            map(known.compilers.__getitem__, compilers),
+            map(texts.__getitem__, oss),
+            map(texts.__getitem__, platforms),
+            map(texts.__getitem__, targets),
+            map(self._variants.__getitem__, variants),
+            map(known.sizes.__getitem__, sizes),
+            repeat(None),
+        )
+        specs = tuple(map(_new_spec, rows))
+        stacks = tuple(map(self._stacks.__getitem__, in_stacks))
         if meta != render_meta(
             style,
             stacks,
@@ -129,7 +135,7 @@ class GeneratedPages:
             targets=set(targets),
         ):
             return None
-        return GeneratedPage(tag, package, style, tuple(specs), tuple(stacks))
+        return GeneratedPage(tag, package, style, specs, stacks)
 
 
 class _OfStyle:
@@ -164,6 +170,10 @@ def _text(written: str) -> str:
 
 def _texts(written: str) -> tuple[str, ...]:
     """A list of texts; they may be escaped, if as the generator does it."""
+    if written[:1] == '"' == written[-1:] and "\\" not in written and written.isprintable():
+        plain = written[1:-1].split('", "')
+        if all(plain) and not any('"' in it for it in plain):
+            return tuple(plain)
     try:
         values = json.loads(f"[{written}]")
     except ValueError:
