@@ -32,6 +32,19 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("pages", "tag_id, package_id"),
 )
 
+OF_FEW_VALUES = (
+    "compiler_id, tag_id",
+    "os_id, tag_id",
+    "platform_id, tag_id",
+    "target_id, tag_id",
+    "stack_set_id, tag_id",
+)
+"""Indexes of ``binaries`` that serve all tags and each tag.
+
+SQLite goes from value to value to count those of a tag, if it knows how few values there are: these
+are analyzed as a whole, where a sample does for all others.
+"""
+
 INDEXES: tuple[tuple[str, str], ...] = (
     # Versions in Spack's order: newest first, `@1.10:1.12`; of all packages in compare.
     ("versions", "package_id, sort_key"),
@@ -57,16 +70,12 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("specs", "target_id"),
     # What a host can use, and in which tag last, told in the index alone: `find --reusable`.
     ("specs", "need_id, need_set, fault, last_tag_id"),
-    # A tag is faceted by each of these; without its own index a facet of a tag times out.
+    # A tag is faceted by each of these; without an index a facet of a tag times out.
     ("binaries", "tag_id, package_id"),
     # With the stacks, so that the versions of a tag or a stack are compared in the index alone.
     ("binaries", "tag_id, version_id, stack_set_id"),
-    ("binaries", "tag_id, compiler_id"),
-    ("binaries", "tag_id, os_id"),
-    ("binaries", "tag_id, platform_id"),
-    ("binaries", "tag_id, target_id"),
-    ("binaries", "tag_id, stack_set_id"),
     ("binaries", "tag_id, variant_set_id"),
+    *(("binaries", columns) for columns in OF_FEW_VALUES),
     # With the version, so that a package's versions by tag are counted in the index alone.
     ("binaries", "package_id, tag_id, version_id"),
     # What is gone of a tag, a package, a stack, a version.
@@ -81,11 +90,6 @@ INDEXES: tuple[tuple[str, str], ...] = (
     ("mirrors", "last_seen"),
     # binary_list filtered by a column in all tags, and the links from one row to its binaries.
     ("binaries", "version_id"),
-    ("binaries", "compiler_id"),
-    ("binaries", "os_id"),
-    ("binaries", "platform_id"),
-    ("binaries", "target_id"),
-    ("binaries", "stack_set_id"),
     ("binaries", "variant_set_id"),
     # `cflags=-O3`, and the flags on a spec's page.
     ("spec_flags", "spec_id"),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from etl.catalog.indexes import index_name
+from etl.catalog.indexes import OF_FEW_VALUES, index_name
 from etl.catalog.sql_text import Parameters, all_of
 from etl.query.conditions import Condition
 
@@ -47,8 +47,14 @@ _OF_SPECS = {
 """The index of ``specs`` for each column that conditions are on."""
 
 _OF_A_TAG = {
-    **{column: f"tag_id, {column}" for column in _OF_SPECS.keys() - {"hash", "need_id"}},
+    "package_id": "tag_id, package_id",
     "version_id": "tag_id, version_id, stack_set_id",
+    "variant_set_id": "tag_id, variant_set_id",
+    **{
+        columns.split(", ")[0]: columns
+        for columns in OF_FEW_VALUES
+        if not columns.startswith("stack")
+    },
 }
 """The index of ``binaries`` within each tag for each column that conditions are on."""
 

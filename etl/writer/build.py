@@ -155,9 +155,7 @@ def _write(
     db.execute("COMMIT")
     finish.add_views_and_search(db)
     db.execute("DETACH shelf")
-    # A sample of each index tells the query planner enough, in a fiftieth of the time.
-    db.execute("PRAGMA analysis_limit = 1000")
-    db.execute("ANALYZE")
+    finish.analyze(db)
     told = _as_told(intake, problems)
     if strict:
         _refuse_any(told)

@@ -151,6 +151,32 @@ def test_indexes_are_as_declared(catalog: Path) -> None:
     assert found == declared
 
 
+@pytest.mark.parametrize("columns", indexes.OF_FEW_VALUES)
+def test_it_is_known_how_few_values_there_are(sample_catalog: Path, columns: str) -> None:
+    column, _ = columns.split(", ")
+    name = indexes.index_name("binaries", columns)
+    ((stat,),) = rows(sample_catalog, f"SELECT stat FROM sqlite_stat1 WHERE idx = '{name}'")
+    ((binaries, values, pairs),) = rows(
+        sample_catalog,
+        f"SELECT count(*), count(DISTINCT {column}), count(DISTINCT {column} || ' ' || tag_id)"
+        " FROM binaries",
+    )
+    # SQLite rounds up.
+    assert stat == f"{binaries} {-(-binaries // values)} {-(-binaries // pairs)}"
+
+
+def test_what_a_tag_has_of_each_value_is_counted_in_the_index_of_all_tags(
+    sample_catalog: Path,
+) -> None:
+    for column in ("compiler_id", "os_id", "platform_id", "target_id"):
+        sql = f"SELECT {column}, count(*) FROM binaries WHERE tag_id = 1 GROUP BY {column}"
+        ((*_, plan),) = rows(sample_catalog, f"EXPLAIN QUERY PLAN {sql}")
+        index = indexes.index_name("binaries", f"{column}, tag_id")
+        assert plan == (
+            f"SEARCH binaries USING COVERING INDEX {index} (ANY({column}) AND tag_id=?)"
+        )
+
+
 def test_no_index_is_the_beginning_of_another() -> None:
     listed = [*indexes.UNIQUE_INDEXES, *indexes.INDEXES]
     wasted = [

@@ -77,8 +77,8 @@ def test_the_wide_conditions_find_the_same(real_data: Path, release: Path) -> No
     [
         ("cmake", "binaries", "tag_id_package_id"),
         ("@=3.13.5", "binaries", "tag_id_version_id_stack_set_id"),
-        ("os=amzn2", "binaries", "tag_id_os_id"),
-        ("target=x86_64", "binaries", "tag_id_target_id"),
+        ("os=amzn2", "binaries", "os_id_tag_id"),
+        ("target=x86_64", "binaries", "target_id_tag_id"),
         ("+openmp", "binaries", "tag_id_variant_set_id"),
         ("/24rq", "specs", "hash"),
         ("platform=linux", "binaries", "tag_id_package_id"),
