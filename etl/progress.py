@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from etl.records import Mirror, Page, Record, Source
+from etl.records import Mirror, PackagePages, Page, Record, Source
 from etl.text import printable
 
 T = TypeVar("T")
@@ -62,7 +62,9 @@ class Progress:
                     self._begin(f"reading {record.kind} from {printable(name)}", record.parts)
                 self._received()
                 yield record
-                if isinstance(record, (Page, Mirror)):
+                if isinstance(record, PackagePages):
+                    self._step(len(record.pages))
+                elif isinstance(record, Page | Mirror):
                     self._step()
 
     def _received(self) -> None:
@@ -90,8 +92,8 @@ class Progress:
             self._bar = click.progressbar(length=length, label=label, file=sys.stderr)
             self._bar.render_progress()
 
-    def _step(self) -> None:
-        self._done += 1
+    def _step(self, done: int = 1) -> None:
+        self._done += done
         if self._bar and self._done - self._drawn >= (self._length or 0) / _STEPS:
             self._bar.update(self._done - self._drawn)
             self._drawn = self._done

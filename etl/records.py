@@ -2,8 +2,9 @@
 
 A source is read as one stream of records.  It begins with a :class:`Source`; then come the
 :class:`Tag`, :class:`Page`, :class:`Mirror` and :class:`Recipe` records found in it, and a
-:class:`Problem` wherever something was refused or contradicts itself.  The order of the records
-means nothing: the catalog written from them is the same.
+:class:`Problem` wherever something was refused or contradicts itself.  Many pages may come as one
+:class:`PackagePages`.  The order of the records means nothing: the catalog written from them is the
+same.
 """
 
 from __future__ import annotations
@@ -92,6 +93,47 @@ class Page:
     stacks: tuple[tuple[str, ...], ...]
     text: bytes | None = None
     cache: str | None = None
+
+
+class PageHead(NamedTuple):
+    """A :class:`Page` but for its package and specs; ``stacks`` are the lists that are on it."""
+
+    place: str
+    tag: str
+    style: PageStyle
+    text: bytes | None
+    cache: str | None
+    stacks: tuple[int, ...]
+
+
+class Words(NamedTuple):
+    """What the numbers in folded specs stand for; ``machines`` begin with the compiler."""
+
+    machines: list[tuple[str, str, str, str]]
+    variants: list[tuple[str, ...]]
+    stacks: list[tuple[str, ...]]
+
+
+FoldedSpec = tuple[str, str, int, int, int | None, tuple[int, ...], dict[int, int] | None]
+"""What several pages say of a spec: its hash, version, machine, variants and size.
+
+Then come the pages that it is on, each by number and followed by its list of stacks there; and its
+position on those that are not in the order of hashes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePages:
+    """Pages of one package in different tags that agree about each spec, as one record.
+
+    ``specs`` is a list of :data:`FoldedSpec` as :mod:`marshal` writes it, in Spack's order of
+    versions, then by hash; many records share their ``words``.
+    """
+
+    package: str
+    pages: tuple[PageHead, ...]
+    words: Words
+    specs: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,5 +278,16 @@ class Digest:
 
 
 Record = (
-    Source | Cache | Tag | Page | Mirror | Unchanged | Listing | Recipe | Problem | Digest | Kept
+    Source
+    | Cache
+    | Tag
+    | Page
+    | PackagePages
+    | Mirror
+    | Unchanged
+    | Listing
+    | Recipe
+    | Problem
+    | Digest
+    | Kept
 )

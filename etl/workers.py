@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import marshal
 import os
+import pickle
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from etl.errors import CatalogError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from multiprocessing.connection import Connection
 
 B = TypeVar("B")
 R = TypeVar("R")
@@ -60,6 +64,21 @@ class Workers:
         else:
             yield from self._map(function, everything)
 
+    def ahead(self, make: Callable[[], Iterator[R]]) -> Generator[R, None, None]:
+        """What is made, by a copy of this process that makes the next thing while one is used.
+
+        Things have to be such as :mod:`marshal` can write.  Where a process cannot be copied as it
+        is, or threads run in it that a copy would not have, this process makes them itself.
+
+        Raises:
+            CatalogError: the copy was killed, has no memory left, or failed in any other way.
+        """
+        can_copy = sys.platform == "linux" and self.method in (None, "fork")
+        if self.alone or not can_copy or threading.active_count() > 1:
+            yield from make()
+        else:
+            yield from _made_by_copy(make)
+
     def _map(self, function: Callable[[B], R], batches: Iterable[B]) -> Iterator[R]:
         # They take a while to load, and most commands start no process.
         from concurrent.futures import ProcessPoolExecutor
@@ -96,6 +115,40 @@ _KILLED = (
 )
 
 
+def _made_by_copy(make: Callable[[], Iterator[R]]) -> Generator[R, None, None]:
+    from multiprocessing import get_context
+
+    context = get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_all, args=(make, sender, receiver), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        while data := receiver.recv_bytes():
+            error, made = marshal.loads(data)  # noqa: S302 - from a process of ours
+            if error is not None:
+                raise _as_told(pickle.loads(error))  # noqa: S301
+            yield made
+    except EOFError:
+        raise CatalogError(_KILLED) from None
+    finally:
+        receiver.close()
+        process.kill()
+        process.join()
+
+
+def _send_all(make: Callable[[], Iterator[Any]], sender: Connection, receiver: Connection) -> None:
+    """Send all that is made, or an error, then nothing: it is what a copy of a process does."""
+    _begin()
+    receiver.close()
+    try:
+        for made in make():
+            sender.send_bytes(marshal.dumps((None, made)))
+        sender.send_bytes(b"")
+    except Exception as error:
+        sender.send_bytes(marshal.dumps((pickle.dumps(error), None)))
+
+
 def available_cores() -> int:
     """How many cores this process may run on."""
     with suppress(AttributeError):  # not every system tells
@@ -124,15 +177,22 @@ def _result(future: Future[R]) -> R:
 
     try:
         return future.result()
-    except (CatalogError, BrokenExecutor):
+    except BrokenExecutor:
         raise
-    except MemoryError:
-        raise CatalogError(_KILLED.replace("was killed, possibly", "failed")) from None
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise CatalogError(
-            f"a process failed ({reason}); nothing was written: run with --processes 1 to see where"
-        ) from error
+        raise _as_told(error) from error
+
+
+def _as_told(error: Exception) -> CatalogError:
+    """What the user is told of an error in another process."""
+    if isinstance(error, CatalogError):
+        return error
+    if isinstance(error, MemoryError):
+        return CatalogError(_KILLED.replace("was killed, possibly", "failed"))
+    reason = f"{type(error).__name__}: {error}"
+    return CatalogError(
+        f"a process failed ({reason}); nothing was written: run with --processes 1 to see where"
+    )
 
 
 def _begin() -> None:

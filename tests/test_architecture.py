@@ -23,7 +23,10 @@ FLOORS = (
     # floor                                           what stands on it
     ("page style", ("etl.page_style",)),
     ("what only catalogs tell", ("etl.kept_records",)),
-    ("ground", ("etl.csv_text", "etl.errors", "etl.memory", "etl.records", "etl.text")),
+    (
+        "ground",
+        ("etl.csv_text", "etl.errors", "etl.memory", "etl.numbered", "etl.records", "etl.text"),
+    ),
     ("processes", ("etl.workers",)),
     ("language", ("etl.spack",)),
     ("hosts", ("etl.hosts",)),

@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -18,11 +21,14 @@ from etl.cli import main
 from etl.errors import CatalogError, SourceError
 from etl.records import Record
 from etl.sources import pages
+from etl.sources.packed_records import ReadFiles
 from etl.sources.page import PageReader
-from etl.sources.selection import EVERYTHING
+from etl.sources.selection import EVERYTHING, Selection
 from etl.workers import ALONE, Workers, available_cores, batched
+from etl.writer import build
 from etl.writer.build import Summary, build_catalog
 from etl.writer.intake import Reading
+from etl.writer.resolve import Resolver
 from tests.running import digest_of
 from tests.sites import SEED, SEED_PLACES, item, page, place_of, write_site
 
@@ -126,6 +132,80 @@ def test_an_error_of_who_gives_the_batches_stays_what_it_is() -> None:
     assert active_children() == []
 
 
+def _numbers(failing: Exception | None = None, *, is_killed: bool = False) -> Iterator[int]:
+    """The number of the process, many times; or what goes wrong after the first."""
+    yield os.getpid()
+    if is_killed:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if failing:
+        raise failing
+    yield from [os.getpid()] * 9
+
+
+@pytest.fixture
+def only_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever threads other tests have left behind."""
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+
+
+@pytest.mark.usefixtures("only_thread")
+def test_a_copy_goes_ahead() -> None:
+    copy, *others = FORKED.ahead(_numbers)
+    assert others == [copy] * 9
+    assert copy != os.getpid()
+    assert active_children() == []
+
+
+@pytest.mark.parametrize("workers", [ALONE, Workers(2, "spawn")])
+def test_where_no_copy_is_wanted_there_is_none(workers: Workers) -> None:
+    assert list(workers.ahead(_numbers)) == [os.getpid()] * 10
+
+
+def test_no_process_is_copied_while_threads_run() -> None:
+    is_over = threading.Event()
+    thread = threading.Thread(target=is_over.wait)
+    thread.start()
+    try:
+        assert list(FORKED.ahead(_numbers)) == [os.getpid()] * 10
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        (MemoryError(), r"failed for lack of memory; nothing was written"),
+        (KeyError("hash"), r"failed \(KeyError: 'hash'\); nothing was written: run with"),
+        (SourceError("a/b", "is bad"), r"^a/b: is bad$"),
+    ],
+)
+@pytest.mark.usefixtures("only_thread")
+def test_what_goes_wrong_in_a_copy_is_told(failing: Exception, message: str) -> None:
+    made = FORKED.ahead(partial(_numbers, failing))
+    assert next(made) != os.getpid()
+    with pytest.raises(CatalogError, match=message):
+        next(made)
+    assert active_children() == []
+
+
+@pytest.mark.usefixtures("only_thread")
+def test_a_copy_that_is_killed_is_told() -> None:
+    made = FORKED.ahead(partial(_numbers, is_killed=True))
+    assert next(made) != os.getpid()
+    with pytest.raises(CatalogError, match="was killed"):
+        next(made)
+    assert active_children() == []
+
+
+@pytest.mark.usefixtures("only_thread")
+def test_nobody_waits_for_a_copy_that_is_not_needed() -> None:
+    made = FORKED.ahead(lambda: count())
+    assert next(made) == 0
+    made.close()
+    assert active_children() == []
+
+
 def test_batches() -> None:
     assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]
     assert list(batched([1, 1, 9, 1, 5, 5], 3, lambda it: it, 8)) == [[1, 1, 9], [1, 5, 5]]
@@ -134,9 +214,10 @@ def test_batches() -> None:
 
 
 @pytest.fixture
-def any_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+def any_work_is_shared(monkeypatch: pytest.MonkeyPatch, only_thread: None) -> None:
     monkeypatch.setattr(pages, "_FILES_AT_ONCE", 2)
     monkeypatch.setattr(pages, "_BATCHES_WORTH_PROCESSES", 2)
+    monkeypatch.setattr(build, "_WORTH_A_PROCESS", 0)
 
 
 def _mixed_site(folder: Path) -> Path:
@@ -161,7 +242,7 @@ def _zipped(folder: Path) -> Path:
 
 def _build(target: Path, source: Path, workers: Workers) -> Summary:
     records = pages.read_pages(source, EVERYTHING, workers)
-    return build_catalog([Reading(str(source), records)], target)
+    return build_catalog([Reading(str(source), records)], target, workers=workers)
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
@@ -180,13 +261,41 @@ def test_the_catalog_is_the_same_byte_for_byte(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.usefixtures("any_work_is_shared")
+def test_long_pages_are_read_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = _mixed_site(tmp_path / "site")
+    monkeypatch.setattr(pages, "_FILES_AT_ONCE", 16)
+    _build(tmp_path / "one.db", site, ALONE)
+    monkeypatch.setattr(pages, "_MOST_BYTES_AT_ONCE", 300)
+    lengths: list[int] = []
+
+    def read_places(folder: Path, selection: Selection, places: list[str]) -> ReadFiles:
+        found = read(folder, selection, places)
+        lengths.append(len(places) - len(found.rest))
+        return found
+
+    read = pages._read_places
+    monkeypatch.setattr(pages, "_read_places", read_places)
+    # This process does all, so that it can be counted.
+    monkeypatch.setattr(Workers, "map", lambda _, function, batches, **__: map(function, batches))
+    _build(tmp_path / "many.db", site, FORKED)
+    assert digest_of(tmp_path / "many.db") == digest_of(tmp_path / "one.db")
+    assert sum(lengths) == sum(1 for path in site.rglob("*") if path.is_file())
+    assert max(lengths) == 2
+
+
+@pytest.mark.usefixtures("any_work_is_shared")
 def test_a_damaged_archive_gives_what_comes_before(tmp_path: Path) -> None:
     archive = _zipped(_mixed_site(tmp_path / "site"))
     whole = archive.read_bytes()
     damage = whole.index(b"p9/specs.md") + 200
     archive.write_bytes(whole[:damage] + b"xxxxx" + whole[damage + 5 :])
-    alone = list(pages.read_pages(archive, EVERYTHING, ALONE))
-    assert list(pages.read_pages(archive, EVERYTHING, FORKED)) == alone
+    alone, forked = (
+        sorted(map(repr, pages.read_pages(archive, EVERYTHING, workers)))
+        for workers in (ALONE, FORKED)
+    )
+    assert forked == alone
 
 
 @pytest.mark.usefixtures("any_work_is_shared")
@@ -206,31 +315,64 @@ def test_a_process_that_is_killed_leaves_the_old_catalog(
     assert active_children() == []
 
 
+@pytest.mark.usefixtures("any_work_is_shared")
+def test_a_copy_that_is_killed_leaves_the_old_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out" / "a.db"
+    target.parent.mkdir()
+    site = _mixed_site(tmp_path / "site")
+    _build(target, site, ALONE)
+    before = digest_of(target)
+    parent = os.getpid()
+
+    def resolve(*_: object) -> None:
+        assert os.getpid() != parent
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Resolver, "resolve", resolve)
+    with pytest.raises(CatalogError, match="was killed"):
+        _build(target, site, FORKED)
+    assert digest_of(target) == before
+    assert list(target.parent.iterdir()) == [target]
+    assert active_children() == []
+
+
 _BLOCKED = """
 import os, signal, sys
 from etl.cli import main
 from etl.records import Record
 from etl.sources import pages
 from etl.sources.page import PageReader
+from etl.writer import build
+from etl.writer.resolve import Resolver
 def block(*_):
-    os.write(1, b"reading\\n")
+    os.write(1, b"here\\n")
     while True:
         signal.pause()
-PageReader.read = block
+if sys.argv.pop(1) == "reading":
+    PageReader.read = block
+else:
+    Resolver.resolve = block
 pages._FILES_AT_ONCE = pages._BATCHES_WORTH_PROCESSES = 2
+build._WORTH_A_PROCESS = 0
 main(prog_name="spack-catalog")
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_all_processes_end_with_the_build(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("at", "processes"), [("reading", 2), ("writing", 1)])
+def test_all_processes_end_with_the_build(
+    tmp_path: Path, number: signal.Signals, at: str, processes: int
+) -> None:
     site, catalog = _mixed_site(tmp_path / "site"), tmp_path / "a.db"
     process = subprocess.Popen(
-        [sys.executable, "-c", _BLOCKED, "build", site, "--catalog", catalog, "--processes", "2"],
+        [sys.executable, "-c", _BLOCKED, at,
+         "build", site, "--catalog", catalog, "--processes", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=CHECKOUT, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
-    assert process.stdout.readline() + process.stdout.readline() == b"reading\nreading\n"
+    assert [process.stdout.readline() for _ in range(processes)] == [b"here\n"] * processes
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # as a terminal does
     else:

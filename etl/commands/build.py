@@ -113,7 +113,12 @@ def build(
                 Reading(recipes, _followed(read_recipe_folder(recipes), recipes, follow))
             )
         summary = build_catalog(
-            readings, catalog, strict=strict, follow=follow or silently, at=time_of(at)
+            readings,
+            catalog,
+            strict=strict,
+            follow=follow or silently,
+            at=time_of(at),
+            workers=workers,
         )
     _print_summary(summary, catalog, time.monotonic() - started)
     click.get_current_context().exit(1 if summary.refused else 0)

@@ -122,7 +122,7 @@ progress_option = click.option(
 
 
 def workers_option(command: F) -> F:
-    """``--processes N``: how many processes read sources; it gives the command its ``workers``."""
+    """``--processes N``: how many processes work; it gives the command its ``workers``."""
     return click.option(
         "--processes",
         "workers",
@@ -130,7 +130,7 @@ def workers_option(command: F) -> F:
         envvar="SPACK_CATALOG_PROCESSES",
         callback=lambda context, option, number: Workers(number or available_cores()),
         metavar="N",
-        help="Number of processes that read. [default: one for each core]",
+        help="Number of processes. [default: one for each core]",
     )(command)
 
 

@@ -29,7 +29,7 @@ from etl.commands.options import (
 from etl.errors import SourceError, UsageError
 from etl.kept_records import KeptMirror
 from etl.progress import Progress, silently
-from etl.records import Digest, Listing, Mirror, Page, Problem, Source
+from etl.records import Digest, Listing, Mirror, PackagePages, Page, Problem, Source
 from etl.sources.build_caches.indexes import Known
 from etl.sources.download.fetch import Fetcher
 from etl.sources.requests import Request, read_requests, remembered
@@ -95,7 +95,12 @@ def update(
                 old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
                 readings.insert(0, old)
             summary = build_catalog(
-                readings, catalog, follow=follow or silently, at=moment, check=True
+                readings,
+                catalog,
+                follow=follow or silently,
+                at=moment,
+                check=True,
+                workers=workers,
             )
             report = {"changed": True, "at": moment} | changes_at(catalog, moment)
             refused = summary.refused
@@ -162,7 +167,7 @@ def _news(
             for record in request.read(fetcher, known=known, workers=workers):
                 if isinstance(record, Source):
                     location, is_told = record.location, False
-                elif isinstance(record, Mirror | Page):
+                elif isinstance(record, Mirror | Page | PackagePages):
                     is_told = True
                 elif isinstance(record, Digest):
                     # What is unchanged is not told again, and has the same digest.

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from etl.errors import UsageError
-from etl.records import Cache, Listing, Mirror, Page, Record, Tag, Unchanged
+from etl.records import Cache, Listing, Mirror, PackagePages, Page, Record, Tag, Unchanged
 from etl.sources.download.addresses import public_address
 from etl.text import printable
 
@@ -82,6 +82,9 @@ def with_name(asked: Asked, records: Iterable[Record]) -> Iterator[Record]:
             yield replace(record, tag=tag, cache=name, url=url, signed=signed)
         elif isinstance(record, Page):
             yield replace(record, tag=f"{name}:{record.tag}", cache=name)
+        elif isinstance(record, PackagePages):
+            heads = [it._replace(tag=f"{name}:{it.tag}", cache=name) for it in record.pages]
+            yield replace(record, pages=tuple(heads))
         elif isinstance(record, Tag):
             yield replace(record, name=f"{name}:{record.name}", cache=name)
         elif isinstance(record, Unchanged):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
@@ -25,7 +24,8 @@ from etl.sources.files import (
     read_file,
     sha256_of,
 )
-from etl.sources.packed_records import ReadFile, pack, unpack
+from etl.sources.folding import fold
+from etl.sources.packed_records import ReadFiles, pack, unpack
 from etl.sources.page import PageReader
 from etl.sources.selection import EVERYTHING, Selection
 from etl.text import printable
@@ -40,7 +40,10 @@ FIRST_PAGE_NAME = "index.md"
 TAGS_PLACE = "_data/tags.yaml"
 _FILES_AT_ONCE = 256
 _BYTES_AT_ONCE = 1 << 20
-"""How much of a source a process reads at a time; memory grows with it."""
+"""How much of a source a process reads at a time, as far as that is known before."""
+
+_MOST_BYTES_AT_ONCE = 1 << 24
+"""How much it reads at most before it hands that over; memory grows with it."""
 
 _BATCHES_WORTH_PROCESSES = 4
 """Fewer than these are read before a process has started."""
@@ -114,48 +117,77 @@ def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterat
     for error in refused:
         if selection.wants_place(error.place):
             yield Problem(printable(error.place), "refused", error.message)
-    digest = hashlib.sha256()
+    sums: dict[str, str] = {}
     read = partial(_read_places, folder, selection)
-    for line, records in _each(workers, read, pages, partial(_size_in, folder)):
-        # The sum of the lines that `sha256sum` prints for the files in the order of their paths.
-        digest.update(line.encode())
-        yield from records
+    groups = batched(pages, 1) if workers.alone else _by_package(pages)
+    for found in _each(workers, read, groups, folds=True):
+        sums |= found.sums
+        yield from found.records
+    # The sum of the lines that `sha256sum` prints for the files in the order of their paths.
+    digest = hashlib.sha256()
+    for place in sorted(sums):
+        digest.update(f"{sums[place]}  {printable(place)}\n".encode())
     yield Digest(digest.hexdigest())
 
 
 def _each(
     workers: Workers,
-    read: Callable[[list[T]], list[ReadFile]],
-    things: Iterable[T],
-    weigh: Callable[[T], int],
-) -> Iterator[ReadFile]:
-    """What is read of each of many things, of many at a time where others do it."""
+    read: Callable[[list[T]], ReadFiles],
+    groups: Iterable[list[T]],
+    weigh: Callable[[T], int] = lambda thing: _BYTES_AT_ONCE // _FILES_AT_ONCE,
+    *,
+    folds: bool = False,
+) -> Iterator[ReadFiles]:
+    """What is read of each group; of many at a time where others do it, who may fold pages."""
     if workers.alone:
-        for batch in batched(things, 1):
-            yield from read(batch)
+        yield from map(read, groups)
         return
-    batches = batched(things, _FILES_AT_ONCE, weigh, _BYTES_AT_ONCE)
-    for data in workers.map(
-        partial(_read_packed, read), batches, worthwhile=_BATCHES_WORTH_PROCESSES
-    ):
-        yield from unpack(data)
+
+    def weigh_all(group: list[T]) -> int:
+        return sum(map(weigh, group))
+
+    batches = batched(groups, _FILES_AT_ONCE, weigh_all, _BYTES_AT_ONCE - 1)
+    read_packed = partial(_read_packed, read, folds)
+    for data in workers.map(read_packed, batches, worthwhile=_BATCHES_WORTH_PROCESSES):
+        found = unpack(data)
+        yield found
+        while found.rest:  # pages that are very long are read a few at a time, by this process
+            found = read([*found.rest])
+            yield found
 
 
-def _read_packed(read: Callable[[list[T]], list[ReadFile]], things: list[T]) -> bytes:
-    return pack(read(things))
+def _read_packed(read: Callable[[list[T]], ReadFiles], folds: bool, groups: list[list[T]]) -> bytes:
+    found = read([thing for group in groups for thing in group])
+    if folds:
+        others = [it for it in found.records if not isinstance(it, Page)]
+        folded = fold(it for it in found.records if isinstance(it, Page))
+        found = found._replace(records=[*others, *folded])
+    return pack(found)
 
 
-def _read_places(folder: Path, selection: Selection, places: list[str]) -> list[ReadFile]:
-    """What each of these files holds."""
-    read: list[ReadFile] = []
+def _by_package(places: list[str]) -> Iterator[list[str]]:
+    """The places of the pages of each package, as far as their folders tell; not too many."""
+    by_package: dict[str, list[str]] = {}
     for place in places:
+        by_package.setdefault(place.rpartition("/")[0].rpartition("/")[2], []).append(place)
+    for package in sorted(by_package):
+        yield from batched(by_package[package], _FILES_AT_ONCE)
+
+
+def _read_places(folder: Path, selection: Selection, places: list[str]) -> ReadFiles:
+    """What these files hold, but for the last of them where they are very long."""
+    read, length = ReadFiles({}, []), 0
+    for number, place in enumerate(places):
+        if length > _MOST_BYTES_AT_ONCE:
+            return read._replace(rest=tuple(places[number:]))
         try:
             file = File(printable(place), read_file(f"{folder}/{place}", MAX_PAGE_BYTES))
         except SourceError as error:
-            read.append(ReadFile("", [Problem(printable(place), "refused", error.message)]))
+            read.records.append(Problem(printable(place), "refused", error.message))
             continue
-        line = f"{hashlib.sha256(file.data).hexdigest()}  {file.place}\n"
-        read.append(ReadFile(line, list(_records(file, _reader(), selection))))
+        length += len(file.data)
+        read.sums[place] = hashlib.sha256(file.data).hexdigest()
+        read.records.extend(_records(file, _reader(), selection))
     return read
 
 
@@ -164,9 +196,10 @@ def _read_archive(path: Path, selection: Selection, workers: Workers) -> Iterato
     yield Source("pages", name)
     found, indexes = False, list[str]()
     members = _members(path, indexes)
-    for _, records in _each(workers, partial(_read_members, selection), members, _size_of):
+    groups = batched(members, 1)
+    for read in _each(workers, partial(_read_members, selection), groups, _size_of):
         found = True
-        yield from records
+        yield from read.records
     if not found:
         yield Problem(name, "refused", _OF_A_CACHE if indexes else NO_PAGE_IN_ARCHIVE)
     yield Digest(sha256_of(path))
@@ -189,24 +222,17 @@ def _members(path: Path, indexes: list[str]) -> Iterator[File | SourceError]:
         yield error
 
 
-def _read_members(selection: Selection, members: list[File | SourceError]) -> list[ReadFile]:
-    """What each of these files of an archive holds."""
-    read: list[ReadFile] = []
+def _read_members(selection: Selection, members: list[File | SourceError]) -> ReadFiles:
+    """What these files of an archive hold."""
+    records: list[Record] = []
     for member in members:
         if not selection.wants_place(member.place):
-            read.append(ReadFile("", []))
-        elif isinstance(member, SourceError):
-            read.append(ReadFile("", [Problem(member.place, "refused", member.message)]))
+            continue
+        if isinstance(member, SourceError):
+            records.append(Problem(member.place, "refused", member.message))
         else:
-            read.append(ReadFile("", list(_records(member, _reader(), selection))))
-    return read
-
-
-def _size_in(folder: Path, place: str) -> int:
-    try:
-        return os.stat(f"{folder}/{place}").st_size  # noqa: PTH116 - called 150,000 times
-    except OSError:
-        return 0  # who reads it will say what is wrong
+            records += _records(member, _reader(), selection)
+    return ReadFiles({}, records)
 
 
 def _size_of(member: File | SourceError) -> int:

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import sqlite3
+import pickle
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
-from etl.progress import Follower
 from etl.spack.versions import sort_key
-from etl.writer.case import Presence, ResolvedSpec, SourcedProblem
-from etl.writer.counting import Counts
-from etl.writer.merging import Merging
-from etl.writer.names import Names, Unused
-from etl.writer.needs import DEV_PATH, NAMES, Needs, lacks_runtime, own_fault
+from etl.writer.case import Presence, SourcedProblem
+from etl.writer.counting import Counted, Counts
+from etl.writer.merging import Event, Merging
+from etl.writer.names import Names
+from etl.writer.needs import NAMES, Needs, lacks_runtime, own_fault
 from etl.writer.numbering import FirstUse, Ranked, StackSets, VariantSets
-from etl.writer.resolve import ResolvedPackage, Resolver
-from etl.writer.rows import insert
-from etl.writer.shelf import FactsTuple, Shelf
+from etl.writer.resolve import ResolvedPackage, Resolver, Settled
+from etl.writer.shelf import BuildTuple, FactsTuple, Shelf
 from etl.writer.vocabulary import Member
 
 _ROWS_AT_ONCE = 20_000
 
-_BUFFERS = {
+_SPEC = (
+    "id, hash, package_id, version_id, compiler_id, os_id, platform_id, target_id,"
+    " variant_set_id, size, tags, first_tag_id, last_tag_id"
+)
+_PLAIN_SPEC = f"{_SPEC}, need_id, libc_id, fault"
+"""What there is of specs of which only pages tell; to insert the rest takes half as long again."""
+
+_COLUMNS = {
     "versions": "id, package_id, version, sort_key",
     "specs": (
-        "id, hash, package_id, version_id, compiler_id, os_id, platform_id, target_id,"
-        " variant_set_id, size, tags, first_tag_id, last_tag_id,"
-        " format, namespace, package_hash, external, build_spec,"
-        " external_details, patch_order, need_id, libc_id, fault"
+        f"{_PLAIN_SPEC}, format, namespace, package_hash, external, build_spec,"
+        " external_details, patch_order"
     ),
     "binaries": (
         "tag_id, spec_id, stack_set_id, package_id, version_id, compiler_id, os_id, platform_id,"
@@ -41,97 +47,193 @@ _BUFFERS = {
     "spec_flags": "spec_id, name, flag",
     "package_tags": "package_id, tag_id, binaries, versions, newest_version_id",
     "pages": "tag_id, package_id, source_id, style_id, text",
+    "packages": (
+        "id, name, versions, specs, binaries, tags, newest_version_id, first_tag_id, last_tag_id"
+    ),
     "shelf.edges": "parent, child, package, deptypes, virtuals",
+    # The lists that packages share come last.
+    "variants": "id, name, value, sha256",
+    "variant_sets": "id, variants, parts",
+    "variant_set_members": "variant_set_id, variant_id",
+    "stack_sets": "id, stacks",
+    "stack_set_members": "stack_set_id, stack_id",
+    "stack_orders": "id, stack_set_id, stacks",
+    "page_styles": "id, style",
+    "tag_machines": "tag_id, os_id, platform_id, target_id, binaries",
+    "facet_counts": "table_name, facet, value, count",
 }
+"""The tables that rows are made for, and their columns in the order in which rows have them."""
+
 _NO_BUILD, _NO_NEED = (None,) * 7, (None,) * 3
-_PACKAGE_COUNTS = (
-    "UPDATE packages SET versions = ?, specs = ?, binaries = ?, tags = ?,"
-    " newest_version_id = ?, first_tag_id = ?, last_tag_id = ? WHERE id = ?"
+
+Table = tuple[str, str, list[tuple[object, ...]]]
+"""The name of a table, its columns, and rows of them."""
+
+Batch = tuple[int, list[Table], bytes]
+"""How many packages are done, their rows, and at the very end the outcome."""
+
+
+def _part(table: str, *columns: str) -> Callable[[tuple[object, ...]], Any]:
+    """A function from a row to what it has in these columns."""
+    return itemgetter(*map(_COLUMNS[table].split(", ").index, columns))
+
+
+_TAG = _part("binaries", "tag_id")
+_TAG_AND_VERSION = _part("binaries", "tag_id", "version_id")
+_COUNTED = Counted(
+    machine=_part("binaries", "tag_id", "os_id", "platform_id", "target_id"),
+    stacks=_part("binaries", "spec_id", "stack_set_id"),
+    variants=_part("binaries", "variant_set_id"),
+    spec_variants=_part("specs", "variant_set_id"),
 )
 
 
-@dataclass
-class Assembly:
-    """Writes the rows of packages; the lists they share are written by :meth:`write_shared`."""
+Machine = tuple[int, int, int, int]
+"""The ids of compiler, operating system, platform and target."""
 
-    db: sqlite3.Connection
-    shelf: Shelf
-    names: Names
-    disputed: Mapping[str, int]
-    merging: Merging
-    sources: Mapping[int, int]
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is known when all rows are made.
+
+    ``machines`` are those of all specs, each once; ``needs`` are those of the specs of which only
+    pages tell.
+    """
+
     problems: list[SourcedProblem] = field(default_factory=list)
-    events: list[tuple[str, str, str, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    machines: list[Machine] = field(default_factory=list)
+    needs: Needs = field(default_factory=Needs)
 
-    def __post_init__(self) -> None:
-        words = self.shelf.words
-        self._resolver = Resolver(words, self.names.tags.ids, self.disputed, self.merging)
+    def pack(self) -> bytes:
+        """What :meth:`unpack` makes the same of, maybe in another process."""
+        return pickle.dumps(self)
+
+    @staticmethod
+    def unpack(data: bytes) -> Outcome:
+        """What was packed by a process of this program."""
+        outcome: Outcome = pickle.loads(data)  # noqa: S301
+        return outcome
+
+
+class Assembly:
+    """Makes the rows of packages and of the lists that they share; it touches no database."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        names: Names,
+        disputed: Mapping[str, int],
+        merging: Merging,
+        sources: Mapping[int, int],
+    ) -> None:
+        words = shelf.words
+        self._shelf = shelf
+        self._names = names
+        self._sources = sources
+        self._resolver = Resolver(words, names.tags.ids, disputed, merging)
         self._variant_sets = VariantSets(words)
         self._stack_sets = StackSets(words)
-        self.needs = Needs()
-        self._machines: dict[tuple[int, int, int, int], tuple[int, int, int, int]] = {}
-        self._plain_needs: dict[tuple[int, int, int], tuple[int, int | None]] = {}
-        self._faults: dict[tuple[str, bool], str | None] = {}
+        self._machines: dict[tuple[int, ...], Machine] = {}
+        self._plain_needs: dict[Machine, tuple[int, int | None]] = {}
         self._styles: FirstUse[int] = FirstUse()
-        self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _BUFFERS}
-        self._counts = Counts()
+        self._rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _COLUMNS}
+        self._counts = Counts(_COUNTED)
+        self._outcome = Outcome()
         self._last_spec = 0
         self._last_version = 0
+        self._is_plain = True
 
-    def write_packages(self, follow: Follower) -> None:
-        """Write all that is about single packages, in the order of their names."""
-        numbers = {id_: number for number, id_ in enumerate(self.names.packages.ids)}
-        for id_ in follow(sorted(numbers), "writing packages", len(numbers)):
+    def batches(self) -> Iterator[Batch]:
+        """All rows, in the order of packages by name, then those of what packages share."""
+        numbers = {id_: number for number, id_ in enumerate(self._names.packages.ids)}
+        done, outcome = 0, self._outcome
+        for id_ in sorted(numbers):
             number = numbers[id_]
-            resolved = self._resolver.resolve(number, self.shelf.about(number))
-            self.problems += resolved.problems
-            self.events += resolved.events
+            resolved = self._resolver.resolve(number, self._shelf.about(number))
+            outcome.problems.extend(resolved.problems)
+            outcome.events.extend(resolved.events)
             self._add_package(id_, resolved)
+            done += 1
             if len(self._rows["binaries"]) > _ROWS_AT_ONCE:
-                self._flush()
-        self._flush()
+                yield done, self._take(), b""
+                done = 0
+        yield done, self._take(), b""
+        self._add_shared()
+        outcome.machines.extend(self._machines.values())
+        yield 0, self._take(), outcome.pack()
 
-    def unused(self) -> Unused:
-        """The names that no spec has in the end."""
-        return self.names.unused(self._machines.values())
+    def _take(self) -> list[Table]:
+        """What has been made since this was asked last."""
+        self._counts.add(self._rows["specs"], self._rows["binaries"])
+        columns = _COLUMNS | {"specs": _PLAIN_SPEC} if self._is_plain else _COLUMNS
+        made = [(table, columns[table], rows) for table, rows in self._rows.items() if rows]
+        self._rows = {table: [] for table in _COLUMNS}
+        self._is_plain = True
+        return made
 
     def _add_package(self, package: int, resolved: ResolvedPackage) -> None:
         """Add the rows of one package."""
-        version_ids, ids = self._add_versions(package, resolved.specs), self.names.tags.ids
-        tags: dict[int, list[int]] = {}
-        seen: set[int] = set()
+        if self._is_plain and any(build for *_, build in resolved.specs):
+            self._rows["specs"] = [(*row, *_NO_BUILD) for row in self._rows["specs"]]
+            self._is_plain = False
+        version_ids = self._add_versions(package, resolved.specs)
+        variant_sets, machines, needs = self._variant_sets, self._machines, self._plain_needs
+        fault, fault_if_developed = self._faults(package)
+        add_spec, before = self._rows["specs"].append, len(self._rows["binaries"])
+        ends: set[int] = set()
         available = 0
-        for spec in resolved.specs:
-            version = version_ids[spec.facts[0]]
+        for hash_, told, known, build in resolved.specs:
+            variants = told[5]
+            machine = machines.get(told[1:5]) or self._machine(told)
+            facts = (package, version_ids[told[0]], *machine, variant_sets[variants])
             self._last_spec += 1
-            facts = (
-                package,
-                version,
-                *self._machine(spec.facts),
-                self._variant_sets[spec.facts[5]],
-            )
-            known = sorted([(ids[tag], there) for tag, there in spec.presence.items()])
-            present = self._add_binaries(facts, known)
-            self._add_spec(spec, facts, known, present)
-            available += bool(present)
-            for tag, _ in known:
-                seen.add(tag)
-            for tag in present:
-                tags.setdefault(tag, []).append(version)
+            present, newest = self._add_binaries(facts, known)
+            available += present > 0
+            oldest = None
+            if known:
+                oldest = known[0][0]
+                ends.add(oldest)
+                ends.add(known[-1][0])
+            row = (self._last_spec, hash_, *facts, told[6], present, oldest, newest)
+            if build:
+                add_spec((*row, *_NO_NEED, *build[:7]))
+                self._add_build(build)
+            else:
+                need = needs.get(machine) or self._need(machine, told)
+                is_developed = variants in variant_sets.developed
+                told_by_page = (*need, fault_if_developed if is_developed else fault)
+                rest = () if self._is_plain else _NO_BUILD
+                add_spec((*row, *told_by_page, *rest))
         self._add_pages(package, resolved)
-        self._rows["package_tags"] += [
-            (package, tag, len(tags[tag]), len(set(tags[tag])), max(tags[tag]))
-            for tag in sorted(tags)
-        ]
-        versions = {version for found in tags.values() for version in found}
-        counts = (len(versions), available, sum(map(len, tags.values())), len(tags))
-        newest = max(versions, default=None)
-        ends = (min(seen), max(tags or seen)) if seen else (None, None)
-        self.db.execute(_PACKAGE_COUNTS, (*counts, newest, *ends, package))
+        name = self._names.packages.values[package - 1]
+        versions, binaries, tags, newest_version, last = self._add_tags(package, before)
+        first = min(ends, default=None)
+        if last is None:
+            last = max(ends, default=None)
+        counts = versions, available, binaries, tags
+        self._rows["packages"].append((package, name, *counts, newest_version, first, last))
 
-    def _add_versions(self, package: int, specs: list[ResolvedSpec]) -> dict[str, int]:
+    def _add_tags(self, package: int, before: int) -> tuple[int, int, int, int | None, int | None]:
+        """Add what each tag has of a package, whose binaries are those after so many rows.
+
+        Returns how many versions, binaries and tags there are, and the newest version and tag.
+        """
+        rows = self._rows["binaries"][before:]
+        in_tags = Counter(map(_TAG, rows))
+        versions: dict[int, list[int]] = {}
+        for tag, version in sorted(set(map(_TAG_AND_VERSION, rows))):
+            versions.setdefault(tag, []).append(version)
+        self._rows["package_tags"] += [
+            (package, tag, in_tags[tag], len(found), found[-1]) for tag, found in versions.items()
+        ]
+        every: set[int] = set().union(*versions.values())
+        newest = max(every, default=None), max(versions, default=None)
+        return len(every), len(rows), len(versions), *newest
+
+    def _add_versions(self, package: int, specs: list[Settled]) -> dict[str, int]:
         """The ids of the package's versions, numbered in Spack's order."""
-        found = {spec.facts[0] for spec in specs}
+        found = {facts[0] for _, facts, *_ in specs}
         ids: dict[str, int] = {}
         for key, version in sorted((sort_key(version), version) for version in found):
             self._last_version += 1
@@ -139,145 +241,100 @@ class Assembly:
             self._rows["versions"].append((self._last_version, package, version, key))
         return ids
 
-    def _add_binaries(self, facts: tuple[int, ...], known: list[tuple[int, Presence]]) -> list[int]:
-        """Add the spec's presence in each tag, and return the tags that have it, in time."""
+    def _add_binaries(
+        self, facts: tuple[int, ...], known: list[tuple[int, Presence]]
+    ) -> tuple[int, int | None]:
+        """Add the last spec's presence in each tag, oldest first.
+
+        Returns how many tags have it, and the newest of these; if none has, the newest that had.
+        """
         add, spec_id, stack_sets = self._rows["binaries"].append, self._last_spec, self._stack_sets
-        sets, held = set(), []
+        present, newest = 0, None
         for tag, (stacks, position, first_seen, last_seen, gone_since) in known:
             stack_set, stack_order = stack_sets[stacks]
-            if gone_since is not None:
+            if gone_since is None:
+                add((tag, spec_id, stack_set, *facts, position, stack_order, first_seen))
+                present += 1
+                newest = tag
+            else:
                 self._rows["gone_binaries"].append(
                     (
                         *(tag, spec_id, stack_set, *facts[:2], position, stack_order),
                         *(first_seen, last_seen, gone_since),
                     )
                 )
-                continue
-            add((tag, spec_id, stack_set, *facts, position, stack_order, first_seen))
-            sets.add(stack_set)
-            held.append(tag)
-        self._counts.add(facts[3:6], facts[6], sets, held)
-        return held
+        return present, known[-1][0] if known and not present else newest
 
-    def _add_spec(
-        self,
-        spec: ResolvedSpec,
-        facts: tuple[int, ...],
-        known: list[tuple[int, Presence]],
-        present: list[int],
-    ) -> None:
-        build = spec.build
-        # The newest tag that still has it is where it can be had.
-        last = present[-1] if present else known[-1][0] if known else None
-        self._rows["specs"].append(
-            (
-                self._last_spec,
-                spec.hash,
-                *facts,
-                spec.facts[6],
-                len(present),
-                known[0][0] if known else None,
-                last,
-                *(build[:7] if build else _NO_BUILD),
-                *(_NO_NEED if build else self._need(facts[0], spec)),
-            )
-        )
-        if build:
-            parent = self._last_spec
-            self._rows["spec_flags"] += [
-                (parent, name, flag) for name, flags in build.flags for flag in flags
-            ]
-            self._rows["shelf.edges"] += [(parent, *edge) for edge in build.dependencies]
+    def _add_build(self, build: BuildTuple) -> None:
+        """Add what a build cache tells of the last spec beside the facts."""
+        parent = self._last_spec
+        self._rows["spec_flags"] += [
+            (parent, name, flag) for name, flags in build.flags for flag in flags
+        ]
+        self._rows["shelf.edges"] += [(parent, *edge) for edge in build.dependencies]
 
-    def _machine(self, facts: FactsTuple) -> tuple[int, int, int, int]:
+    def _machine(self, facts: FactsTuple) -> Machine:
         """The ids of a spec's compiler, operating system, platform and target."""
-        key = facts[1:5]
-        found = self._machines.get(key)
-        if found is None:
-            compiler, system, platform, target = key
-            names = self.names
-            found = self._machines[key] = (
-                names.compilers.ids[compiler],
-                names.systems.ids[system],
-                names.platforms.ids[platform],
-                names.targets[target],
-            )
+        compiler, system, platform, target = key = facts[1:5]
+        names = self._names
+        found = self._machines[key] = (
+            names.compilers.ids[compiler],
+            names.systems.ids[system],
+            names.platforms.ids[platform],
+            names.targets[target],
+        )
         return found
 
-    def _need(self, package: int, spec: ResolvedSpec) -> tuple[int, int | None, str | None]:
-        """What a spec needs of which only pages tell: the ids of need and libc, and its fault."""
-        _, _, system, platform, target, variants, _ = spec.facts
-        key = platform, system, target
-        if key not in self._plain_needs:
-            names, needs = self.names, self.needs
-            need = needs.of_system(
-                names.platforms.ids[platform],
-                names.systems.ids[system],
-                names.targets[target],
-                self.shelf.words.systems.listed[system],
-            )
-            self._plain_needs[key] = need, needs.libc(needs.strictest(need, 0))
-        name = self.names.packages.values[package - 1]
-        is_developed = self._variant_sets.has(variants, DEV_PATH)
-        if (name, is_developed) not in self._faults:
-            fault = own_fault(name, None, is_developed)
-            if fault is None and lacks_runtime(NAMES.get(name, 0)):
-                fault = "runtime"
-            self._faults[name, is_developed] = fault
-        return *self._plain_needs[key], self._faults[name, is_developed]
+    def _need(self, machine: Machine, facts: FactsTuple) -> tuple[int, int | None]:
+        """What a spec needs of which only pages tell: the ids of need and libc."""
+        _, system, platform, target = machine
+        needs, name = self._outcome.needs, self._shelf.words.systems.listed[facts[2]]
+        need = needs.of_system(platform, system, target, name)
+        found = self._plain_needs[machine] = need, needs.libc(needs.strictest(need, 0))
+        return found
+
+    def _faults(self, package: int) -> tuple[str | None, str | None]:
+        """What keeps the specs of a package from any host, and those built from working copies."""
+        name = self._names.packages.values[package - 1]
+        fault = own_fault(name, None, is_developed=False)
+        if fault is None and lacks_runtime(NAMES.get(name, 0)):
+            fault = "runtime"
+        return fault, own_fault(name, None, is_developed=True)
 
     def _add_pages(self, package: int, resolved: ResolvedPackage) -> None:
         self._rows["pages"] += [
             (
-                self.names.tags.ids[page.tag],
+                self._names.tags.ids[page.tag],
                 package,
-                self.sources[page.source],
+                self._sources[page.source],
                 self._styles[page.style],
                 None if page.text is None else zlib.compress(page.text),
             )
             for page in resolved.pages
         ]
 
-    def _flush(self) -> None:
-        for table, columns in _BUFFERS.items():
-            insert(self.db, table, columns, self._rows[table])
-            self._rows[table].clear()
-
-    def write_shared(self) -> None:
-        """Write the lists that packages share: variants, stacks and styles."""
+    def _add_shared(self) -> None:
+        """Add the lists that packages share: variants, stacks and styles."""
+        rows = self._rows
         variants = self._variant_sets.variants()
-        styles = self.shelf.words.styles.listed
-        for table, columns, rows in (
-            ("variants", "id, name, value, sha256", ((i, *v) for i, v in variants.rows())),
-            ("variant_sets", "id, variants, parts", self._variant_sets.rows()),
-            (
-                "variant_set_members",
-                "variant_set_id, variant_id",
-                self._variant_sets.members(variants),
-            ),
-            ("stack_sets", "id, stacks", self._stack_sets.rows()),
-            (
-                "stack_set_members",
-                "stack_set_id, stack_id",
-                self._stack_sets.members(self.names.stack_ids),
-            ),
-            ("stack_orders", "id, stack_set_id, stacks", self._stack_sets.orders()),
-            (
-                "page_styles",
-                "id, style",
-                ((id_, styles[number].to_json()) for id_, number in self._styles.rows()),
-            ),
-        ):
-            insert(self.db, table, columns, rows)
-        self._write_counts(variants)
+        styles = self._shelf.words.styles.listed
+        rows["variants"] += ((id_, *variant) for id_, variant in variants.rows())
+        rows["variant_sets"] += self._variant_sets.rows()
+        rows["variant_set_members"] += self._variant_sets.members(variants)
+        rows["stack_sets"] += self._stack_sets.rows()
+        rows["stack_set_members"] += self._stack_sets.members(self._names.stack_ids)
+        rows["stack_orders"] += self._stack_sets.orders()
+        rows["page_styles"] += (
+            (id_, styles[number].to_json()) for id_, number in self._styles.rows()
+        )
+        self._add_counts(variants)
 
-    def _write_counts(self, variants: Ranked[Member]) -> None:
-        """Write what was counted of specs and binaries, for pages and facets."""
-        columns = "tag_id, os_id, platform_id, target_id, binaries"
-        insert(self.db, "tag_machines", columns, self._counts.machines())
-        of_stacks = self._counts.specs_by_stack(self._stack_sets.members(self.names.stack_ids))
-        facets = [("specs", "stack_id", stack, specs) for stack, specs in of_stacks]
+    def _add_counts(self, variants: Ranked[Member]) -> None:
+        """Add what was counted of specs and binaries, for pages and facets."""
+        self._rows["tag_machines"] += self._counts.machines()
+        of_stacks = self._counts.specs_by_stack(self._stack_sets.members(self._names.stack_ids))
+        facets = self._rows["facet_counts"]
+        facets += [("specs", "stack_id", stack, specs) for stack, specs in of_stacks]
         first = {name: id_ for id_, (name, *_) in reversed([*variants.rows()])}
         for table, counts in self._counts.by_variant(self._variant_sets.names(), first):
             facets += [(table, "variant_name", variant, number) for variant, number in counts]
-        insert(self.db, "facet_counts", "table_name, facet, value, count", facets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
@@ -16,16 +16,17 @@ from etl.errors import CatalogError, WriteError
 from etl.memory import no_garbage_collection
 from etl.progress import Follower, silently
 from etl.records import Problem, Recipe
+from etl.workers import ALONE, Workers
 from etl.writer import finish
-from etl.writer.assemble import Assembly
+from etl.writer.assemble import Assembly, Batch, Outcome
 from etl.writer.case import SourcedProblem
 from etl.writer.host_needs import add_host_needs
 from etl.writer.intake import Intake, Reading
-from etl.writer.merging import Merging
+from etl.writer.merging import Event, Merging
 from etl.writer.mirrors import write_caches, write_mirrors
 from etl.writer.names import Names, Unused
 from etl.writer.rows import insert
-from etl.writer.shelf import Shelf
+from etl.writer.shelf import NoRoomError, Shelf
 from etl.writer.swap import replacing
 from etl.writer.vocabulary import Vocabulary
 
@@ -37,6 +38,9 @@ _PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA cache_size = -100000",
 )
+
+_WORTH_A_PROCESS = 2_000_000
+"""Rows from fewer bytes of statements are made before a process has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,14 @@ def build_catalog(
     follow: Follower = silently,
     at: str | None = None,
     check: bool = False,
+    workers: Workers = ALONE,
 ) -> Summary:
     """Write the catalog of what the readings give; what was at ``target`` stays until it is whole.
 
     With ``strict`` nothing is written when any input is refused.  ``follow`` is told how far it is.
     ``at`` is when the sources are read, as it is recorded; catalogs among them come first.
     ``check`` has the new file checked before it takes the place of the old one.
+    With ``workers`` a process makes rows while this one writes them.
 
     Raises:
         WriteError: ``target`` cannot be written.
@@ -89,12 +95,15 @@ def build_catalog(
             for pragma in _PRAGMAS:
                 db.execute(pragma)
             with no_garbage_collection(), closing(Shelf(db, Vocabulary())) as shelf:
-                summary = _write(db, shelf, readings, strict, follow, at)
+                summary = _write(db, shelf, readings, strict, follow, at, workers)
             if check and (faults := list(check_catalog(db))):
                 raise CatalogError(f"nothing was written: the new catalog has faults: {faults[0]}")
             return summary
     except sqlite3.OperationalError as error:
         raise WriteError(f"{target}: cannot be written: {error}") from None
+    except NoRoomError as error:
+        message = f"{target}: cannot be written: {error}; name another folder in TMPDIR"
+        raise WriteError(message) from None
 
 
 def _write(
@@ -104,6 +113,7 @@ def _write(
     strict: bool,
     follow: Follower,
     at: str | None,
+    workers: Workers,
 ) -> Summary:
     intake = Intake(shelf, merging=Merging(at))
     db.execute("BEGIN")
@@ -114,15 +124,13 @@ def _write(
     _refuse_nothing(intake, strict)
     shelf.close_for_reading()
     db.execute("COMMIT")
-    assembly = _assemble(db, shelf, follow, intake)
-    names = assembly.names
-    assembly.write_shared()
+    names, outcome = _assemble(db, shelf, follow, intake, workers)
     finish.add_edges(db)
-    add_host_needs(db, assembly.needs)
+    add_host_needs(db, outcome.needs)
     _describe_packages(db, intake.recipes.values())
-    _insert_events(db, intake, assembly)
+    _insert_events(db, {(it.at, it.event, it.tag, it.hash) for it in intake.events}, outcome.events)
     problems = sorted(
-        intake.problems + assembly.problems,
+        intake.problems + outcome.problems,
         key=lambda sourced: (
             intake.sources.numbers[sourced[0]],
             sourced[1].place,
@@ -194,17 +202,18 @@ def _refuse_any(problems: tuple[Problem, ...]) -> None:
         raise CatalogError(f"nothing was written because of --strict; refused:\n{lines}")
 
 
-def _insert_events(db: sqlite3.Connection, intake: Intake, assembly: Assembly) -> None:
+def _insert_events(db: sqlite3.Connection, events: set[Event], news: Iterable[Event]) -> None:
     """Write what was observed, earlier and now, by time."""
-    events = {(it.at, it.event, it.tag, it.hash) for it in intake.events}
     db.executemany(
         "INSERT INTO events (at, event, tag_id, spec_id) SELECT ?, ?, tags.id, specs.id"
         " FROM tags, specs WHERE tags.name = ? AND specs.hash = ?",
-        sorted(events | set(assembly.events), key=itemgetter(0, 2, 3, 1)),
+        sorted(events.union(news), key=itemgetter(0, 2, 3, 1)),
     )
 
 
-def _assemble(db: sqlite3.Connection, shelf: Shelf, follow: Follower, intake: Intake) -> Assembly:
+def _assemble(
+    db: sqlite3.Connection, shelf: Shelf, follow: Follower, intake: Intake, workers: Workers
+) -> tuple[Names, Outcome]:
     """Write all packages; again, in the rare case that what comes out asks for other numbers.
 
     That is where several packages claim the same hash, or a name is only in statements that were
@@ -212,6 +221,9 @@ def _assemble(db: sqlite3.Connection, shelf: Shelf, follow: Follower, intake: In
     """
     disputed: dict[str, int] = {}
     unused = Unused()
+    # A copy of this process must not use the catalogs that it has open.
+    is_worth_it = shelf.size >= _WORTH_A_PROCESS and not intake.merging.catalogs
+    workers = workers if is_worth_it else ALONE
     told = intake.stacks, intake.caches, intake.tag_caches, intake.published
     while True:
         db.execute("BEGIN")
@@ -221,16 +233,34 @@ def _assemble(db: sqlite3.Connection, shelf: Shelf, follow: Follower, intake: In
         sources = intake.sources.rows(names.cache_ids)
         insert(db, "sources", "kind, location, sha256, read_at, cache_id, options", sources)
         shelf.open_edges()
-        numbers = intake.sources.numbers
-        assembly = Assembly(db, shelf, names, disputed, intake.merging, numbers)
-        assembly.write_packages(follow)
+        assembly = Assembly(shelf, names, disputed, intake.merging, intake.sources.numbers)
+        with closing(workers.ahead(assembly.batches)) as batches:
+            outcome = _write_packages(db, batches, follow, len(names.packages.ids))
         claims = finish.index_hashes(db)
         if claims and not disputed:
             packages = {id_: number for number, id_ in enumerate(names.packages.ids)}
             disputed = {hash_: packages[package] for hash_, package in claims.items()}
-        elif not (unused := assembly.unused()):
-            return assembly
+        elif not (unused := names.unused(outcome.machines)):
+            return names, outcome
         db.execute("ROLLBACK")
+
+
+def _write_packages(
+    db: sqlite3.Connection, batches: Iterator[Batch], follow: Follower, packages: int
+) -> Outcome:
+    """Write all rows that are made, and return what is known at the end."""
+    outcomes: list[bytes] = []
+
+    def written() -> Iterator[int]:
+        for done, tables, outcome in batches:
+            for table, columns, rows in tables:
+                insert(db, table, columns, rows)
+            outcomes.append(outcome)
+            yield from range(done)
+
+    for _ in follow(written(), "writing packages", packages):
+        pass
+    return Outcome.unpack(outcomes[-1])
 
 
 def _describe_packages(db: sqlite3.Connection, recipes: Collection[Recipe]) -> None:

@@ -6,39 +6,49 @@ To have SQLite count these afterwards takes six times as long: it would sort a m
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+Row = tuple[object, ...]
+
+
+class Counted(NamedTuple):
+    """What is counted: functions from a row to what it has in some of its columns.
+
+    ``machine`` is a binary's tag, operating system, platform and target; ``stacks`` its spec and
+    set of stacks; ``variants`` its set of variants, and ``spec_variants`` that of a spec.
+    """
+
+    machine: Callable[[Row], Any]
+    stacks: Callable[[Row], Any]
+    variants: Callable[[Row], Any]
+    spec_variants: Callable[[Row], Any]
 
 
 class Counts:
-    """What the specs that were added have, by ids."""
+    """What the specs and binaries that were added have, by ids."""
 
-    def __init__(self) -> None:
-        self._machines: defaultdict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-        self._variants: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+    def __init__(self, counted: Counted) -> None:
+        self._counted = counted
+        self._machines: Counter[tuple[int, ...]] = Counter()
+        self._of_specs: Counter[int] = Counter()
+        self._of_binaries: Counter[int] = Counter()
         self._stacks: Counter[tuple[int, ...]] = Counter()
 
-    def add(
-        self, machine: tuple[int, ...], variant_set: int, stack_sets: Set[int], tags: list[int]
-    ) -> None:
-        """Add a spec: its operating system, platform and target, and the tags that have it.
-
-        ``stack_sets`` are those that it has in these tags.
-        """
-        in_tags = self._machines[machine]
-        for tag in tags:
-            in_tags[tag] += 1
-        of_variants = self._variants[variant_set]
-        of_variants[0] += 1
-        of_variants[1] += len(tags)
-        self._stacks[tuple(sorted(stack_sets))] += 1
+    def add(self, specs: list[Row], binaries: list[Row]) -> None:
+        """Add rows: specs, and all binaries of these."""
+        counted = self._counted
+        self._machines.update(map(counted.machine, binaries))
+        self._of_specs.update(map(counted.spec_variants, specs))
+        self._of_binaries.update(map(counted.variants, binaries))
+        sets: defaultdict[int, tuple[int, ...]] = defaultdict(tuple)
+        for spec, stack_set in dict.fromkeys(map(counted.stacks, binaries)):
+            sets[spec] += (stack_set,)
+        self._stacks.update(sets.values())
 
     def machines(self) -> list[tuple[int, ...]]:
         """For each tag the machines that it has binaries for, and how many."""
-        return sorted(
-            (tag, *machine, binaries)
-            for machine, tags in self._machines.items()
-            for tag, binaries in tags.items()
-        )
+        return sorted((*machine, binaries) for machine, binaries in self._machines.items())
 
     def specs_by_stack(self, members: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """Each stack with the specs that it has in any tag, the most first.
@@ -65,10 +75,9 @@ class Counts:
         # Most sets of a package have the same names: those are added up before they are told apart.
         together: defaultdict[frozenset[str], list[int]] = defaultdict(lambda: [0, 0])
         for variant_set, there in names:
-            of_specs, of_binaries = self._variants[variant_set]
             added = together[there]
-            added[0] += of_specs
-            added[1] += of_binaries
+            added[0] += self._of_specs[variant_set]
+            added[1] += self._of_binaries[variant_set]
         for column, table in enumerate(("specs", "binaries")):
             counts: Counter[int] = Counter()
             for there, numbers in together.items():

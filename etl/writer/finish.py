@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from sqlite_utils import Database
@@ -180,7 +182,20 @@ def count_stacks(db: sqlite3.Connection) -> None:
 
 
 def create_indexes(db: sqlite3.Connection) -> None:
-    """Create all indexes but that of the hashes, which :func:`index_hashes` makes.
+    """Create all indexes but that of the hashes, which :func:`index_hashes` makes."""
+    with _sorting(db):
+        for unique, listed in (("UNIQUE ", indexes.UNIQUE_INDEXES), ("", indexes.INDEXES)):
+            for table, columns in listed:
+                if (table, columns) != indexes.HASHES:
+                    name = indexes.index_name(table, columns)
+                    db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
+        name, table, columns, test = indexes.INCOMPLETE
+        db.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE {test}")
+
+
+@contextmanager
+def _sorting(db: sqlite3.Connection) -> Iterator[None]:
+    """While indexes are made.
 
     SQLite sorts as many rows at a time as its cache holds.  Parts that the processor's own cache
     holds are sorted in three quarters of the time, and by a thread beside the one that reads rows.
@@ -188,15 +203,11 @@ def create_indexes(db: sqlite3.Connection) -> None:
     (cache_size,) = db.execute("PRAGMA cache_size").fetchone()
     db.execute(f"PRAGMA cache_size = -{_SORTED_KIB}")
     db.execute("PRAGMA threads = 1")
-    for unique, listed in (("UNIQUE ", indexes.UNIQUE_INDEXES), ("", indexes.INDEXES)):
-        for table, columns in listed:
-            if (table, columns) != indexes.HASHES:
-                name = indexes.index_name(table, columns)
-                db.execute(f"CREATE {unique}INDEX {name} ON {table} ({columns})")
-    name, table, columns, test = indexes.INCOMPLETE
-    db.execute(f"CREATE INDEX {name} ON {table} ({columns}) WHERE {test}")
-    db.execute("PRAGMA threads = 0")
-    db.execute(f"PRAGMA cache_size = {cache_size}")
+    try:
+        yield
+    finally:
+        db.execute("PRAGMA threads = 0")
+        db.execute(f"PRAGMA cache_size = {cache_size}")
 
 
 def analyze(db: sqlite3.Connection) -> None:
@@ -219,8 +230,9 @@ def index_hashes(db: sqlite3.Connection) -> dict[str, int]:
     """
     table, columns = indexes.HASHES
     try:
-        name = indexes.index_name(table, columns)
-        db.execute(f"CREATE UNIQUE INDEX {name} ON {table} ({columns})")
+        with _sorting(db):
+            name = indexes.index_name(table, columns)
+            db.execute(f"CREATE UNIQUE INDEX {name} ON {table} ({columns})")
     except sqlite3.IntegrityError:
         rows = db.execute(
             """

@@ -12,7 +12,9 @@ from etl.records import (
     Digest,
     Listing,
     Mirror,
+    PackagePages,
     Page,
+    PageHead,
     Problem,
     Recipe,
     Record,
@@ -121,8 +123,7 @@ class Intake:
     indexes: dict[tuple[str, str], str | None] = field(default_factory=dict)
     unchanged: set[tuple[str, str]] = field(default_factory=set)
     _of_pages: set[tuple[str, str]] = field(default_factory=set)
-    _listed_tag: str | None = None
-    _listed: set[tuple[str, ...]] = field(default_factory=set)
+    _listed: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     _newest: str | None = None
 
     def read(self, reading: Reading) -> None:
@@ -144,7 +145,14 @@ class Intake:
 
     def _take(self, record: Record) -> None:
         if isinstance(record, Page):  # first, since there are more of them than of all others
-            self._take_page(record)
+            self.shelf.put_page(record, len(self.sources))
+            self._note_page(record, record.package, record.stacks)
+        elif isinstance(record, PackagePages):
+            self.shelf.put_pages(record, len(self.sources))
+            for page in record.pages:
+                self._note_page(
+                    page, record.package, [record.words.stacks[it] for it in page.stacks]
+                )
         elif isinstance(record, KeptPackages):
             self.shelf.put_catalog(record, self.merging.catalogs[-1])
             self.statements += len(record.names)
@@ -205,20 +213,25 @@ class Intake:
         elif isinstance(record, Digest):
             self.sources.digest(record.sha256)
 
-    def _take_page(self, page: Page) -> None:
-        self.shelf.put_page(page, len(self.sources))
-        self.merging.read_page(page.tag, page.package, self._reading.stacks)
-        if page.tag != self._listed_tag:  # mostly all pages of a tag come together
-            self._listed_tag, self._listed = page.tag, set()
-        for stacks in set(page.stacks) - self._listed:
-            self._listed.add(stacks)
-            self.stacks.update(stacks)
-            self._of_pages.update((page.tag, stack) for stack in stacks)
+    def _note_page(
+        self, page: Page | PageHead, package: str, stack_lists: Iterable[tuple[str, ...]]
+    ) -> None:
+        """Note what a page tells of its tag and its stacks."""
+        tag = page.tag
         self.statements += 1
+        self.merging.read_page(tag, package, self._reading.stacks)
+        listed = self._listed.get(tag)
+        if listed is None:
+            listed = self._listed[tag] = set()
+            self.tag_mirrors.setdefault(tag, f"{BUCKET}/{_plain(tag)}")
+        for stacks in stack_lists:
+            if stacks not in listed:
+                listed.add(stacks)
+                self.stacks.update(stacks)
+                self._of_pages.update((tag, stack) for stack in stacks)
         if page.style.mirror is not None:
-            self.told_mirrors.setdefault(page.tag, set()).add(page.style.mirror)
-        self._own(page.tag, page.cache)
-        self.tag_mirrors.setdefault(page.tag, f"{BUCKET}/{_plain(page.tag)}")
+            self.told_mirrors.setdefault(tag, set()).add(page.style.mirror)
+        self._own(tag, page.cache)
 
     def _compare_addresses(self, record: Mirror, before: str | None) -> None:
         """Note that two sources are taken for one build cache, since they are called alike."""

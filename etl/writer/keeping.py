@@ -57,6 +57,16 @@ class Keeper:
         self._merging = merging
         self._changed: dict[int, set[int]] = {}
 
+    @property
+    def dates_new(self) -> bool:
+        """Whether it is told when anything was read, or published."""
+        return self._merging.at is not None or bool(self._merging.times)
+
+    def first_seen(self, tag: int, stacks: int) -> str | None:
+        """When what no earlier catalog has was first seen in stacks of a tag, if that is told."""
+        names = self._words.tags.listed[tag], self._words.stack_lists.listed[stacks]
+        return self._merging.seen_in(*names)
+
     def take(
         self, statements: list[KeptStatement], heard: set[str] | None, case: Case
     ) -> list[Kept]:
@@ -159,7 +169,7 @@ class Keeper:
                 seen = self._merging.state(catalog, names[tag], package, named, item)
                 key = kept.specs[spec][0], tag
                 states[key] = states[key] | seen if key in states else seen
-        if self._merging.at is not None or self._merging.times:
+        if self.dates_new:
             self._date_new(case, states, everything)
         for (hash_, number), state in states.items():
             if hash_ in case.specs:
@@ -169,7 +179,6 @@ class Keeper:
         self, case: Case, states: dict[tuple[str, int], State], everything: list[Kept]
     ) -> None:
         """Say when what no earlier catalog has was first seen."""
-        listed, tags = self._words.stack_lists.listed, self._words.tags.listed
         settled = {
             hash_
             for kept in everything
@@ -180,7 +189,7 @@ class Keeper:
             if spec.hash not in settled:
                 for number, now in spec.presence.items():
                     if (spec.hash, number) not in states:
-                        seen = self._merging.seen_in(tags[number], listed[now.stacks])
+                        seen = self.first_seen(number, now.stacks)
                         spec.presence[number] = now._replace(first_seen=seen)
 
     def pages(

@@ -70,7 +70,7 @@ class Names:
         return Unused(compilers, systems, platforms, frozenset(targets - known_targets().keys()))
 
     def write(self, db: sqlite3.Connection) -> None:
-        """Write the rows of all of them but the packages, whose ids are needed first."""
+        """Write the rows of all of them but the packages, which are written with their counts."""
         insert(
             db,
             "tags",
@@ -89,7 +89,6 @@ class Names:
         insert(db, "operating_systems", "id, name", self.systems.rows())
         insert(db, "platforms", "id, name", self.platforms.rows())
         insert(db, "stacks", "id, name", self.stacks.rows())
-        insert(db, "packages", "id, name", self.packages.rows())
         self._write_targets(db)
 
     def _write_targets(self, db: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from etl.writer.needs import DEV_PATH
 from etl.writer.vocabulary import Member, VariantList, Vocabulary
 
 T = TypeVar("T")
@@ -52,28 +53,27 @@ class FirstUse(Generic[K]):
 
 
 class VariantSets(dict[int, int]):
-    """Variant lists of the vocabulary as they are used: the ids of their sets, by number."""
+    """Variant lists of the vocabulary as they are used: the ids of their sets, by number.
+
+    ``developed`` are the numbers of those of somebody's working copy.
+    """
 
     def __init__(self, words: Vocabulary) -> None:
         super().__init__()
         self._lists = [VariantList(*key) for key in words.variant_lists]
         self._ids: FirstUse[int] = FirstUse()
         self._first: dict[tuple[object, ...], int] = {}
-        self._with_name: dict[tuple[int, str], bool] = {}
+        self.developed: set[int] = set()
 
     def __missing__(self, number: int) -> int:
         # Lists that were told with other sums of patches may be one and the same.
         listed = self._lists[number]
-        first = self._first.setdefault((listed.variants, listed.members), number)
+        members = listed.members
+        first = self._first.setdefault((listed.variants, members), number)
+        if DEV_PATH in {member[0] for member in members}:
+            self.developed.add(number)
         id_ = self[number] = self._ids[first]
         return id_
-
-    def has(self, number: int, name: str) -> bool:
-        """Whether a list of the vocabulary has a variant of this name."""
-        key = number, name
-        if key not in self._with_name:
-            self._with_name[key] = any(it[0] == name for it in self._lists[number].members)
-        return self._with_name[key]
 
     def rows(self) -> Iterator[tuple[int, str, str | None]]:
         """Each id with the variants as Spack prints them, and one by one where need be."""

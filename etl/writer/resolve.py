@@ -20,6 +20,7 @@ from etl.writer.merging import Event, Merging
 from etl.writer.shelf import (
     BuildTuple,
     FactsTuple,
+    FoldedStatement,
     KeptStatement,
     MirrorStatement,
     PageStatement,
@@ -30,12 +31,19 @@ from etl.writer.vocabulary import Facts, VariantList, Vocabulary
 _VARIANTS = Facts._fields.index("variants")
 
 
+Settled = tuple[str, FactsTuple, list[tuple[int, Presence]], BuildTuple | None]
+"""A spec as the catalog will have it: its hash, facts, where it is by the ids of tags, its build.
+
+It is a plain tuple, since there are as many as the catalog has specs.
+"""
+
+
 @dataclass(slots=True)
 class ResolvedPackage:
     """A package as the catalog will have it; specs are by version in Spack's order, then hash."""
 
     number: int
-    specs: list[ResolvedSpec]
+    specs: list[Settled]
     pages: list[PageStatement]
     problems: list[SourcedProblem]
     events: list[Event]
@@ -61,16 +69,23 @@ class Resolver:
         self._keeper = Keeper(words, tag_ranks, merging)
         self._variant_lists = [VariantList(*key) for key in words.variant_lists]
         self._odd_lists = {n for n, it in enumerate(self._variant_lists) if not it.is_plain}
+        self._takes_folded = not (disputed or self._odd_lists)
 
     def resolve(self, package: int, statements: Iterable[Statement]) -> ResolvedPackage:
         """Decide upon one package; newest tags are heard first."""
         case = Case(package)
+        statements = list(statements)
+        told = statements[0] if len(statements) == 1 else None
+        if isinstance(told, FoldedStatement) and self._takes_folded:
+            return self._resolve_folded(told, case)
         pages: list[PageStatement] = []
         mirrors: list[MirrorStatement] = []
         kept: list[KeptStatement] = []
         for statement in statements:
             if isinstance(statement, PageStatement):
                 pages.append(statement)
+            elif isinstance(statement, FoldedStatement):
+                pages += statement.unfolded()
             elif isinstance(statement, MirrorStatement):
                 mirrors.append(statement)
             else:
@@ -95,8 +110,42 @@ class Resolver:
             for page in self._keeper.pages(remembered, pages, name, doubtful)
         ]
         keys = {version: sort_key(version) for version in {s.facts[0] for s in case.specs.values()}}
-        specs = sorted(case.specs.values(), key=lambda spec: (keys[spec.facts[0]], spec.hash))
+        in_order = sorted(case.specs.values(), key=lambda spec: (keys[spec.facts[0]], spec.hash))
+        specs = [self._settled(spec) for spec in in_order]
         return ResolvedPackage(package, specs, pages, case.problems, case.events)
+
+    def _settled(self, spec: ResolvedSpec) -> Settled:
+        ranks = self._ranks
+        known = sorted([(ranks[tag], there) for tag, there in spec.presence.items()])
+        return spec.hash, spec.facts, known, spec.build
+
+    def _resolve_folded(self, told: FoldedStatement, case: Case) -> ResolvedPackage:
+        """Decide where nobody says anything but pages that agree: then it is as they say."""
+        tags = [self._ranks[tag] for tag, *_ in told.pages]
+        is_dated, alike = self._keeper.dates_new, dict[object, Presence]()
+        specs: list[Settled] = []
+        for (hash_, facts), (*_, where, positions) in zip(told.facts(), told.specs, strict=True):
+            known = []
+            numbers = iter(where)
+            for page, listed in zip(numbers, numbers, strict=True):
+                key = (page, listed) if is_dated else listed
+                there = alike.get(key)  # most are made once
+                if there is None:
+                    stacks = told.stacks[listed]
+                    seen = self._keeper.first_seen(told.pages[page][0], stacks)
+                    there = alike[key] = Presence(stacks, first_seen=seen)
+                if positions and page in positions:
+                    there = there._replace(position=positions[page])
+                known.append((tags[page], there))
+            if len(known) > 1:
+                known.sort()
+            specs.append((hash_, facts, known, None))
+        pages = [
+            PageStatement(tag, told.source, place, style, text, [])
+            for tag, place, style, text in told.pages
+        ]
+        pages.sort(key=lambda page: self._ranks[page.tag])
+        return ResolvedPackage(case.package, specs, pages, case.problems, case.events)
 
     def _hashes(self, everything: list[Heard]) -> set[str] | None:
         """The hashes of which something is said; None where several packages claim some."""

@@ -1,21 +1,27 @@
 """What sources say waits here, by package, until all of them are read.
 
 Sources come by tag and by file; the catalog is written package by package, so that all that is
-said of a spec is at hand when it is decided upon.  The shelf is a temporary database that SQLite
-keeps in memory while it is small and removes by itself, even when the process is killed.  A catalog
-lies package by package already: it is not copied to the shelf, but stays open beside it.
+said of a spec is at hand when it is decided upon.  Statements lie one after another in a temporary
+file, which is gone with the process even when that is killed; a temporary database has what is
+joined with the catalog later.  A catalog lies package by package already: it is not copied to the
+shelf, but stays open beside it.
 """
 
 from __future__ import annotations
 
 import marshal
+import os
 import sqlite3
+from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from etl.kept_records import KeptBinary, KeptBuild, KeptGone, KeptPackages, KeptPage, KeptSpec
-from etl.records import Build, Mirror, Page
+from etl.records import Build, FoldedSpec, Mirror, PackagePages, Page, Words
 from etl.writer.vocabulary import Vocabulary
 
 FactsTuple = tuple[str, int, int, int, int, int, int | None]
@@ -30,6 +36,42 @@ class PageStatement(NamedTuple):
     style: int
     text: bytes | None
     items: list[tuple[str, FactsTuple, int]]
+
+
+class FoldedStatement(NamedTuple):
+    """Pages of one package that agree about each spec, in numbers of the vocabulary.
+
+    Each page is its tag, place, style and text; ``specs`` are a
+    :data:`~etl.records.FoldedSpec` each, of which the numbers stand for what is at their place in
+    ``machines``, ``variants`` and ``stacks``.
+    """
+
+    source: int
+    pages: list[tuple[int, str, int, bytes | None]]
+    specs: list[FoldedSpec]
+    machines: list[tuple[int, int, int, int]]
+    variants: list[int]
+    stacks: list[int]
+
+    def facts(self) -> Iterator[tuple[str, FactsTuple]]:
+        """Each hash with its facts."""
+        machines, variants = self.machines, self.variants
+        for hash_, version, machine, listed, size, *_ in self.specs:
+            compiler, system, platform, target = machines[machine]
+            yield hash_, (version, compiler, system, platform, target, variants[listed], size)
+
+    def unfolded(self) -> list[PageStatement]:
+        """The pages one by one, with their specs in order."""
+        items: list[list[tuple[int, str, FactsTuple, int]]] = [[] for _ in self.pages]
+        for (hash_, facts), (*_, where, positions) in zip(self.facts(), self.specs, strict=True):
+            numbers = iter(where)
+            for page, stacks in zip(numbers, numbers, strict=True):
+                position = positions.get(page, -1) if positions else -1
+                items[page].append((position, hash_, facts, self.stacks[stacks]))
+        return [
+            PageStatement(tag, self.source, place, style, text, [it[1:] for it in sorted(found)])
+            for (tag, place, style, text), found in zip(self.pages, items, strict=True)
+        ]
 
 
 class MirrorStatement(NamedTuple):
@@ -71,11 +113,32 @@ class KeptStatement(NamedTuple):
     builds: dict[int, KeptBuild]
 
 
-Statement = PageStatement | MirrorStatement | KeptStatement
+Statement = PageStatement | FoldedStatement | MirrorStatement | KeptStatement
+
+_BUFFER = 1 << 20
+"""Bytes that are written at a time."""
+
+_KINDS = (MirrorStatement, PageStatement, FoldedStatement)
+"""The kinds of statements that lie in the file; each by its number."""
+
+
+class NoRoomError(Exception):
+    """What is read cannot be kept in a temporary file."""
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoRoomError(f"no room for temporary files: {error.strerror}") from None
 
 
 class Shelf:
-    """Statements by package number; who makes one closes it."""
+    """Statements by package number; who makes one closes it.
+
+    ``size`` is how many bytes they have in the file.
+    """
 
     def __init__(self, connection: sqlite3.Connection, vocabulary: Vocabulary) -> None:
         self._db = connection
@@ -84,8 +147,15 @@ class Shelf:
         self._db.execute("ATTACH '' AS shelf")
         self._db.execute("PRAGMA shelf.journal_mode = MEMORY")
         self._db.execute("PRAGMA shelf.synchronous = OFF")
-        self._db.execute("CREATE TABLE shelf.statements (package INTEGER, is_page, statement BLOB)")
         self._db.execute("CREATE TABLE shelf.dates (tag TEXT, hash TEXT, published TEXT)")
+        with _room():
+            self._file = TemporaryFile(buffering=_BUFFER)  # noqa: SIM115 - closed with the shelf
+        self.size = 0
+        self._words: Words | None = None
+        # What the words of folded pages mean, in the order in which they came.
+        self._meant: list[tuple[list[tuple[int, int, int, int]], list[int], list[int]]] = []
+        # By package: where each statement begins, how long it is, and of which kind it is.
+        self._places: defaultdict[int, array[int]] = defaultdict(partial(array, "Q"))
 
     def put_page(self, page: Page, source: int) -> None:
         """Keep what a page says."""
@@ -103,7 +173,25 @@ class Shelf:
             page.text,
             items,
         )
-        self._put(words.packages[page.package], 1, statement)
+        self._put(words.packages[page.package], PageStatement, statement)
+
+    def put_pages(self, pages: PackagePages, source: int) -> None:
+        """Keep what pages say that were folded; the words of their specs are looked up once."""
+        words = self.words
+        if pages.words is not self._words:
+            self._words = pages.words
+            machines, variants, stacks = pages.words
+            numbers = (
+                [words.machine(*machine) for machine in machines],
+                [words.variant_lists[listed, ()] for listed in variants],
+                [words.stack_lists[listed] for listed in stacks],
+            )
+            self._meant.append(numbers)
+        heads = [
+            (words.tags[it.tag], it.place, words.styles[it.style], it.text) for it in pages.pages
+        ]
+        statement = source, heads, pages.specs, len(self._meant) - 1
+        self._put(words.packages[pages.package], FoldedStatement, statement)
 
     def put_mirror(self, mirror: Mirror, source: int) -> None:
         """Keep what the index of a build cache says."""
@@ -116,7 +204,7 @@ class Shelf:
             by_package.setdefault(spec.package, []).append(item)
         for package, items in by_package.items():
             statement = (tag, source, mirror.place, mirror.stack, items)
-            self._put(words.packages[package], 0, statement)
+            self._put(words.packages[package], MirrorStatement, statement)
 
     def put_catalog(self, packages: KeptPackages, first_source: int) -> None:
         """Have an earlier catalog at hand; ``first_source`` counts the sources before its own."""
@@ -128,15 +216,17 @@ class Shelf:
         """Keep when binaries were put into a build cache: the tag, the hash, and when."""
         self._db.executemany("INSERT INTO shelf.dates VALUES (?, ?, ?)", dates)
 
-    def _put(self, package: int, kind: int, statement: Any) -> None:
-        self._db.execute(
-            "INSERT INTO shelf.statements VALUES (?, ?, ?)",
-            (package, kind, marshal.dumps(statement)),
-        )
+    def _put(self, package: int, kind: type[Statement], statement: Any) -> None:
+        data = marshal.dumps(statement)
+        with _room():
+            self._file.write(data)
+        self._places[package].extend((self.size, len(data), _KINDS.index(kind)))
+        self.size += len(data)
 
     def close_for_reading(self) -> None:
         """Make what was put ready for :meth:`about`."""
-        self._db.execute("CREATE INDEX shelf.by_package ON statements (package)")
+        with _room():
+            self._file.flush()
 
     def open_edges(self) -> None:
         """An empty table for edges between specs, which are joined when all specs are written."""
@@ -151,13 +241,14 @@ class Shelf:
         Raises:
             ReadError: an earlier catalog is damaged.
         """
-        rows = self._db.execute(
-            "SELECT is_page, statement FROM shelf.statements WHERE package = ?", (package,)
-        )
-        for is_page, statement in rows:
+        file, places = self._file.fileno(), iter(self._places.get(package, ()))
+        for begin, length, kind in zip(places, places, places, strict=True):
             # Written by this very process: nobody else can have put anything there.
-            values = marshal.loads(statement)  # noqa: S302
-            yield PageStatement(*values) if is_page else MirrorStatement(*values)
+            values = marshal.loads(os.pread(file, length, begin))  # noqa: S302
+            if _KINDS[kind] is FoldedStatement:
+                *heads, specs, meant = values
+                values = *heads, marshal.loads(specs), *self._meant[meant]  # noqa: S302
+            yield _KINDS[kind](*values)
         name = self.words.packages.listed[package]
         for number, (catalog, names, first_source) in enumerate(self._catalogs):
             if name in names:
@@ -171,7 +262,9 @@ class Shelf:
                 )
 
     def close(self) -> None:
-        """Let go of the earlier catalogs."""
+        """Let go of the statements and the earlier catalogs."""
+        with suppress(OSError):  # what could not be written before cannot be now
+            self._file.close()
         for catalog, *_ in self._catalogs:
             catalog.close()
 

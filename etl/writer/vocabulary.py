@@ -6,31 +6,15 @@ gives the final ones.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from etl.catalog.variant_text import join_variants, split_variants
+from etl.numbered import Numbered
 from etl.page_style import PageStyle
 from etl.records import Spec
 from etl.spack.variants import parse_variant
-
-T = TypeVar("T", bound=Hashable)
-
-
-class Numbered(dict[T, int]):
-    """Values, each with the number of its first use: 0, 1, 2 …; ``listed[n]`` is the n-th."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.listed: list[T] = []
-
-    def __missing__(self, value: T) -> int:
-        number = self[value] = len(self.listed)
-        self.listed.append(value)
-        return number
-
 
 Member = tuple[str, str, str | None]
 """A variant: its name, one of its values and, of a patch, the full sum if that is known."""
@@ -124,4 +108,15 @@ class Vocabulary:
             self.targets[target],
             self.variant_lists[variants, patches],
             size,
+        )
+
+    def machine(
+        self, compiler: str, os: str, platform: str, target: str
+    ) -> tuple[int, int, int, int]:
+        """The numbers of what a spec was built by and for."""
+        return (
+            self.compilers[compiler],
+            self.systems[os],
+            self.platforms[platform],
+            self.targets[target],
         )

@@ -21,6 +21,11 @@ BELOW = """
     LEFT JOIN operating_systems ON operating_systems.id = needs.os_id
     ORDER BY 1, 2
 """
+NEEDS = """
+    SELECT operating_systems.name, libcs.version, libc_by FROM needs
+    LEFT JOIN operating_systems ON operating_systems.id = os_id
+    LEFT JOIN libcs ON libcs.id = libc_id ORDER BY 1
+"""
 LIBC_OF = """
     SELECT packages.name, libcs.name, libcs.version, libcs.path FROM specs
     JOIN packages ON packages.id = package_id JOIN libcs ON libcs.id = libc_id ORDER BY 1
@@ -69,6 +74,13 @@ def test_compilers_are_looked_for_in_a_libc_and_below_it(tmp_path: Path) -> None
         ("glibc", "runtime"),
         ("musl", None),
     ]
+
+
+def test_of_what_has_a_graph_the_name_of_the_system_tells_nothing(tmp_path: Path) -> None:
+    built = spec("a", "glibc")._replace(os="ubuntu22.04")
+    found = catalog(tmp_path, built, spec("glibc", version="2.28", external="/usr"))
+    assert rows(found, "SELECT version FROM libcs") == [("2.28",)]
+    assert rows(found, NEEDS) == [("os-glibc", None, None), ("ubuntu22.04", "2.28", "edge")]
 
 
 def test_the_strictest_libc_is_that_of_glibc_before_any_other(tmp_path: Path) -> None:

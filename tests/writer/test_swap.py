@@ -330,7 +330,6 @@ import os, signal, sys
 from pathlib import Path
 from etl.sources.pages import read_pages
 from etl.writer import build, finish, intake
-from etl.writer.assemble import Assembly
 
 number = int(sys.argv[3])
 passed = -1
@@ -348,7 +347,7 @@ def stopping(place, name, after=False):
     setattr(place, name, call)
 
 stopping(intake.Intake, "read")
-stopping(Assembly, "write_packages")
+stopping(build, "_write_packages")
 for name in ("index_hashes", "add_edges", "create_indexes", "count", "describe"):
     stopping(finish, name)
 stopping(finish, "add_views_and_search")
@@ -358,7 +357,7 @@ stopping(Path, "replace", after=True)
 build.build_catalog([intake.Reading("x", read_pages(Path(sys.argv[2])))], Path(sys.argv[1]))
 """
 _STOPPED_AT = (
-    "read", "write_packages", "index_hashes", "add_edges", "create_indexes", "count", "describe",
+    "read", "_write_packages", "index_hashes", "add_edges", "create_indexes", "count", "describe",
     "add_views_and_search", "fsync", "replace", "replace",
 )  # fmt: skip
 
