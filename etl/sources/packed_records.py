@@ -22,7 +22,7 @@ class ReadFiles(NamedTuple):
     ``rest`` are those that are yet to be read, as they were asked for.
     """
 
-    sums: dict[str, str]
+    sums: dict[str, bytes]
     records: list[Record]
     rest: tuple[Any, ...] = ()
 

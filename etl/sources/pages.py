@@ -117,7 +117,7 @@ def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterat
     for error in refused:
         if selection.wants_place(error.place):
             yield Problem(printable(error.place), "refused", error.message)
-    sums: dict[str, str] = {}
+    sums: dict[str, bytes] = {}
     read = partial(_read_places, folder, selection)
     groups = batched(pages, 1) if workers.alone else _by_package(pages)
     for found in _each(workers, read, groups, folds=True):
@@ -126,7 +126,7 @@ def _read_folder(folder: Path, selection: Selection, workers: Workers) -> Iterat
     # The sum of the lines that `sha256sum` prints for the files in the order of their paths.
     digest = hashlib.sha256()
     for place in sorted(sums):
-        digest.update(f"{sums[place]}  {printable(place)}\n".encode())
+        digest.update(f"{sums[place].hex()}  {printable(place)}\n".encode())
     yield Digest(digest.hexdigest())
 
 
@@ -186,7 +186,7 @@ def _read_places(folder: Path, selection: Selection, places: list[str]) -> ReadF
             read.records.append(Problem(printable(place), "refused", error.message))
             continue
         length += len(file.data)
-        read.sums[place] = hashlib.sha256(file.data).hexdigest()
+        read.sums[place] = hashlib.sha256(file.data).digest()
         read.records.extend(_records(file, _reader(), selection))
     return read
 

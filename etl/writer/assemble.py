@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -159,9 +160,12 @@ class Assembly:
                 yield done, self._take(), b""
                 done = 0
         yield done, self._take(), b""
-        self._add_shared()
+        for table, shared in self._shared():
+            waiting = iter(shared)
+            while rows := list(islice(waiting, _ROWS_AT_ONCE)):
+                yield 0, [(table, _COLUMNS[table], rows)], b""
         outcome.machines.extend(self._machines.values())
-        yield 0, self._take(), outcome.pack()
+        yield 0, [], outcome.pack()
 
     def _take(self) -> list[Table]:
         """What has been made since this was asked last."""
@@ -313,28 +317,24 @@ class Assembly:
             for page in resolved.pages
         ]
 
-    def _add_shared(self) -> None:
-        """Add the lists that packages share: variants, stacks and styles."""
-        rows = self._rows
+    def _shared(self) -> Iterator[tuple[str, Iterable[tuple[object, ...]]]]:
+        """The lists that packages share, table by table: variants, stacks and styles."""
         variants = self._variant_sets.variants()
         styles = self._shelf.words.styles.listed
-        rows["variants"] += ((id_, *variant) for id_, variant in variants.rows())
-        rows["variant_sets"] += self._variant_sets.rows()
-        rows["variant_set_members"] += self._variant_sets.members(variants)
-        rows["stack_sets"] += self._stack_sets.rows()
-        rows["stack_set_members"] += self._stack_sets.members(self._names.stack_ids)
-        rows["stack_orders"] += self._stack_sets.orders()
-        rows["page_styles"] += (
-            (id_, styles[number].to_json()) for id_, number in self._styles.rows()
-        )
-        self._add_counts(variants)
+        yield "variants", ((id_, *variant) for id_, variant in variants.rows())
+        yield "variant_sets", self._variant_sets.rows()
+        yield "variant_set_members", self._variant_sets.members(variants)
+        yield "stack_sets", self._stack_sets.rows()
+        yield "stack_set_members", self._stack_sets.members(self._names.stack_ids)
+        yield "stack_orders", self._stack_sets.orders()
+        yield "page_styles", ((id_, styles[it].to_json()) for id_, it in self._styles.rows())
+        yield "tag_machines", self._counts.machines()
+        yield "facet_counts", self._facets(variants)
 
-    def _add_counts(self, variants: Ranked[Member]) -> None:
-        """Add what was counted of specs and binaries, for pages and facets."""
-        self._rows["tag_machines"] += self._counts.machines()
+    def _facets(self, variants: Ranked[Member]) -> Iterator[tuple[object, ...]]:
+        """What was counted of specs and binaries, for facets."""
         of_stacks = self._counts.specs_by_stack(self._stack_sets.members(self._names.stack_ids))
-        facets = self._rows["facet_counts"]
-        facets += [("specs", "stack_id", stack, specs) for stack, specs in of_stacks]
+        yield from (("specs", "stack_id", stack, specs) for stack, specs in of_stacks)
         first = {name: id_ for id_, (name, *_) in reversed([*variants.rows()])}
         for table, counts in self._counts.by_variant(self._variant_sets.names(), first):
-            facets += [(table, "variant_name", variant, number) for variant, number in counts]
+            yield from ((table, "variant_name", variant, number) for variant, number in counts)

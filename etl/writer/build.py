@@ -30,13 +30,15 @@ from etl.writer.shelf import NoRoomError, Shelf
 from etl.writer.swap import replacing
 from etl.writer.vocabulary import Vocabulary
 
+_CACHE_KIB = 100_000
+_CACHE_KIB_OF_ROWS = 20_000
 _PRAGMAS = (
     # Nothing is there yet that could be lost; only a statement that fails is to be undone.
     "PRAGMA journal_mode = MEMORY",
     f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA synchronous = OFF",
     "PRAGMA locking_mode = EXCLUSIVE",
-    "PRAGMA cache_size = -100000",
+    f"PRAGMA cache_size = -{_CACHE_KIB}",
 )
 
 _WORTH_A_PROCESS = 2_000_000
@@ -250,6 +252,8 @@ def _write_packages(
 ) -> Outcome:
     """Write all rows that are made, and return what is known at the end."""
     outcomes: list[bytes] = []
+    # Rows are added at the end of each table: pages before that are not needed again.
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB_OF_ROWS}")
 
     def written() -> Iterator[int]:
         for done, tables, outcome in batches:
@@ -260,6 +264,7 @@ def _write_packages(
 
     for _ in follow(written(), "writing packages", packages):
         pass
+    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return Outcome.unpack(outcomes[-1])
 
 

@@ -39,7 +39,7 @@ PROBLEM = Problem("_cache/develop/zlib/specs.md spec_details[2]", "refused", "no
     ids=["nothing", "a page", "styles", "a problem", "all kinds", "folded"],
 )
 def test_records_arrive_as_they_were(records: list[Record]) -> None:
-    read = ReadFiles({"a/specs.md": "sum", "b/specs.md": "other"}, records)
+    read = ReadFiles({"a/specs.md": b"sum", "b/specs.md": b"other"}, records)
     found = unpack(pack(read))
     assert found == read
     pages = [it for it in found.records if isinstance(it, Page)]
