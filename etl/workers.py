@@ -68,7 +68,8 @@ class Workers:
         """What is made, by a copy of this process that makes the next thing while one is used.
 
         Things have to be such as :mod:`marshal` can write.  Where a process cannot be copied as it
-        is, or threads run in it that a copy would not have, this process makes them itself.
+        is, or may not be, or threads run in it that a copy would not have, this process makes them
+        itself.
 
         Raises:
             CatalogError: the copy was killed, has no memory left, or failed in any other way.
@@ -121,7 +122,13 @@ def _made_by_copy(make: Callable[[], Iterator[R]]) -> Generator[R, None, None]:
     context = get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_all, args=(make, sender, receiver), daemon=True)
-    process.start()
+    try:
+        process.start()
+    except OSError:  # no further process is allowed, or has room
+        sender.close()
+        receiver.close()
+        yield from make()
+        return
     sender.close()
     try:
         while data := receiver.recv_bytes():

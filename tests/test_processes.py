@@ -172,6 +172,15 @@ def test_no_process_is_copied_while_threads_run() -> None:
         thread.join()
 
 
+@pytest.mark.usefixtures("only_thread")
+def test_where_no_copy_is_allowed_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.ForkProcess.start", start)
+    assert list(FORKED.ahead(_numbers)) == [os.getpid()] * 10
+
+
 @pytest.mark.parametrize(
     ("failing", "message"),
     [
