@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from datasette_spack.filters import FILTERED_TABLES
+from etl.catalog.indexes import OF_FEW_VALUES
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,19 @@ class FacetKind:
     names: str
     counts: Mapping[str, str] = field(default_factory=dict)
 
-    def count(self, table: str) -> str:
-        """The SQL that selects ``value`` and ``count`` from the filtered ``{rows}``."""
-        return self.counts.get(table) or count_column(self.stored)
+    def count(self, table: str, condition: str = "") -> str:
+        """The SQL that selects ``value`` and ``count`` from the filtered ``{rows}``.
+
+        Where one tag is the only ``condition``, an index may tell its values one by one.
+        """
+        sql = self.counts.get(table) or count_column(self.stored)
+        is_in_index = table == "binaries" and f"{self.stored}, tag_id" in OF_FEW_VALUES
+        if is_in_index and _OF_ONE_TAG.match(condition) and table not in self.counts:
+            return sql.replace("GROUP BY +", "GROUP BY ")
+        return sql
+
+
+_OF_ONE_TAG = re.compile(r'"?tag_id"? = (?!.* AND )', re.DOTALL)
 
 
 def count_column(column: str) -> str:

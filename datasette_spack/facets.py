@@ -125,7 +125,8 @@ class CatalogFacet(ColumnFacet):
             rows = f"SELECT * FROM {escape_sqlite(self.table)}"
             rows += f" WHERE {condition}" if condition else ""
             column = escape_sqlite(request.name)
-            count = request.kind.count(self.table) if request.kind else count_column(column)
+            kind = request.kind
+            count = kind.count(self.table, condition) if kind else count_column(column)
             counted = await self._db.execute(
                 f"{count.format(rows=rows)} ORDER BY count DESC, value LIMIT {size}",
                 parameters,
