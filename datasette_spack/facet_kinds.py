@@ -31,17 +31,17 @@ class FacetKind:
 
         Where one tag is the only ``condition``, an index may tell its values one by one.
         """
-        sql = self.counts.get(table) or count_column(self.stored)
-        is_in_index = table == "binaries" and f"{self.stored}, tag_id" in OF_FEW_VALUES
-        if is_in_index and _OF_ONE_TAG.match(condition) and table not in self.counts:
-            return sql.replace("GROUP BY +", "GROUP BY ")
-        return sql
+        if table in self.counts:
+            return self.counts[table]
+        is_in_index = table == "binaries" and self.stored in OF_FEW_VALUES
+        rows_first = not (is_in_index and _OF_ONE_TAG.match(condition))
+        return count_column(self.stored, rows_first=rows_first)
 
 
 _OF_ONE_TAG = re.compile(r'"?tag_id"? = (?!.* AND )', re.DOTALL)
 
 
-def count_column(column: str) -> str:
+def count_column(column: str, *, rows_first: bool = True) -> str:
     """The SQL that counts the values of a column, whose name must be quoted where it has to be.
 
     Here and below, a plus sign before a column and CROSS JOIN keep SQLite to one plan, the filtered
@@ -49,7 +49,7 @@ def count_column(column: str) -> str:
     """
     return (
         f"SELECT {column} AS value, count(*) AS count FROM ({{rows}})"
-        f" WHERE {column} IS NOT NULL GROUP BY +{column}"
+        f" WHERE {column} IS NOT NULL GROUP BY {'+' if rows_first else ''}{column}"
     )
 
 

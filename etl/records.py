@@ -9,8 +9,10 @@ same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 from etl.kept_records import Kept
 from etl.page_style import PageStyle
@@ -74,6 +76,10 @@ class Spec(NamedTuple):
     variants: tuple[str, ...]
     size: int | None = None
     build: Build | None = None
+
+
+spec_of: Callable[[tuple[Any, ...]], Spec] = partial(tuple.__new__, Spec)
+"""The spec of all its fields in order; ``Spec()`` would take them apart first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def _result(future: Future[R]) -> R:
 
     try:
         return future.result()
-    except BrokenExecutor:
+    except (CatalogError, BrokenExecutor):
         raise
     except Exception as error:
         raise _as_told(error) from error

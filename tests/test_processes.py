@@ -308,38 +308,23 @@ def test_a_damaged_archive_gives_what_comes_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("any_work_is_shared")
+@pytest.mark.parametrize(
+    ("does", "name"), [(PageReader, "read"), (Resolver, "resolve")], ids=["reading", "writing"]
+)
 def test_a_process_that_is_killed_leaves_the_old_catalog(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: type, name: str
 ) -> None:
     target = tmp_path / "out" / "a.db"
     target.parent.mkdir()
     site = _mixed_site(tmp_path / "site")
     _build(target, site, ALONE)
-    before = digest_of(target)
-    monkeypatch.setattr(PageReader, "read", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(CatalogError, match="was killed"):
-        _build(target, site, FORKED)
-    assert digest_of(target) == before
-    assert list(target.parent.iterdir()) == [target]
-    assert active_children() == []
+    before, parent = digest_of(target), os.getpid()
 
-
-@pytest.mark.usefixtures("any_work_is_shared")
-def test_a_copy_that_is_killed_leaves_the_old_catalog(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "out" / "a.db"
-    target.parent.mkdir()
-    site = _mixed_site(tmp_path / "site")
-    _build(target, site, ALONE)
-    before = digest_of(target)
-    parent = os.getpid()
-
-    def resolve(*_: object) -> None:
+    def killed(*_: object) -> None:
         assert os.getpid() != parent
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(Resolver, "resolve", resolve)
+    monkeypatch.setattr(does, name, killed)
     with pytest.raises(CatalogError, match="was killed"):
         _build(target, site, FORKED)
     assert digest_of(target) == before

@@ -32,14 +32,11 @@ UNIQUE_INDEXES: tuple[tuple[str, str], ...] = (
     ("pages", "tag_id, package_id"),
 )
 
-OF_FEW_VALUES = (
-    "compiler_id, tag_id",
-    "os_id, tag_id",
-    "platform_id, tag_id",
-    "target_id, tag_id",
-    "stack_set_id, tag_id",
-)
-"""Indexes of ``binaries`` that serve all tags and each tag.
+OF_FEW_VALUES = {
+    column: f"{column}, tag_id"
+    for column in ("compiler_id", "os_id", "platform_id", "target_id", "stack_set_id")
+}
+"""Indexes of ``binaries`` that serve all tags and each tag, by the column whose values they have.
 
 SQLite goes from value to value to count those of a tag, if it knows how few values there are: these
 are analyzed as a whole, where a sample does for all others.
@@ -75,7 +72,7 @@ INDEXES: tuple[tuple[str, str], ...] = (
     # With the stacks, so that the versions of a tag or a stack are compared in the index alone.
     ("binaries", "tag_id, version_id, stack_set_id"),
     ("binaries", "tag_id, variant_set_id"),
-    *(("binaries", columns) for columns in OF_FEW_VALUES),
+    *(("binaries", columns) for columns in OF_FEW_VALUES.values()),
     # With the version, so that a package's versions by tag are counted in the index alone.
     ("binaries", "package_id, tag_id, version_id"),
     # What is gone of a tag, a package, a stack, a version.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from itertools import repeat
 from typing import Generic, NamedTuple, TypeVar
 
@@ -21,7 +21,7 @@ from etl.page_format.names import is_name, is_tag
 from etl.page_format.render import render_meta
 from etl.page_format.style import guess_style
 from etl.page_style import PageStyle
-from etl.records import Spec
+from etl.records import Spec, spec_of
 from etl.spack.compilers import modern_name, old_name
 
 T = TypeVar("T")
@@ -39,9 +39,6 @@ _VALUES = (_TEXT, "([a-z2-7]{32})", _TEXT, _TEXT, '("-"|[0-9]+)', _LIST, _TEXT, 
 _ITEM = re.compile(re.escape(_FORM) % _VALUES)
 _STEP = len(_VALUES) + 1
 """What lies between two items when they are split: the values of one, and what is between them."""
-
-_new_spec = partial(tuple.__new__, Spec)
-"""A spec of all its fields in order; ``Spec()`` would take them apart first."""
 
 _NO_SIZE = '"-"'
 
@@ -123,7 +120,7 @@ class GeneratedPages:
             map(known.sizes.__getitem__, sizes),
             repeat(None),
         )
-        specs = tuple(map(_new_spec, rows))
+        specs = tuple(map(spec_of, rows))
         stacks = tuple(map(self._stacks.__getitem__, in_stacks))
         if meta != render_meta(
             style,

@@ -50,11 +50,7 @@ _OF_A_TAG = {
     "package_id": "tag_id, package_id",
     "version_id": "tag_id, version_id, stack_set_id",
     "variant_set_id": "tag_id, variant_set_id",
-    **{
-        columns.split(", ")[0]: columns
-        for columns in OF_FEW_VALUES
-        if not columns.startswith("stack")
-    },
+    **{column: columns for column, columns in OF_FEW_VALUES.items() if column in _OF_SPECS},
 }
 """The index of ``binaries`` within each tag for each column that conditions are on."""
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from etl.numbered import Numbered
 from etl.page_style import PageStyle
-from etl.records import PackagePages, Page, PageHead, Record, Spec, Words
+from etl.records import PackagePages, Page, PageHead, Record, Words, spec_of
 
 
 class ReadFiles(NamedTuple):
@@ -54,7 +54,6 @@ def unpack(data: bytes) -> ReadFiles:
     """What :func:`pack` was given, which must be a process of this program."""
     sums, objects, pages, listed, folded, rest = marshal.loads(data)  # noqa: S302 - a process of ours
     styles, others = pickle.loads(objects)  # noqa: S301
-    new = tuple.__new__  # what Spec() comes to, without taking the fields apart
     records: list[Record] = others
     records += [
         Page(
@@ -62,7 +61,7 @@ def unpack(data: bytes) -> ReadFiles:
             tag,
             package,
             styles[style],
-            tuple([new(Spec, spec) for spec in specs]),
+            tuple(map(spec_of, specs)),
             stacks,
             text,
             cache,

@@ -25,20 +25,21 @@ from etl.writer.intake import Intake, Reading
 from etl.writer.merging import Event, Merging
 from etl.writer.mirrors import write_caches, write_mirrors
 from etl.writer.names import Names, Unused
-from etl.writer.rows import insert
+from etl.writer.rows import cache_of, insert
 from etl.writer.shelf import NoRoomError, Shelf
 from etl.writer.swap import replacing
 from etl.writer.vocabulary import Vocabulary
 
-_CACHE_KIB = 100_000
-_CACHE_KIB_OF_ROWS = 20_000
+_CACHED_KIB_OF_ROWS = 20_000
+"""Rows are added at the end of each table: pages before that are not needed again."""
+
 _PRAGMAS = (
     # Nothing is there yet that could be lost; only a statement that fails is to be undone.
     "PRAGMA journal_mode = MEMORY",
     f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA synchronous = OFF",
     "PRAGMA locking_mode = EXCLUSIVE",
-    f"PRAGMA cache_size = -{_CACHE_KIB}",
+    "PRAGMA cache_size = -100000",
 )
 
 _WORTH_A_PROCESS = 2_000_000
@@ -252,8 +253,6 @@ def _write_packages(
 ) -> Outcome:
     """Write all rows that are made, and return what is known at the end."""
     outcomes: list[bytes] = []
-    # Rows are added at the end of each table: pages before that are not needed again.
-    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB_OF_ROWS}")
 
     def written() -> Iterator[int]:
         for done, tables, outcome in batches:
@@ -262,9 +261,9 @@ def _write_packages(
             outcomes.append(outcome)
             yield from range(done)
 
-    for _ in follow(written(), "writing packages", packages):
-        pass
-    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    with cache_of(db, _CACHED_KIB_OF_ROWS):
+        for _ in follow(written(), "writing packages", packages):
+            pass
     return Outcome.unpack(outcomes[-1])
 
 

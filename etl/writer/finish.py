@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from etl.catalog import indexes, schema
 from etl.catalog.views import VIEWS
 from etl.spack.targets import archspec_version
-from etl.writer.rows import insert
+from etl.writer.rows import cache_of, insert
 
 _MISSING_SPECS = """
     SELECT child, min(package) FROM shelf.edges
@@ -200,14 +200,12 @@ def _sorting(db: sqlite3.Connection) -> Iterator[None]:
     SQLite sorts as many rows at a time as its cache holds.  Parts that the processor's own cache
     holds are sorted in three quarters of the time, and by a thread beside the one that reads rows.
     """
-    (cache_size,) = db.execute("PRAGMA cache_size").fetchone()
-    db.execute(f"PRAGMA cache_size = -{_SORTED_KIB}")
-    db.execute("PRAGMA threads = 1")
-    try:
-        yield
-    finally:
-        db.execute("PRAGMA threads = 0")
-        db.execute(f"PRAGMA cache_size = {cache_size}")
+    with cache_of(db, _SORTED_KIB):
+        db.execute("PRAGMA threads = 1")
+        try:
+            yield
+        finally:
+            db.execute("PRAGMA threads = 0")
 
 
 def analyze(db: sqlite3.Connection) -> None:
@@ -219,7 +217,7 @@ def analyze(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA analysis_limit = 1000")
     db.execute("ANALYZE")
     db.execute("PRAGMA analysis_limit = 0")
-    for columns in indexes.OF_FEW_VALUES:
+    for columns in indexes.OF_FEW_VALUES.values():
         db.execute(f"ANALYZE {indexes.index_name('binaries', columns)}")
 
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 
 _VALUES_AT_ONCE = 500
 """So many values one statement inserts: SQLite is then asked less often, which takes a fifth less
 time than a statement for each row."""
+
+
+@contextmanager
+def cache_of(db: sqlite3.Connection, kib: int) -> Iterator[None]:
+    """While SQLite keeps so many KiB of pages in memory."""
+    (before,) = db.execute("PRAGMA cache_size").fetchone()
+    db.execute(f"PRAGMA cache_size = -{kib}")
+    try:
+        yield
+    finally:
+        db.execute(f"PRAGMA cache_size = {before}")
 
 
 def insert(

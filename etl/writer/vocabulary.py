@@ -102,10 +102,7 @@ class Vocabulary:
         patches = tuple(sorted(build.patches)) if build and build.patches else ()
         return (
             version,
-            self.compilers[compiler],
-            self.systems[os],
-            self.platforms[platform],
-            self.targets[target],
+            *self.machine(compiler, os, platform, target),
             self.variant_lists[variants, patches],
             size,
         )
