@@ -150,7 +150,7 @@ def _send_all(make: Callable[[], Iterator[Any]], sender: Connection, receiver: C
     receiver.close()
     try:
         for made in make():
-            sender.send_bytes(marshal.dumps((None, made)))
+            sender.send_bytes(marshal.dumps((None, made), 2))
         sender.send_bytes(b"")
     except Exception as error:
         sender.send_bytes(marshal.dumps((pickle.dumps(error), None)))

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from etl.spack.versions import sort_key
-from etl.writer.case import Presence, SourcedProblem
+from etl.writer.case import SourcedProblem
 from etl.writer.counting import Counted, Counts
 from etl.writer.merging import Event, Merging
 from etl.writer.names import Names
@@ -181,34 +181,8 @@ class Assembly:
         if self._is_plain and any(build for *_, build in resolved.specs):
             self._rows["specs"] = [(*row, *_NO_BUILD) for row in self._rows["specs"]]
             self._is_plain = False
-        version_ids = self._add_versions(package, resolved.specs)
-        variant_sets, machines, needs = self._variant_sets, self._machines, self._plain_needs
-        fault, fault_if_developed = self._faults(package)
-        add_spec, before = self._rows["specs"].append, len(self._rows["binaries"])
-        ends: set[int] = set()
-        available = 0
-        for hash_, told, known, build in resolved.specs:
-            variants = told[5]
-            machine = machines.get(told[1:5]) or self._machine(told)
-            facts = (package, version_ids[told[0]], *machine, variant_sets[variants])
-            self._last_spec += 1
-            present, newest = self._add_binaries(facts, known)
-            available += present > 0
-            oldest = None
-            if known:
-                oldest = known[0][0]
-                ends.add(oldest)
-                ends.add(known[-1][0])
-            row = (self._last_spec, hash_, *facts, told[6], present, oldest, newest)
-            if build:
-                add_spec((*row, *_NO_NEED, *build[:7]))
-                self._add_build(build)
-            else:
-                need = needs.get(machine) or self._need(machine, told)
-                is_developed = variants in variant_sets.developed
-                told_by_page = (*need, fault_if_developed if is_developed else fault)
-                rest = () if self._is_plain else _NO_BUILD
-                add_spec((*row, *told_by_page, *rest))
+        before = len(self._rows["binaries"])
+        available, ends = self._add_specs(package, resolved.specs)
         self._add_pages(package, resolved)
         name = self._names.packages.values[package - 1]
         versions, binaries, tags, newest_version, last = self._add_tags(package, before)
@@ -217,6 +191,55 @@ class Assembly:
             last = max(ends, default=None)
         counts = versions, available, binaries, tags
         self._rows["packages"].append((package, name, *counts, newest_version, first, last))
+
+    def _add_specs(self, package: int, specs: list[Settled]) -> tuple[int, set[int]]:
+        """Add the specs of a package, and each of them in each tag, oldest first.
+
+        Returns how many of them any tag has, and the first and last tags that have or had them.
+        This is done for every binary there is: to call a function for each takes a sixth longer.
+        """
+        version_ids = self._add_versions(package, specs)
+        variant_sets, stack_sets = self._variant_sets, self._stack_sets
+        machines, needs = self._machines, self._plain_needs
+        fault, fault_if_developed = self._faults(package)
+        add, add_gone = self._rows["binaries"].append, self._rows["gone_binaries"].append
+        add_spec, rest = self._rows["specs"].append, () if self._is_plain else _NO_BUILD
+        spec = self._last_spec
+        available, ends = 0, set[int]()
+        for hash_, told, known, build in specs:
+            spec += 1
+            machine = machines.get(told[1:5]) or self._machine(told)
+            version, variants = version_ids[told[0]], variant_sets[told[5]]
+            facts = package, version, *machine, variants
+            tags = 0
+            first = newest = None
+            for tag, (stacks, position, first_seen, last_seen, gone_since) in known:
+                stack_set, order = stack_sets[stacks]
+                if gone_since is None:
+                    add((tag, spec, stack_set, *facts, position, order, first_seen))
+                    tags += 1
+                    newest = tag
+                else:
+                    where = tag, spec, stack_set, package, version, position, order
+                    add_gone((*where, first_seen, last_seen, gone_since))
+            if known:
+                first, last = known[0][0], known[-1][0]
+                ends.add(first)
+                ends.add(last)
+                if tags:
+                    available += 1
+                else:
+                    newest = last
+            row = spec, hash_, *facts, told[6], tags, first, newest
+            if build:
+                add_spec((*row, *_NO_NEED, *build[:7]))
+                self._add_build(spec, build)
+            else:
+                need, libc = needs.get(machine) or self._need(machine, told)
+                its = fault_if_developed if told[5] in variant_sets.developed else fault
+                add_spec((*row, need, libc, its, *rest))
+        self._last_spec = spec
+        return available, ends
 
     def _add_tags(self, package: int, before: int) -> tuple[int, int, int, int | None, int | None]:
         """Add what each tag has of a package, whose binaries are those after so many rows.
@@ -245,33 +268,8 @@ class Assembly:
             self._rows["versions"].append((self._last_version, package, version, key))
         return ids
 
-    def _add_binaries(
-        self, facts: tuple[int, ...], known: list[tuple[int, Presence]]
-    ) -> tuple[int, int | None]:
-        """Add the last spec's presence in each tag, oldest first.
-
-        Returns how many tags have it, and the newest of these; if none has, the newest that had.
-        """
-        add, spec_id, stack_sets = self._rows["binaries"].append, self._last_spec, self._stack_sets
-        present, newest = 0, None
-        for tag, (stacks, position, first_seen, last_seen, gone_since) in known:
-            stack_set, stack_order = stack_sets[stacks]
-            if gone_since is None:
-                add((tag, spec_id, stack_set, *facts, position, stack_order, first_seen))
-                present += 1
-                newest = tag
-            else:
-                self._rows["gone_binaries"].append(
-                    (
-                        *(tag, spec_id, stack_set, *facts[:2], position, stack_order),
-                        *(first_seen, last_seen, gone_since),
-                    )
-                )
-        return present, known[-1][0] if known and not present else newest
-
-    def _add_build(self, build: BuildTuple) -> None:
-        """Add what a build cache tells of the last spec beside the facts."""
-        parent = self._last_spec
+    def _add_build(self, parent: int, build: BuildTuple) -> None:
+        """Add what a build cache tells of a spec beside the facts."""
         self._rows["spec_flags"] += [
             (parent, name, flag) for name, flags in build.flags for flag in flags
         ]

@@ -62,6 +62,11 @@ class Keeper:
         """Whether it is told when anything was read, or published."""
         return self._merging.at is not None or bool(self._merging.times)
 
+    @property
+    def dates_each(self) -> bool:
+        """Whether :meth:`first_seen` tells different times of what is in different stacks."""
+        return self._merging.at is None and bool(self._merging.times)
+
     def first_seen(self, tag: int, stacks: int) -> str | None:
         """When what no earlier catalog has was first seen in stacks of a tag, if that is told."""
         names = self._words.tags.listed[tag], self._words.stack_lists.listed[stacks]

@@ -70,6 +70,7 @@ class Resolver:
         self._variant_lists = [VariantList(*key) for key in words.variant_lists]
         self._odd_lists = {n for n, it in enumerate(self._variant_lists) if not it.is_plain}
         self._takes_folded = not (disputed or self._odd_lists)
+        self._alike: dict[object, Presence] = {}
 
     def resolve(self, package: int, statements: Iterable[Statement]) -> ResolvedPackage:
         """Decide upon one package; newest tags are heard first."""
@@ -122,16 +123,20 @@ class Resolver:
     def _resolve_folded(self, told: FoldedStatement, case: Case) -> ResolvedPackage:
         """Decide where nobody says anything but pages that agree: then it is as they say."""
         tags = [self._ranks[tag] for tag, *_ in told.pages]
-        is_dated, alike = self._keeper.dates_new, dict[object, Presence]()
+        is_dated = self._keeper.dates_each
+        alike = dict[object, Presence]() if is_dated else self._alike
         specs: list[Settled] = []
-        for (hash_, facts), (*_, where, positions) in zip(told.facts(), told.specs, strict=True):
+        stacks_of = told.stacks
+        machines, variants = told.machines, told.variants
+        for hash_, version, machine, variant, size, where, positions in told.specs:
+            facts = version, *machines[machine], variants[variant], size
             known = []
             numbers = iter(where)
             for page, listed in zip(numbers, numbers, strict=True):
-                key = (page, listed) if is_dated else listed
+                stacks = stacks_of[listed]
+                key = (page, stacks) if is_dated else stacks
                 there = alike.get(key)  # most are made once
                 if there is None:
-                    stacks = told.stacks[listed]
                     seen = self._keeper.first_seen(told.pages[page][0], stacks)
                     there = alike[key] = Presence(stacks, first_seen=seen)
                 if positions and page in positions:
