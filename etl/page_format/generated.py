@@ -125,11 +125,11 @@ class GeneratedPages:
         if meta != render_meta(
             style,
             stacks,
-            versions=set(versions),
-            compilers=set(compilers),
-            oss=set(oss),
-            platforms=set(platforms),
-            targets=set(targets),
+            versions=versions,
+            compilers=compilers,
+            oss=oss,
+            platforms=platforms,
+            targets=targets,
         ):
             return None
         return GeneratedPage(tag, package, style, specs, stacks)

@@ -55,28 +55,34 @@ def _meta(style: PageStyle, specs: Sequence[Spec], stacks: Sequence[Stacks]) -> 
     return render_meta(
         style,
         stacks,
-        versions={spec.version for spec in specs},
-        compilers={compiler_of(spec.compiler) for spec in specs},
-        oss={spec.os for spec in specs},
-        platforms={spec.platform for spec in specs},
-        targets={spec.target for spec in specs},
+        versions=[spec.version for spec in specs],
+        compilers=[compiler_of(spec.compiler) for spec in specs],
+        oss=[spec.os for spec in specs],
+        platforms=[spec.platform for spec in specs],
+        targets=[spec.target for spec in specs],
     )
 
 
-def render_meta(style: PageStyle, stacks: Sequence[Stacks], **sets: Iterable[str]) -> str:
-    """The JSON of ``meta``, from the stacks of each spec, and the values that any spec has.
+def render_meta(style: PageStyle, stacks: Sequence[Stacks], **values: Iterable[str]) -> str:
+    """The JSON of ``meta``, from the stacks of each spec, and the values of all specs.
 
     The style must be one that :func:`can_render`; compilers are in the notation of the style.
     """
     counts = Counter(chain.from_iterable(stacks))
     names = sorted(counts)
-    texts: dict[str, object] = {key: _list_of(sorted(values)) for key, values in sets.items()}
+    texts: dict[str, object] = {key: _sorted_list(frozenset(it)) for key, it in values.items()}
     texts["stacks"] = _list_of(names)
     texts["num_specs"] = len(stacks)
     if style.counts_as_they_come:
         names = list(counts)
     texts["num_specs_by_stack"] = _object([f"{_quote(name)}: {counts[name]}" for name in names])
-    return _object([f'"{key}": {texts[key]}' for key in style.meta_keys])
+    return _meta_template(style.meta_keys) % texts
+
+
+@cache
+def _meta_template(keys: tuple[str, ...]) -> str:
+    """What becomes the JSON of ``meta`` with the texts of all keys."""
+    return _object(f'"{key}": %({key})s' for key in keys)
 
 
 def _spec_details(style: PageStyle, specs: Sequence[Spec], stacks: Sequence[Stacks]) -> str:
@@ -152,6 +158,11 @@ def _compiler_text(compiler: str) -> str:
 
 def _object(members: Iterable[str]) -> str:
     return "{" + ", ".join(members) + "}"
+
+
+@lru_cache(_CACHED_TEXTS)
+def _sorted_list(texts: frozenset[str]) -> str:
+    return _list_of(sorted(texts))
 
 
 def _list_of(texts: Iterable[str]) -> str:

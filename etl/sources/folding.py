@@ -10,6 +10,7 @@ import marshal
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import eq
 
 from etl.numbered import Numbered
 from etl.records import FoldedSpec, PackagePages, Page, PageHead, Words
@@ -26,14 +27,16 @@ class _Run:
     heads: list[PageHead] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
     facts: dict[str, Facts] = field(default_factory=dict)
-    where: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    where: dict[str, tuple[int, ...]] = field(default_factory=dict)
     positions: defaultdict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
     def agrees(self, page: Page, said: dict[str, Facts]) -> bool:
         """Whether a page can be one of these: of another tag, and without contradiction."""
+        if page.tag in self.tags:
+            return False
         known = self.facts
         on_both = known.keys() & said.keys()
-        return page.tag not in self.tags and all(known[hash_] == said[hash_] for hash_ in on_both)
+        return all(map(eq, map(known.__getitem__, on_both), map(said.__getitem__, on_both)))
 
     def add(self, page: Page, said: dict[str, Facts], stacks: list[int]) -> None:
         """Add a page that agrees."""
@@ -43,20 +46,27 @@ class _Run:
         )
         self.tags.add(page.tag)
         self.facts.update(said)
+        where = self.where
         for hash_, listed in zip(hashes, stacks, strict=True):
-            self.where[hash_] += (number, listed)
+            before = where.get(hash_)
+            where[hash_] = (number, listed) if before is None else (*before, number, listed)
         if hashes != sorted(hashes):
             for position, hash_ in enumerate(hashes):
                 self.positions[hash_][number] = position
 
     def specs(self) -> list[FoldedSpec]:
         """What is said of each spec, in the order of a catalog."""
-        keys = {version: sort_key(version) for version in {it[0] for it in self.facts.values()}}
-        in_order = sorted((keys[facts[0]], hash_) for hash_, facts in self.facts.items())
-        where, positions = self.where, self.positions
+        known, where, positions = self.facts, self.where, self.positions
+        of_version: defaultdict[str, list[str]] = defaultdict(list)
+        for hash_, facts in known.items():
+            of_version[facts[0]].append(hash_)
+        by_key: defaultdict[str, list[str]] = defaultdict(list)
+        for version, hashes in of_version.items():
+            by_key[sort_key(version)] += hashes
         return [
-            (hash_, *self.facts[hash_], tuple(where[hash_]), positions.get(hash_))
-            for _, hash_ in in_order
+            (hash_, *known[hash_], where[hash_], positions.get(hash_))
+            for key in sorted(by_key)
+            for hash_ in sorted(by_key[key])
         ]
 
 
