@@ -123,7 +123,7 @@ class Intake:
     indexes: dict[tuple[str, str], str | None] = field(default_factory=dict)
     unchanged: set[tuple[str, str]] = field(default_factory=set)
     _of_pages: set[tuple[str, str]] = field(default_factory=set)
-    _listed: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
+    _listed: dict[str, set[int]] = field(default_factory=dict)
     _newest: str | None = None
 
     def read(self, reading: Reading) -> None:
@@ -145,14 +145,11 @@ class Intake:
 
     def _take(self, record: Record) -> None:
         if isinstance(record, Page):  # first, since there are more of them than of all others
-            self.shelf.put_page(record, len(self.sources))
-            self._note_page(record, record.package, record.stacks)
+            self._note_page(record, record.package, self.shelf.put_page(record, len(self.sources)))
         elif isinstance(record, PackagePages):
-            self.shelf.put_pages(record, len(self.sources))
-            for page in record.pages:
-                self._note_page(
-                    page, record.package, [record.words.stacks[it] for it in page.stacks]
-                )
+            noted = self.shelf.put_pages(record, len(self.sources))
+            for page, stack_lists in zip(record.pages, noted, strict=True):
+                self._note_page(page, record.package, stack_lists)
         elif isinstance(record, KeptPackages):
             self.shelf.put_catalog(record, self.merging.catalogs[-1])
             self.statements += len(record.names)
@@ -213,10 +210,8 @@ class Intake:
         elif isinstance(record, Digest):
             self.sources.digest(record.sha256)
 
-    def _note_page(
-        self, page: Page | PageHead, package: str, stack_lists: Iterable[tuple[str, ...]]
-    ) -> None:
-        """Note what a page tells of its tag and its stacks."""
+    def _note_page(self, page: Page | PageHead, package: str, stack_lists: set[int]) -> None:
+        """Note what a page tells of its tag and its stacks, whose lists are told by number."""
         tag = page.tag
         self.statements += 1
         self.merging.read_page(tag, package, self._reading.stacks)
@@ -224,11 +219,12 @@ class Intake:
         if listed is None:
             listed = self._listed[tag] = set()
             self.tag_mirrors.setdefault(tag, f"{BUCKET}/{_plain(tag)}")
-        for stacks in stack_lists:
-            if stacks not in listed:
-                listed.add(stacks)
-                self.stacks.update(stacks)
-                self._of_pages.update((tag, stack) for stack in stacks)
+        fresh = stack_lists - listed
+        listed |= fresh
+        for number in fresh:
+            stacks = self.shelf.words.stack_lists.listed[number]
+            self.stacks.update(stacks)
+            self._of_pages.update((tag, stack) for stack in stacks)
         if page.style.mirror is not None:
             self.told_mirrors.setdefault(tag, set()).add(page.style.mirror)
         self._own(tag, page.cache)

@@ -157,8 +157,8 @@ class Shelf:
         # By package: where each statement begins, how long it is, and of which kind it is.
         self._places: defaultdict[int, array[int]] = defaultdict(partial(array, "Q"))
 
-    def put_page(self, page: Page, source: int) -> None:
-        """Keep what a page says."""
+    def put_page(self, page: Page, source: int) -> set[int]:
+        """Keep what a page says; returns the numbers of its lists of stacks."""
         words = self.words
         facts_of, stack_lists = words.facts_of, words.stack_lists
         items = [
@@ -174,9 +174,13 @@ class Shelf:
             items,
         )
         self._put(words.packages[page.package], PageStatement, statement)
+        return {number for *_, number in items}
 
-    def put_pages(self, pages: PackagePages, source: int) -> None:
-        """Keep what pages say that were folded; the words of their specs are looked up once."""
+    def put_pages(self, pages: PackagePages, source: int) -> list[set[int]]:
+        """Keep what pages say that were folded; the words of their specs are looked up once.
+
+        Returns the numbers of the lists of stacks on each page.
+        """
         words = self.words
         if pages.words is not self._words:
             self._words = pages.words
@@ -192,6 +196,8 @@ class Shelf:
         ]
         statement = source, heads, pages.specs, len(self._meant) - 1
         self._put(words.packages[pages.package], FoldedStatement, statement)
+        *_, stack_lists = self._meant[-1]
+        return [{stack_lists[number] for number in it.stacks} for it in pages.pages]
 
     def put_mirror(self, mirror: Mirror, source: int) -> None:
         """Keep what the index of a build cache says."""
