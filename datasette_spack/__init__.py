@@ -11,7 +11,6 @@ its own modules are still being imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import lru_cache
 from typing import Any
 
 from datasette import hookimpl
@@ -95,14 +94,21 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     """Let every template, that of an error too, name static files: ``site_static("site.css")``."""
     from datasette_spack.either import shown_columns
     from datasette_spack.frame import static_addresses
+    from datasette_spack.options import options, suggestions, tag_kind, tag_options
+    from datasette_spack.site.addresses import in_query
     from datasette_spack.site.questions import QUESTIONS
     from datasette_spack.which import is_alone
-    from etl.spack.tags import parse_tag
 
     env.globals["shown_columns"] = shown_columns
     env.globals["setting"] = datasette.setting
     env.globals["most_rows"] = lambda: datasette.max_returned_rows
-    env.globals["tag_kind"] = lru_cache(1_000)(lambda name: parse_tag(name).kind)
+    env.globals["options"] = options
+    env.globals["suggestions"] = suggestions
+    env.globals["tag_options"] = tag_options
+    env.globals["tag_kind"] = tag_kind
+    env.filters["in_query"] = in_query
+    # In a template this text would be markup, which is slow to format.
+    env.globals["grouped"] = "{:,}".format
     env.globals["site_static"] = static_addresses(datasette)
     env.globals["help_of_question"] = lambda name: QUESTIONS.get(name, {}).get("param_help", {})
     env.globals["site_is_alone"] = lambda: is_alone(datasette)

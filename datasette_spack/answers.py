@@ -24,6 +24,9 @@ MOST_BYTES: Final = 64_000_000
 LARGEST: Final = 2_000_000
 """Bytes of the largest answer that is kept; larger ones are sent as they are made."""
 
+AHEAD: Final = "spack_catalog.ahead"
+"""The part of a request that says that nobody waits for the answer yet."""
+
 Make = Callable[[Send], Awaitable[None]]
 Use = Literal["keep", "share"]
 """For all who ask from now on, or only for those who ask while the answer is being made."""
@@ -56,12 +59,14 @@ class Answers:
         head: bool = False,
         gzip: bool = False,
         address: Any = None,
+        ahead: bool = False,
     ) -> None:
         """Send the answer for a key; ``make`` sends it where it is not kept.
 
         ``address`` is how to ask for it elsewhere; it is remembered as long as the answer is kept.
         What ``make`` marks in the start of its answer, and what is not too large, is kept or
-        shared; whoever waited for one that is neither has it made anew.
+        shared; whoever waited for one that is neither has it made anew.  With ``ahead`` nobody
+        waits for it yet: what another worker makes now is left to that one.
         """
         answer = self._kept.get(key)
         if answer:
@@ -71,6 +76,8 @@ class Answers:
             answer = await asyncio.shield(running)
         elif self._shared and (answer := self._shared.get(key)):
             self._keep(key, answer, address)
+        elif ahead and self._shared and self._shared.is_claimed(key):
+            return
         if not answer:
             onward = _without_body(send) if head else send
             answer = await self._make(key, make, onward, address)

@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 
 from datasette.utils import add_cors_headers
 
-from datasette_spack.answers import Answers, marked
+from datasette_spack.answers import AHEAD, Answers, marked
 from datasette_spack.completeness import making_answer
 from datasette_spack.database import is_catalog
 from datasette_spack.either import shown_metadata
@@ -115,6 +115,7 @@ def kept(datasette: Any, app: Any, is_ours: Callable[[str], bool]) -> Any:
             head=scope["method"] == "HEAD",
             gzip=takes_gzip(header_of(scope, b"accept-encoding")),
             address=_address(scope),
+            ahead=AHEAD in scope,
         )
 
     return wrapped

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from datasette_spack.answers import Answers
+from datasette_spack.answers import AHEAD, Answers
 from datasette_spack.caching import ANSWERS
 from datasette_spack.shared import SharedAnswers
 from datasette_spack.site.impact import make_ready
@@ -85,13 +85,16 @@ class Edition:
         return self._answers.popular(MOST_READY)
 
     async def make_ready(self, requests: list[Any]) -> None:
-        """Make answers before they are asked for, one after the other, as far as there is time."""
+        """Make answers before they are asked for, one after the other, as far as there is time.
+
+        Those that another worker makes at the same time are left to that one.
+        """
         end = time.monotonic() + READY_WITHIN
         for scope in requests:
             if time.monotonic() > end:
                 break
             with suppress(Exception):  # whoever asks for it will be told
-                await self._app({**scope}, _nothing_more, _to_nobody)
+                await self._app({**scope, AHEAD: True}, _nothing_more, _to_nobody)
 
     async def answer(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, to its end from this catalog."""

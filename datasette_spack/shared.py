@@ -60,6 +60,10 @@ class SharedAnswers:
             if answer := self.get(key):
                 return answer
 
+    def is_claimed(self, key: str) -> bool:
+        """Whether a worker makes the answer now."""
+        return self._claim(key).exists()
+
     def release(self, key: str) -> None:
         """Say that this worker makes the answer no more."""
         with suppress(OSError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datasette_spack.serve import datasette_for
 from datasette_spack.site import addresses
-from datasette_spack.site.addresses import Addresses
+from datasette_spack.site.addresses import Addresses, quoted
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +40,14 @@ def test_what_is_long_is_not_kept(site: Addresses) -> None:
         assert site.find(letter * 60_000) == f"/find?spec={letter * 60_000}"
         assert site.spec(letter * 60_000) == f"/spec/{letter * 60_000}"
     assert kept() == before
+
+
+@given(st.text(st.characters(max_codepoint=127)) | st.text())
+def test_texts_are_quoted_as_the_library_does(text: str) -> None:
+    assert quoted(text) == quote_plus(text)
+
+
+def test_every_sign_is_quoted_as_the_library_does() -> None:
+    signs = "".join(map(chr, range(300)))
+    assert quoted(signs) == quote_plus(signs)
+    assert quoted(signs[:128]) == quote_plus(signs[:128])

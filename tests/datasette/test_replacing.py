@@ -19,8 +19,10 @@ import pytest
 
 from datasette_spack.current import CurrentCatalog
 from datasette_spack.database import STREAMS
+from datasette_spack.edition import Edition
 from datasette_spack.lanes import threads_for
 from datasette_spack.serve import datasette_for
+from datasette_spack.shared import SharedAnswers
 from tests.servers import said, serving, serving_and_looking
 from tests.sites import build, item, page, place_of, write_site
 
@@ -391,6 +393,25 @@ async def test_what_was_asked_for_most_is_ready(tmp_path: Path, catalogs: list[P
                 break
         made = await made_by(app, client, [there, "/stacks", gone])
     assert made == [False, True, True]
+
+
+async def test_what_another_worker_makes_is_not_made_ready_too(
+    tmp_path: Path, catalogs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edition = Edition(catalogs[0], datasette_for, tmp_path)
+    await edition.start()
+    tags = {
+        "type": "http", "method": "GET", "scheme": "http", "path": "/tags", "raw_path": b"/tags",
+        "query_string": b"", "headers": [(b"host", b"localhost")],
+    }  # fmt: skip
+    before = edition._answers.bytes
+    with monkeypatch.context() as another:
+        another.setattr(SharedAnswers, "is_claimed", lambda self, key: True)
+        await edition.make_ready([tags])
+    assert edition._answers.bytes == before
+    await edition.make_ready([tags])
+    assert edition._answers.bytes > before
+    await edition.close()
 
 
 async def made_by(app: Any, client: httpx.AsyncClient, paths: list[str]) -> list[bool]:

@@ -90,6 +90,26 @@ async def test_what_one_is_making_the_others_wait_for(two: list[Answers], tmp_pa
     assert len(list(tmp_path.iterdir())) == 1  # the answer, and no claim
 
 
+async def test_who_makes_answers_ahead_leaves_what_another_makes(two: list[Answers]) -> None:
+    messages: list[object] = []
+
+    async def send(message: object) -> None:
+        messages.append(message)
+
+    make, others = Maker(PAGE), Maker(b"another")
+    make.go_on.clear()
+    first = asyncio.create_task(ask(two[0], "a", make))
+    while not make.made:
+        await asyncio.sleep(0)
+    await two[1].give("a", others, send, ahead=True)
+    assert (others.made, messages) == (0, [])
+    await two[1].give("b", others, send, ahead=True)
+    assert others.made == 1
+    make.go_on.set()
+    assert await first == await ask(two[1], "a", others) == PAGE
+    assert others.made == 1
+
+
 @pytest.mark.parametrize("make", [Maker(PAGE, use=None), Maker(PAGE, use="share")])
 async def test_what_is_not_shared_each_makes(
     two: list[Answers], make: Maker, tmp_path: Path
