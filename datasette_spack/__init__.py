@@ -95,10 +95,12 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     from datasette_spack.either import shown_columns
     from datasette_spack.frame import static_addresses
     from datasette_spack.options import options, suggestions, tag_kind, tag_options
+    from datasette_spack.rendering import keep_compiled
     from datasette_spack.site.addresses import in_query
     from datasette_spack.site.questions import QUESTIONS
     from datasette_spack.which import is_alone
 
+    keep_compiled(env)
     env.globals["shown_columns"] = shown_columns
     env.globals["setting"] = datasette.setting
     env.globals["most_rows"] = lambda: datasette.max_returned_rows

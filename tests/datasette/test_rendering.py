@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jinja2 import Undefined
+from jinja2 import Environment, Undefined
 
 from datasette_spack.rendering import page_template
 from datasette_spack.serve import datasette_for
@@ -31,3 +31,18 @@ def test_what_every_row_can_do_is_not_hidden(found: Any) -> None:
 def test_all_else_has_attributes(found: Any) -> None:
     assert found(Path("a/b"), "name") == "b"
     assert found({"name": 1}.items(), "mapping")["name"] == 1
+
+
+async def test_templates_are_compiled_once(
+    sample_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = "/", "/catalog", "/catalog/tags"
+    first = datasette_for(sample_catalog)
+    texts = [(await first.client.get(page)).text for page in pages]
+    compiled: list[object] = []
+    monkeypatch.setattr(
+        Environment, "compile", lambda self, source, name, *_: compiled.append(name)
+    )
+    second = datasette_for(sample_catalog)
+    assert [(await second.client.get(page)).text for page in pages] == texts
+    assert compiled == []
