@@ -96,7 +96,6 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     from datasette_spack.frame import static_addresses
     from datasette_spack.options import options, suggestions, tag_kind, tag_options
     from datasette_spack.rendering import keep_compiled
-    from datasette_spack.site.addresses import in_query
     from datasette_spack.site.questions import QUESTIONS
     from datasette_spack.which import is_alone
 
@@ -107,8 +106,7 @@ def prepare_jinja2_environment(env: Any, datasette: Any) -> None:
     env.globals["options"] = options
     env.globals["suggestions"] = suggestions
     env.globals["tag_options"] = tag_options
-    env.globals["tag_kind"] = tag_kind
-    env.filters["in_query"] = in_query
+    env.filters["tag_kind"] = tag_kind
     # In a template this text would be markup, which is slow to format.
     env.globals["grouped"] = "{:,}".format
     env.globals["site_static"] = static_addresses(datasette)

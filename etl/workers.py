@@ -150,6 +150,7 @@ def _send_all(make: Callable[[], Iterator[Any]], sender: Connection, receiver: C
     receiver.close()
     try:
         for made in make():
+            # Later versions of the format look up each number to see whether it came before.
             sender.send_bytes(marshal.dumps((None, made), 2))
         sender.send_bytes(b"")
     except Exception as error:

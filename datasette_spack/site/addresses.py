@@ -98,7 +98,7 @@ class Addresses:
 
     def _path(self, *parts: str, **arguments: str | None) -> str:
         path = self._base + "/".join([_in_path(part) for part in parts])
-        given = [f"{name}={in_query(value)}" for name, value in arguments.items() if value]
+        given = [f"{name}={_in_query(value)}" for name, value in arguments.items() if value]
         return f"{path}?{'&'.join(given)}" if given else path
 
 
@@ -106,8 +106,7 @@ def _in_path(name: str) -> str:
     return _kept_in_path(name) if len(name) <= _LONGEST_KEPT else quote(name, safe="")
 
 
-def in_query(value: str) -> str:
-    """A text as the value of an argument in an address."""
+def _in_query(value: str) -> str:
     return _kept_in_query(value) if len(value) <= _LONGEST_KEPT else quoted(value)
 
 
@@ -124,7 +123,7 @@ def _kept_in_query(value: str) -> str:
 def quoted(text: str) -> str:
     """A text as a value of a query, as ``quote_plus`` writes it; pages have many long statements.
 
-    That looks at each character, which takes four times as long.
+    That looks at each character, which takes six times as long for a statement.
     """
     if not text.isascii():
         return quote_plus(text)

@@ -196,7 +196,7 @@ class Assembly:
         """Add the specs of a package, and each of them in each tag, oldest first.
 
         Returns how many of them any tag has, and the first and last tags that have or had them.
-        This is done for every binary there is: to call a function for each takes a sixth longer.
+        This is done for every binary there is: to call a function for each takes a seventh longer.
         """
         version_ids = self._add_versions(package, specs)
         variant_sets, stack_sets = self._variant_sets, self._stack_sets

@@ -53,17 +53,11 @@ class FoldedStatement(NamedTuple):
     variants: list[int]
     stacks: list[int]
 
-    def facts(self) -> Iterator[tuple[str, FactsTuple]]:
-        """Each hash with its facts."""
-        machines, variants = self.machines, self.variants
-        for hash_, version, machine, listed, size, *_ in self.specs:
-            compiler, system, platform, target = machines[machine]
-            yield hash_, (version, compiler, system, platform, target, variants[listed], size)
-
     def unfolded(self) -> list[PageStatement]:
         """The pages one by one, with their specs in order."""
         items: list[list[tuple[int, str, FactsTuple, int]]] = [[] for _ in self.pages]
-        for (hash_, facts), (*_, where, positions) in zip(self.facts(), self.specs, strict=True):
+        for hash_, version, machine, variant, size, where, positions in self.specs:
+            facts = version, *self.machines[machine], self.variants[variant], size
             numbers = iter(where)
             for page, stacks in zip(numbers, numbers, strict=True):
                 position = positions.get(page, -1) if positions else -1
