@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from etl.catalog.schema import SCHEMA_VERSION
 from etl.errors import CatalogError, ReadError, WriteError
-from etl.export.datasets import Column, Datasets, Part
+from etl.export.datasets import Column, Datasets, Part, Row
 from etl.progress import Follower
 
 try:
@@ -36,6 +37,9 @@ METADATA: Final = "_metadata.json"
 _MADE_BY: Final = b"spack_catalog.rows"
 _GROUP: Final = 65_536
 """Rows of a row group; also how many are held in memory at once."""
+
+_TOLD: Final = 4_096
+"""Rows that are digested at once, as one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +106,17 @@ class _Made:
 
 def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
     """Write one file, unless the one that is there was made of the same rows."""
-    digest, rows = _digest(datasets, part)
-    if _made_by(path) == digest:
-        return _Made(rows, path.stat().st_size, is_new=False)
+    before = _made_by(path)
+    if before is not None:
+        seen = _Seen(part)
+        rows = sum(map(len, seen.batches(datasets.rows(part))))
+        if before == seen.digest():
+            return _Made(rows, path.stat().st_size, is_new=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pa.schema([pa.field(column.name, _arrow_type(column)) for column in part.columns])
     by = [name for name in ("package",) if part.is_by_package and name in schema.names]
     new = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    seen, rows = _Seen(part), 0
     try:
         with pq.ParquetWriter(
             new,
@@ -122,28 +130,36 @@ def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
                 schema, [(it, "ascending") for it in by]
             ),
         ) as writer:
-            source = datasets.rows(part)
-            while batch := list(islice(source, _GROUP)):
+            for batch in seen.batches(datasets.rows(part)):
+                rows += len(batch)
                 columns = [
                     pa.array(datasets.values(column, batch), _arrow_type(column))
                     for column in part.columns
                 ]
                 writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
-            writer.add_key_value_metadata({_MADE_BY.decode(): digest.decode()})
+            writer.add_key_value_metadata({_MADE_BY.decode(): seen.digest().decode()})
         _settle(new, path)
     finally:
         new.unlink(missing_ok=True)
     return _Made(rows, path.stat().st_size, is_new=True)
 
 
-def _digest(datasets: Datasets, part: Part) -> tuple[bytes, int]:
-    """A digest of all that the bytes of a file follow from, and the number of its rows."""
-    digest = sha256(repr((FORMAT, pa.__version__, part.columns)).encode())
-    rows = 0
-    for row in datasets.rows(part):
-        digest.update(repr(row).encode())
-        rows += 1
-    return digest.hexdigest().encode(), rows
+class _Seen:
+    """A digest of all that the bytes of a file follow from, made as its rows pass."""
+
+    def __init__(self, part: Part) -> None:
+        self._digest = sha256(repr((FORMAT, pa.__version__, part.columns)).encode())
+
+    def batches(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        """The rows, as many at once as a row group has."""
+        while batch := list(islice(rows, _GROUP)):
+            for at in range(0, len(batch), _TOLD):
+                self._digest.update(repr(batch[at : at + _TOLD]).encode())
+            yield batch
+
+    def digest(self) -> bytes:
+        """The digest of what has passed so far."""
+        return self._digest.hexdigest().encode()
 
 
 def _made_by(path: Path) -> bytes | None:
