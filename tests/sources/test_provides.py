@@ -108,6 +108,7 @@ def test_loops_in_loops_end() -> None:
     assert provided("\n".join(lines)) == (Provision("ax", "", ("+x",)),)
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @given(st.text("provides(whn=)\"'@:,+ \n1fixyor[]{}", max_size=60))
 def test_any_body(text: str) -> None:
     try:
