@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,7 @@ from etl.catalog.reader import open_catalog
 from etl.catalog.views import VIEWS
 from etl.errors import CatalogError, ReadError, WriteError
 from etl.export import parquet
-from etl.export.datasets import TABLES, escaped
+from etl.export.datasets import TABLES, Datasets, Part, Row, escaped
 from etl.export.parquet import METADATA, Exported, export_parquet
 from etl.progress import silently
 from tests.running import Run
@@ -142,6 +143,37 @@ def test_a_second_export_writes_only_what_changed(tmp_path: Path) -> None:
     changed.write_bytes(b"PAR1 cut off")
     assert export(catalog, folder).written == 1
     assert digests(folder) == before
+
+
+def test_what_does_not_fit_into_one_group_is_whole(
+    tmp_path: Path, sample_catalog: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_GROUP", 100)
+    monkeypatch.setattr(parquet, "_TOLD", 30)
+    export(sample_catalog, tmp_path)
+    assert pq.read_metadata(tmp_path / "specs.parquet").num_row_groups > 1
+    for path in exported.rglob("*.parquet"):
+        assert read(tmp_path / path.relative_to(exported)) == read(path), path.name
+    assert export(sample_catalog, tmp_path).written == 0
+
+
+def test_rows_are_read_once_where_there_is_no_file_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, folder, asked = history_catalog(tmp_path), tmp_path / "parquet", Counter[str]()
+    rows = Datasets.rows
+
+    def counted(self: Datasets, part: Part) -> Iterator[Row]:
+        asked[part.path] += 1
+        return rows(self, part)
+
+    monkeypatch.setattr(Datasets, "rows", counted)
+    files = export(catalog, folder).files
+    assert list(asked.values()) == files * [1]
+    (folder / "specs.parquet").unlink()
+    (folder / "tags.parquet").write_bytes((folder / "stacks.parquet").read_bytes())
+    export(catalog, folder)
+    assert {path: times for path, times in asked.items() if times != 2} == {"tags.parquet": 3}
 
 
 def test_files_of_a_tag_that_is_gone_are_removed_and_others_left(
