@@ -13,6 +13,9 @@ from pathlib import Path
 START = [sys.executable, "-c", "from etl.cli import main; main(prog_name='spack-catalog')"]
 CHECKOUT = Path(__file__).parents[1]
 
+PATIENCE = 120.0
+"""Seconds after which a test that waits for another process fails; far more than it ever takes."""
+
 SEED_SUMMARY = "1 source, 4 tags, 5 packages, 46 specs, 46 binaries, 0 problems, # seconds"
 """What a build of the seed ends with."""
 
@@ -34,7 +37,7 @@ def start(*arguments: object, **options: object) -> subprocess.CompletedProcess[
     """Run a command in a process of its own."""
     return subprocess.run(  # type: ignore[call-overload,no-any-return]
         [*START, *map(str, arguments)],
-        **{"capture_output": True, "check": False, "cwd": CHECKOUT, "timeout": 120, **options},
+        **{"capture_output": True, "check": False, "cwd": CHECKOUT, "timeout": PATIENCE, **options},
     )
 
 

@@ -15,6 +15,8 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.running import PATIENCE
+
 REGISTRY = shutil.which("docker-registry")
 PUSHED = Path(__file__).parent / "data" / "registry" / "registry.tar.xz"
 """What Spack 1.1.0 pushed to a registry, as ``tiny/cache``."""
@@ -31,9 +33,9 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     moto.start()
     host, port = moto.get_host_and_port()
     address = f"http://{host}:{port}"
-    httpx.post(f"{address}/moto-api/reset").raise_for_status()
+    httpx.post(f"{address}/moto-api/reset", timeout=PATIENCE).raise_for_status()
     everyone = {"x-amz-acl": "public-read"}
-    httpx.put(f"{address}/spack-binaries", headers=everyone).raise_for_status()
+    httpx.put(f"{address}/spack-binaries", headers=everyone, timeout=PATIENCE).raise_for_status()
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
     yield address
     moto.stop()
@@ -41,7 +43,7 @@ def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def upload(server: str, folder: Path, prefix: str = "") -> None:
     """Put the files of a folder into the bucket."""
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         for file in sorted(it for it in folder.rglob("*") if it.is_file()):
             place = quote(prefix + file.relative_to(folder).as_posix())
             client.put(
@@ -75,7 +77,7 @@ class Registries:
             subprocess.Popen([str(REGISTRY), "serve", str(configuration)], stdout=log, stderr=log)
         )
         transport = httpx.HTTPTransport(retries=10)
-        with httpx.Client(transport=transport) as client:
+        with httpx.Client(transport=transport, timeout=PATIENCE) as client:
             assert client.get(f"http://{address}/v2/").status_code in (200, 401)
         return address
 

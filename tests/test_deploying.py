@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from etl.cli import main
+from tests.running import PATIENCE
 
 CHECKOUT = Path(__file__).parents[1]
 DOCUMENT = (CHECKOUT / "docs" / "deploying.md").read_text()
@@ -86,13 +87,17 @@ def test_publish_has_the_options() -> None:
     words = shlex.split(command.replace("\\\n", ""))
     shown = subprocess.run(
         [*DATASETTE, "publish", "cloudrun", "--help"],
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
     ).stdout  # fmt: skip
     options = [word for word in words if word.startswith("--") and " " not in word]
     assert [option for option in options if f" {option} " not in shown] == []
     (extra,) = (word for word in words if word.startswith("--setting"))
     settings = re.findall(r"--setting (\w+) (\S+)", extra)
     known = subprocess.run(
-        [*DATASETTE, "--help-settings"], capture_output=True, text=True, check=True, timeout=60
+        [*DATASETTE, "--help-settings"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     ).stdout
     assert [name for name, _ in settings if name not in known] == []

@@ -17,7 +17,7 @@ from etl.catalog.check import check_catalog
 from etl.catalog.reader import open_catalog
 from etl.catalog.schema import SCHEMA_VERSION
 from tests.buckets import Bucket
-from tests.running import CHECKOUT
+from tests.running import CHECKOUT, PATIENCE
 from tests.weekly import digest, rows
 
 WORKFLOW = yaml.safe_load((CHECKOUT / "deploy" / "publish.yml").read_text())
@@ -69,7 +69,7 @@ class Job:
         for step in STEPS:
             ended = run(
                 ["bash", "-e", "-c", step], cwd=home, env=self._environment, text=True,
-                capture_output=True, check=False, timeout=60,
+                capture_output=True, check=False, timeout=PATIENCE,
             )  # fmt: skip
             if ended.returncode:
                 break

@@ -14,21 +14,20 @@ from typing import Any
 
 import httpx
 
+from tests.running import PATIENCE
+
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key under which the protocol puts the id of an element."""
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
 
-PATIENCE = 120.0
-"""Seconds until what a page should do has failed; it takes long only where the machine is busy."""
-
 
 class Browser:
     """One window of a headless Chromium."""
 
     def __init__(self, session: str) -> None:
-        self._client = httpx.Client(base_url=session, timeout=60)
+        self._client = httpx.Client(base_url=session, timeout=PATIENCE)
 
     def _post(self, command: str, **values: object) -> Any:
         answer = self._client.post(command, json=values).json()["value"]
@@ -150,12 +149,12 @@ def browser(downloads: Path) -> Iterator[Browser]:
             base = f"http://127.0.0.1:{port}"
             _wait_for(base)
             body = {"capabilities": {"alwaysMatch": capabilities}}
-            created = httpx.post(f"{base}/session", json=body, timeout=60).json()["value"]
+            created = httpx.post(f"{base}/session", json=body, timeout=PATIENCE).json()["value"]
             session = f"{base}/session/{created['sessionId']}"
             try:
                 yield Browser(session)
             finally:
-                httpx.delete(session, timeout=60)
+                httpx.delete(session, timeout=PATIENCE)
         finally:
             driver.terminate()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.driver import PATIENCE, Browser
-from tests.running import digest_of
+from tests.browser.driver import Browser
+from tests.running import PATIENCE, digest_of
 
 
 @pytest.fixture(autouse=True)

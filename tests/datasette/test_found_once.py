@@ -9,6 +9,7 @@ import pytest
 
 from datasette_spack.found_once import found_once
 from datasette_spack.serve import datasette_for
+from tests.running import PATIENCE
 
 
 class Finder:
@@ -35,7 +36,7 @@ def test_who_comes_while_one_is_looking_waits_for_it(tmp_path: Path) -> None:
 
     def slow() -> str:
         looking.set()
-        assert go_on.wait(60)
+        assert go_on.wait(PATIENCE)
         return "slow"
 
     def ask(find: Finder) -> None:
@@ -43,7 +44,7 @@ def test_who_comes_while_one_is_looking_waits_for_it(tmp_path: Path) -> None:
 
     first = threading.Thread(target=lambda: told.append(found_once(tmp_path, "a", slow)))
     first.start()
-    assert looking.wait(60)
+    assert looking.wait(PATIENCE)
     finders = [Finder() for _ in range(3)]
     others = [threading.Thread(target=ask, args=(find,)) for find in finders]
     for other in others:

@@ -22,9 +22,9 @@ from datasette_spack.lanes import (
     threads_for,
 )
 from datasette_spack.serve import datasette_for
+from tests.running import PATIENCE
 
 HEAVY = "/catalog.json?sql=select+wait(%s)"
-DEADLINE = 60
 PAGES = ["/", "/package/zlib-ng", "/find?spec=zlib-ng", "/tags", "/stacks.json", "/catalog"]
 
 
@@ -47,7 +47,7 @@ def test_threads_suit_the_cores(workers: int, cores: int, threads: Threads) -> N
 
 async def until(condition: Any) -> None:
     """Let others run until it is so; what never is fails, instead of being waited for."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         await asyncio.sleep(0)
@@ -151,7 +151,7 @@ class Blocked:
 
     def wait(self, number: int) -> int:
         self.entered.append(number)
-        assert self.go_on.wait(60)
+        assert self.go_on.wait(PATIENCE)
         return number
 
     @property

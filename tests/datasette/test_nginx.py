@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.running import digest_of
+from tests.running import PATIENCE, digest_of
 from tests.servers import serving, serving_and_looking
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
@@ -88,7 +88,7 @@ def front(
         try:
             transport = httpx.HTTPTransport(retries=8)  # until it listens
             with httpx.Client(
-                base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=30
+                base_url=f"http://127.0.0.1:{port}", transport=transport, timeout=PATIENCE
             ) as client:
                 yield Front(client, address, server, folder / "log.access.log")
         finally:
@@ -161,7 +161,7 @@ def test_addresses_are_passed_on_as_they_were_written(site: Front, path: str) ->
     through = site.client.get(path)
     # Pages name their own address, which is that of nginx.
     headers = {"Host": through.request.headers["host"]}
-    straight = httpx.get(site.upstream.rstrip("/") + path, headers=headers)
+    straight = httpx.get(site.upstream.rstrip("/") + path, headers=headers, timeout=PATIENCE)
     assert through.status_code == straight.status_code
     assert through.headers.get("location") == straight.headers.get("location")
     assert through.headers.get("etag") == straight.headers.get("etag")

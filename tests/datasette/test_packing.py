@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasette_spack.packing import packed, packed_tag, takes_gzip, unpacked
+from tests.running import PATIENCE
 from tests.servers import serving
 
 PAGES = [
@@ -89,7 +90,7 @@ def test_the_same_is_packed_to_the_same_bytes() -> None:
 def served(sample_catalog: Path) -> Iterator[httpx.Client]:
     with (
         serving(sample_catalog) as (address, _),
-        httpx.Client(base_url=address, timeout=30) as client,
+        httpx.Client(base_url=address, timeout=PATIENCE) as client,
     ):
         yield client
 

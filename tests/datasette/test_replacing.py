@@ -23,6 +23,7 @@ from datasette_spack.edition import Edition
 from datasette_spack.lanes import threads_for
 from datasette_spack.serve import datasette_for
 from datasette_spack.shared import SharedAnswers
+from tests.running import PATIENCE
 from tests.servers import said, serving, serving_and_looking
 from tests.sites import build, item, page, place_of, write_site
 
@@ -72,7 +73,7 @@ def put(catalog: Path, target: Path) -> None:
 
 
 def tag_of(address: str) -> list[str]:
-    found = httpx.get(f"{address}catalog/tags.json?_shape=array").json()
+    found = httpx.get(f"{address}catalog/tags.json?_shape=array", timeout=PATIENCE).json()
     return [tag["name"] for tag in found]
 
 
@@ -89,7 +90,7 @@ class Asking(threading.Thread):
 
     def run(self) -> None:
         try:
-            with httpx.Client(base_url=self.address, timeout=30) as client:
+            with httpx.Client(base_url=self.address, timeout=PATIENCE) as client:
                 while not self.enough.is_set() and self.answered < MOST_REQUESTS:
                     self._ask(client, self.answered)
                     self.answered += 1
@@ -159,7 +160,9 @@ def test_nobody_gets_an_error_while_builds_replace_the_catalog(
         assert all(0 < thread.answered < MOST_REQUESTS for thread in asking)
         assert {number for thread in asking for number in thread.seen} == {0, 1}
         assert tag_of(address) == [TAGS[1]]
-        assert httpx.get(f"{address}catalog.db").content == catalogs[1].read_bytes()
+        assert (
+            httpx.get(f"{address}catalog.db", timeout=PATIENCE).content == catalogs[1].read_bytes()
+        )
 
 
 def test_a_download_under_way_ends_with_the_file_it_began_with(
@@ -171,7 +174,7 @@ def test_a_download_under_way_ends_with_the_file_it_began_with(
         db.execute("CREATE TABLE filling AS SELECT zeroblob(60000000) AS zeros")
     shutil.copy(large, catalog)
     with serving_and_looking(catalog) as (address, process):
-        with httpx.stream("GET", f"{address}catalog.db") as response:
+        with httpx.stream("GET", f"{address}catalog.db", timeout=PATIENCE) as response:
             parts = response.iter_bytes()
             received = [next(parts)]
             put(catalogs[1], catalog)
@@ -228,7 +231,9 @@ def test_a_file_that_is_removed_changes_nothing(tmp_path: Path, catalogs: list[P
     with serving_and_looking(catalog) as (address, process):
         catalog.unlink()
         assert tag_of(address) == [TAGS[0]]
-        assert httpx.get(f"{address}catalog.db").content == catalogs[0].read_bytes()
+        assert (
+            httpx.get(f"{address}catalog.db", timeout=PATIENCE).content == catalogs[0].read_bytes()
+        )
         put(catalogs[1], catalog)
         assert said(process) == new_catalog_is_served(catalog)
         assert tag_of(address) == [TAGS[1]]
@@ -258,7 +263,7 @@ def test_a_hangup_has_it_look_at_once(tmp_path: Path, catalogs: list[Path]) -> N
         process.send_signal(signal.SIGHUP)
         assert said(process).endswith("; the old catalog is still being served\n")
         process.terminate()
-        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE) in (0, -signal.SIGTERM)
 
 
 def test_the_command_looks_too(tmp_path: Path, catalogs: list[Path]) -> None:

@@ -16,14 +16,14 @@ import pytest
 
 from datasette_spack.serve import datasette_for
 from etl.errors import ReadError
-from tests.running import digest_of
+from tests.running import PATIENCE, digest_of
 from tests.servers import COMMAND, serving
 from tests.sites import as_nobody
 
 
 def refused(*options: str) -> str:
     """What the command says when it cannot serve."""
-    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 3, done
     assert done.stdout == ""
     assert done.stderr.startswith("spack-catalog: ")
@@ -39,12 +39,12 @@ def test_serves_under_the_same_name_whatever_the_file_is_called(
 ) -> None:
     shutil.copy(sample_catalog, tmp_path / name)
     with serving(tmp_path / name) as (address, _):
-        found = httpx.get(f"{address}catalog/tags.json?_shape=array").json()
+        found = httpx.get(f"{address}catalog/tags.json?_shape=array", timeout=PATIENCE).json()
         assert len(found) == 7
-        download = httpx.get(f"{address}catalog.db")
+        download = httpx.get(f"{address}catalog.db", timeout=PATIENCE)
         assert digest_of(download.content) == digest_of(sample_catalog)
         assert 'filename="catalog.db"' in download.headers["content-disposition"]
-        assert httpx.get(address).status_code == 200
+        assert httpx.get(address, timeout=PATIENCE).status_code == 200
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -56,16 +56,16 @@ def test_serves_from_a_folder_that_cannot_be_written_to(
     catalog.chmod(0o444)
     tmp_path.chmod(0o555)
     with serving(catalog) as (address, _):
-        assert httpx.get(f"{address}catalog/specs.json").status_code == 200
+        assert httpx.get(f"{address}catalog/specs.json", timeout=PATIENCE).status_code == 200
     tmp_path.chmod(0o755)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_ends_without_a_word(sample_catalog: Path, kind: signal.Signals) -> None:
     with serving(sample_catalog) as (address, process):
-        httpx.get(address)
+        httpx.get(address, timeout=PATIENCE)
         process.send_signal(kind)
-        assert process.wait(timeout=20) in (0, -kind)
+        assert process.wait(timeout=PATIENCE) in (0, -kind)
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
@@ -76,12 +76,14 @@ def test_memory_is_limited(sample_catalog: Path) -> None:
     many = ", ".join(["randomblob(49000)"] * 1500)
     with serving(sample_catalog) as (address, process):
         for sql in (f"with t0 as (select 1), {doubled} select * from t39", f"select {many}"):
-            response = httpx.get(f"{address}catalog.json", params={"sql": sql}, timeout=60)
+            response = httpx.get(f"{address}catalog.json", params={"sql": sql}, timeout=PATIENCE)
             assert response.status_code == 400
         peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
         assert peak
         assert int(peak[1]) < 600_000
-        assert httpx.get(f"{address}catalog/find_binaries.json").status_code == 200
+        assert (
+            httpx.get(f"{address}catalog/find_binaries.json", timeout=PATIENCE).status_code == 200
+        )
 
 
 def test_port_in_use(sample_catalog: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from datasette_spack.current import CurrentCatalog
 from datasette_spack.serve import datasette_for
 from tests.datasette.test_serve import refused
-from tests.running import start
+from tests.running import PATIENCE, start
 from tests.servers import errors, said, serving, serving_and_looking
 from tests.sites import build, item, page, place_of, write_site
 
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 TAGS = ("develop-2025-01-05", "develop-2025-02-02")
-DEADLINE = 60
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def has_open(pid: int, catalog: Path) -> bool:
 
 def ready(process: subprocess.Popen[str], catalog: Path, number: int = 2) -> set[int]:
     """The workers that have opened the catalog, when they are so many."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         opened = {pid for pid in workers_of(process) if has_open(pid, catalog)}
         if len(opened) == number:
@@ -94,7 +93,7 @@ def is_running(pid: int) -> bool:
 
 
 def until_ended(pids: set[int]) -> None:
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + PATIENCE
     while any(is_running(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [pid for pid in pids if is_running(pid)] == []
@@ -102,7 +101,7 @@ def until_ended(pids: set[int]) -> None:
 
 def tags_of(address: str) -> list[str]:
     """Its tags, over a connection of its own, which any worker may take."""
-    found = httpx.get(f"{address}catalog/tags.json?_shape=array", timeout=DEADLINE).json()
+    found = httpx.get(f"{address}catalog/tags.json?_shape=array", timeout=PATIENCE).json()
     return [it["name"] for it in found]
 
 
@@ -171,7 +170,7 @@ def test_all_end_without_a_word(catalog: Path, kind: signal.Signals) -> None:
         assert tags_of(address) == [TAGS[0]]
         both = ready(process, catalog)
         process.send_signal(kind)
-        assert process.wait(timeout=DEADLINE) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         until_ended(both)
         assert errors(process).read() == ""
 

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from etl.cli import main
-from tests.running import digest_of
+from tests.running import PATIENCE, digest_of
 from tests.storage import Registries, s3_server, upload, with_registry
 
 MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
@@ -123,7 +123,7 @@ def test_a_view_that_is_new_and_one_that_is_gone(s3: str, views: Path, tmp_path:
     done = run("update", catalog, "s3://spack-binaries/develop", "--at", MONDAY)
     assert done.exit_code == 0, done.output
     with_views = views / "bucket" / "develop" / "v3" / "manifests" / "index"
-    with httpx.Client() as client:
+    with httpx.Client(timeout=PATIENCE) as client:
         place = "develop/v3/manifests/index/develop-2026-10-01/index.manifest.json"
         client.delete(f"{s3}/spack-binaries/{place}").raise_for_status()
     (with_views / "develop-2026-10-01").rename(with_views / "develop-2026-10-08")
