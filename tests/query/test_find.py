@@ -19,7 +19,8 @@ from etl.spack.tokens import SpecSyntaxError
 from etl.spack.versions import sort_key
 from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
-from tests.sites import build, item, page, place_of, write_site
+from tests.sites import build, hash_of, item, page, place_of, write_site
+from tests.small_catalogs import FIRST, THIRD, three_tags_of_caches
 
 LARGE_TABLES = frozenset(
     {"specs", "binaries", "versions", "variant_set_members", "dependencies", "spec_flags"}
@@ -364,3 +365,12 @@ def test_the_newest_tag_is_one_with_a_date_where_there_is_one(tmp_path: Path) ->
             for name in ("app", "lib", "new-app", "other")
         }
     assert found == {"app": old, "lib": new, "new-app": "develop", "other": None}
+
+
+@pytest.mark.parametrize("cache", ["all", "some"])
+def test_a_spec_is_found_in_the_newest_tag_of_its_cache(cache: str, tmp_path: Path) -> None:
+    with open_catalog(three_tags_of_caches(tmp_path)) as db:
+        finder = Finder(db)
+        rows = finder.rows(finder.binaries([parse_spec("lib")], Scope(cache=cache)))
+    found = {row[3]: row[0] for row in rows}
+    assert found == {hash_of(10): f"{cache}:{THIRD}", hash_of(11): f"{cache}:{FIRST}"}
