@@ -36,7 +36,7 @@ def inline(sql: str, values: dict[str, Value]) -> str:
 
 def all_of(conditions: Iterable[str]) -> str:
     """Conditions joined by AND, one a line."""
-    return "\nAND ".join(conditions) or "1"
+    return "\nAND ".join(conditions) or "TRUE"
 
 
 def any_of(conditions: Iterable[str]) -> str:

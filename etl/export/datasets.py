@@ -26,9 +26,9 @@ _BY_TAG = "binary_list"
 """The view that it is made of; other datasets are called like their view or table."""
 
 TABLES = (
-    "catalog_info", "compilers", "dependencies", "operating_systems", "packages", "platforms",
-    "spec_flags", "specs", "stacks", "tags", "target_ancestors", "targets", "variant_set_members",
-    "variant_sets", "variants", "versions", "virtual_lists",
+    "catalog_info", "compilers", "dependencies", "need_set_members", "operating_systems",
+    "packages", "platforms", "spec_flags", "specs", "stacks", "tags", "target_ancestors",
+    "targets", "variant_set_members", "variant_sets", "variants", "versions", "virtual_lists",
 )  # fmt: skip
 """Tables that a spec query joins, with their own columns; see :mod:`etl.query.dialects`."""
 

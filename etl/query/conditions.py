@@ -159,7 +159,7 @@ class NodeConditions:
         if variant.operator == ":==":
             tests.append(self._no_other_value(variant, spec))
         has = self._variant_set(variant, None, spec, False)
-        return f"{has}\nAND " + (("NOT " + block("(", all_of(tests))) if tests else "0")
+        return f"{has}\nAND " + (("NOT " + block("(", all_of(tests))) if tests else "FALSE")
 
     def _no_other_value(self, variant: VariantConstraint, spec: str) -> str:
         test = f"variants.name = {self._add('variant', variant.name)}"

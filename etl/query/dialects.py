@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 from etl.catalog.sql_text import Parameters, Value, all_of, block, inline
 from etl.errors import UsageError
 from etl.query.find import COLUMNS
-from etl.query.scope import Scope
+from etl.query.scope import Scope, stacks_of
 from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 
@@ -44,21 +44,46 @@ def statement_for(
             "Spark cannot follow dependencies all the way down (^, ++, ~~, ==): ask for direct"
             " dependencies (%), or use --dialect duckdb"
         )
-    tests = [block("hash IN (", f"SELECT specs.hash FROM specs\nWHERE {all_of(conditions)}")]
-    for column, value in (("compiler", scope.compiler), ("tag", scope.tag)):
-        if value:
-            tests.insert(0, f"{column} = {parameters.add(column, value)}")
-    if scope.stack:
-        tests.insert(-1, f"array_contains(stacks, {parameters.add('stack', scope.stack)})")
+    if scope.taken:
+        conditions.append(scope.taken.of_spec)
+    tests = [
+        *_as_listed(scope, parameters),
+        block("hash IN (", f"SELECT specs.hash FROM specs\nWHERE {all_of(conditions)}"),
+    ]
     columns = ", ".join(COLUMNS)
     found = f"SELECT {columns}, version_key FROM binaries\nWHERE {all_of(tests)}"
     if not scope.tag:
         found = _newest_of_each(found)
-    sql = f"{block('WITH found AS (', found)}\nSELECT {columns} FROM found\n{_ORDER}"
+    whole = f"\nWHERE {_IS_WHOLE}" if scope.taken else ""
+    sql = f"{block('WITH found AS (', found)}\nSELECT {columns} FROM found{whole}\n{_ORDER}"
     return inline(_UNARY_PLUS.sub("", sql), _written(dialect, parameters.values))
 
 
 _ORDER = "ORDER BY package, version_key DESC, hash"
+_IS_WHOLE = (
+    "NOT EXISTS (SELECT 1 FROM binary_needs AS lacking"
+    " WHERE lacking.tag = found.tag AND lacking.hash = found.hash AND lacking.complete = 0)"
+)
+"""Nothing is lacking below the binary; in all tags it is asked of the newest alone."""
+
+
+def _as_listed(scope: Scope, parameters: Parameters) -> Iterator[str]:
+    """What the scope says of rows of ``binaries``; what hosts can use, specs tell."""
+    for column, value in (
+        ("tag", scope.tag),
+        ("cache", scope.cache),
+        ("package", scope.package),
+        ("version", scope.version),
+        ("compiler", scope.compiler),
+        ("target", scope.target),
+    ):
+        if value:
+            yield f"{column} = {parameters.add(column, value)}"
+    for stack in stacks_of(scope):
+        yield f"array_contains(stacks, {parameters.add('stack', stack)})"
+    if scope.not_in:
+        cache = parameters.add("cache", scope.not_in)
+        yield f"hash NOT IN (SELECT hash FROM binaries WHERE cache = {cache})"
 
 
 def _newest_of_each(found: str) -> str:
@@ -74,10 +99,14 @@ def _newest_of_each(found: str) -> str:
 
 
 def _written(dialect: Dialect, values: dict[str, Value]) -> dict[str, Value]:
-    """The values as ``inline`` has to write them; a backslash in Spark's text needs another."""
+    """The values as ``inline`` has to write them."""
     if dialect != "spark":
         return values
     return {
-        name: value.replace("\\", "\\\\") if isinstance(value, str) else value
+        name: value.translate(_IN_SPARK) if isinstance(value, str) else value
         for name, value in values.items()
     }
+
+
+_IN_SPARK = str.maketrans({"\\": r"\\", "'": r"\u0027", "$": r"\u0024"})
+"""What means something in a text of Spark: ``${…}`` is a variable, `''` nothing before Spark 4."""

@@ -180,7 +180,7 @@ class GraphConditions(NodeConditions):
         tests = []
         for node in dependency.nodes:
             if not only_names_a_compiler(node):
-                return "0"
+                return "FALSE"
             if node.name:
                 tests.append(f"compilers.compiler = {self._add('compiler', node.name.text)}")
             if node.version and not node.version.versions.everything:

@@ -15,12 +15,16 @@ TAG = "develop-2025-07-20"
 
 
 @pytest.mark.parametrize(
-    ("dialect", "value"), [("duckdb", r"'it''s x\y'"), ("spark", r"'it''s x\\y'")]
+    ("dialect", "value"),
+    [
+        ("duckdb", r"'it''s x\y ${env:HOME}'"),
+        ("spark", r"'it\u0027s x\\y \u0024{env:HOME}'"),
+    ],
 )
 def test_values_are_written_as_the_engine_reads_them(
     sample_catalog: Path, dialect: Dialect, value: str
 ) -> None:
-    query = parse_spec(r'''label="it's x\y"''')
+    query = parse_spec(r'''label="it's x\y ${env:HOME}"''')
     with open_catalog(sample_catalog) as db:
         sql = statement_for(dialect, db, [query], Scope(TAG, "e4s", compiler="gcc@12.2.0"))
     assert f"variants.value = {value}" in sql
