@@ -143,7 +143,8 @@ class Datasets:
             for _, name, value in rows:
                 values[name] = f"{values[name]},{value}" if name in values else value
             found[number] = [pairs.setdefault(pair, pair) for pair in values.items()]
-        texts = self._db.execute("SELECT id, variants FROM variant_sets")
+        # Of lists with the same text the one counts that the text says, not what is in parts.
+        texts = self._db.execute("SELECT id, variants FROM variant_sets ORDER BY parts IS NULL")
         return {text: found.get(number, []) for number, text in texts}
 
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from etl.catalog.schema import SCHEMA_VERSION
-from etl.errors import CatalogError, ReadError, WriteError
+from etl.errors import CatalogError, WriteError
 from etl.export.datasets import Column, Datasets, Part, Row
+from etl.export.folder import METADATA, alone_in, changing, earlier_files, remove, unfinished
 from etl.progress import Follower
 
 try:
@@ -33,7 +34,6 @@ except ImportError:  # pragma: no cover - told to whoever asks for an export
 FORMAT: Final = "1"
 """Part of what a file is made by: a change here makes every file anew."""
 
-METADATA: Final = "_metadata.json"
 _MADE_BY: Final = b"spack_catalog.rows"
 _GROUP: Final = 65_536
 """Rows of a row group; also how many are held in memory at once."""
@@ -63,7 +63,8 @@ def export_parquet(
 
     Raises:
         CatalogError: the library that writes Parquet is not installed.
-        WriteError: the folder cannot be written, or holds something else.
+        ReadError: the folder holds something else.
+        WriteError: the folder cannot be written, or another export is writing to it.
     """
     if pq is None:
         raise CatalogError(
@@ -71,19 +72,19 @@ def export_parquet(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for litter in folder.rglob(".*.writing"):  # of an export that was killed
-            litter.unlink(missing_ok=True)
-        before = _files_before(folder)
-        datasets = Datasets(db)
-        parts = list(datasets.parts())
-        files: dict[str, dict[str, Any]] = {}
-        written = 0
-        for part in follow(parts, "writing Parquet files", len(parts)):
-            made = _write_part(datasets, part, folder / part.path)
-            written += made.is_new
-            files[part.path] = {"dataset": part.dataset, "rows": made.rows, "bytes": made.size}
-        removed = _remove(folder, before - files.keys())
-        _write_metadata(folder, catalog, parts, files)
+        # Opened now: until the end another catalog may have taken the place of this one.
+        with catalog.open("rb") as file, alone_in(folder):
+            before = earlier_files(folder, lambda path: _made_by(path) is not None)
+            datasets = Datasets(db)
+            parts = list(datasets.parts())
+            files: dict[str, dict[str, Any]] = {}
+            written = 0
+            for part in follow(parts, "writing Parquet files", len(parts)):
+                made = _write_part(datasets, part, folder)
+                written += made.is_new
+                files[part.path] = {"dataset": part.dataset, "rows": made.rows, "bytes": made.size}
+            removed = remove(folder, before - files.keys())
+            _write_metadata(folder, _digest_of(file), parts, files)
     except OSError as error:
         raise WriteError(
             f"{error.filename or folder}: cannot be written: {error.strerror}"
@@ -104,8 +105,9 @@ class _Made:
     is_new: bool
 
 
-def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
+def _write_part(datasets: Datasets, part: Part, folder: Path) -> _Made:
     """Write one file, unless the one that is there was made of the same rows."""
+    path = folder / part.path
     before = _made_by(path)
     if before is not None:
         seen = _Seen(part)
@@ -115,7 +117,7 @@ def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = pa.schema([pa.field(column.name, _arrow_type(column)) for column in part.columns])
     by = [name for name in ("package",) if part.is_by_package and name in schema.names]
-    new = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    new = unfinished(path)
     seen, rows = _Seen(part), 0
     try:
         with pq.ParquetWriter(
@@ -138,6 +140,7 @@ def _write_part(datasets: Datasets, part: Part, path: Path) -> _Made:
                 ]
                 writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
             writer.add_key_value_metadata({_MADE_BY.decode(): seen.digest().decode()})
+        changing(folder)
         _settle(new, path)
     finally:
         new.unlink(missing_ok=True)
@@ -165,8 +168,9 @@ class _Seen:
 def _made_by(path: Path) -> bytes | None:
     """What the file says it was made of; None if there is none, or none that is whole."""
     with suppress(OSError, pa.ArrowException):
-        metadata = pq.read_metadata(path).metadata or {}
-        return metadata.get(_MADE_BY)
+        if path.is_file():  # a pipe would have to be waited for
+            metadata = pq.read_metadata(path).metadata or {}
+            return metadata.get(_MADE_BY)
     return None
 
 
@@ -180,45 +184,17 @@ def _arrow_type(column: Column) -> Any:
     }[column.kind]
 
 
-def _files_before(folder: Path) -> set[str]:
-    """The files of the export that the folder holds."""
-    path = folder / METADATA
-    if not path.exists():
-        return set()
-    try:
-        files = json.loads(path.read_text("utf-8"))["files"]
-        return {str(name) for name in files}
-    except (ValueError, KeyError, TypeError):
-        raise ReadError(
-            f"{path}: is not part of an export; choose another folder, or remove this file"
-        ) from None
-
-
-def _remove(folder: Path, names: set[str]) -> int:
-    """Remove files of the earlier export, and folders that are empty then."""
-    root = folder.resolve()
-    removed = 0
-    for name in sorted(names):
-        path = (folder / name).resolve()
-        if path.suffix != ".parquet" or not path.is_relative_to(root):
-            continue
-        if path.is_file():
-            path.unlink()
-            removed += 1
-        with suppress(OSError):  # it is not empty
-            if path.parent != root:
-                path.parent.rmdir()
-    return removed
+def _digest_of(file: BinaryIO) -> str:
+    digest = sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _write_metadata(
-    folder: Path, catalog: Path, parts: list[Part], files: dict[str, dict[str, Any]]
+    folder: Path, catalog_sha256: str, parts: list[Part], files: dict[str, dict[str, Any]]
 ) -> None:
     """Say what the folder holds: written last, so that it is there only when all is."""
-    with catalog.open("rb") as file:
-        digest = sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
     rows = Counter[str]()
     for it in files.values():
         rows[it["dataset"]] += it["rows"]
@@ -232,7 +208,7 @@ def _write_metadata(
     content = {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
-        "catalog_sha256": digest.hexdigest(),
+        "catalog_sha256": catalog_sha256,
         "datasets": datasets,
         "files": files,
     }
@@ -240,7 +216,7 @@ def _write_metadata(
     path = folder / METADATA
     if path.exists() and path.read_text("utf-8") == text:
         return
-    new = path.with_name(f".{METADATA}.{os.getpid()}.writing")
+    new = unfinished(path)
     new.write_text(text, "utf-8")
     _settle(new, path)
 

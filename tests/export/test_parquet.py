@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,10 +20,15 @@ from etl.catalog.views import VIEWS
 from etl.errors import CatalogError, ReadError, WriteError
 from etl.export import parquet
 from etl.export.datasets import TABLES, Datasets, Part, Row, escaped
-from etl.export.parquet import METADATA, Exported, export_parquet
+from etl.export.folder import METADATA, alone_in
+from etl.export.parquet import Exported, export_parquet
 from etl.progress import silently
+from etl.sources.pages import read_pages
 from tests.running import Run
-from tests.small_catalogs import history_catalog
+from tests.sites import item, page, place_of, write_site
+from tests.small_catalogs import SECOND, build, history_catalog
+
+T = TypeVar("T")
 
 
 def export(catalog: Path, folder: Path) -> Exported:
@@ -194,20 +200,10 @@ def test_an_interrupted_export_goes_on(
     tmp_path: Path, sample_catalog: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "parquet"
-    settle = parquet._settle
-    done: list[Path] = []
-
-    def interrupted(new: Path, path: Path) -> None:
-        if len(done) == 4:
-            raise KeyboardInterrupt
-        done.append(path)
-        settle(new, path)
-
-    monkeypatch.setattr(parquet, "_settle", interrupted)
+    interrupt_after(4, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         export(sample_catalog, folder)
     assert len(digests(folder)) == 4
-    monkeypatch.setattr(parquet, "_settle", settle)
     result = export(sample_catalog, folder)
     assert result.files - result.written == 4
     assert digests(folder) == digests(exported)
@@ -219,7 +215,7 @@ def test_names_are_escaped_as_hive_does() -> None:
     assert escaped("e4s:v1 =") == "e4s%3Av1 %3D"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"files": 1}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": 1}', "[" * 100_000])
 def test_a_folder_of_something_else_is_refused(
     content: str, tmp_path: Path, sample_catalog: Path
 ) -> None:
@@ -237,6 +233,110 @@ def test_only_files_of_the_folder_are_removed(tmp_path: Path, sample_catalog: Pa
     (folder / METADATA).write_text(json.dumps({"files": {"../outside.parquet": {}, "a.txt": {}}}))
     assert export(sample_catalog, folder).removed == 0
     assert outside.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["\0.parquet", "\ud800.parquet", "a" * 300 + ".parquet", ".."])
+def test_a_name_that_no_file_has(name: str, tmp_path: Path, sample_catalog: Path) -> None:
+    (tmp_path / METADATA).write_text(json.dumps({"files": {name: {}}}))
+    assert export(sample_catalog, tmp_path).removed == 0
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    catalog, folder = history_catalog(tmp_path), tmp_path / "parquet"
+    folder.mkdir()
+    os.mkfifo(folder / "specs.parquet")
+    export(catalog, folder)
+    assert read(folder / "specs.parquet")
+    (folder / METADATA).unlink()
+    os.mkfifo(folder / METADATA)
+    with pytest.raises(ReadError, match="is not part of an export"):
+        export(catalog, folder)
+
+
+def test_what_is_not_of_an_export_is_left(tmp_path: Path) -> None:
+    catalog, folder = history_catalog(tmp_path), tmp_path / "parquet"
+    outside = tmp_path / "outside"
+    export(catalog, folder)
+    shutil.copytree(folder / "binaries" / "tag=develop", outside / "tag=other")
+    (folder / "binaries" / "tag=other").symlink_to(outside / "tag=other")
+    (folder / "mine").mkdir()
+    others = ["mine/.draft.writing", ".notes.writing", "copy.parquet"]
+    for name in others:
+        shutil.copy(folder / "specs.parquet", folder / name)
+    assert export(catalog, folder).removed == 0
+    assert [it for it in others if not (folder / it).exists()] == []
+    assert (outside / "tag=other" / "part-0.parquet").exists()
+
+
+def interrupt_after(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an export be killed when so many files are in their places."""
+    settle = parquet._settle
+    done: list[Path] = []
+
+    def interrupted(new: Path, path: Path) -> None:
+        if len(done) == number:
+            monkeypatch.setattr(parquet, "_settle", settle)
+            raise KeyboardInterrupt
+        done.append(path)
+        settle(new, path)
+
+    monkeypatch.setattr(parquet, "_settle", interrupted)
+
+
+def test_partitions_of_an_interrupted_export_go_with_their_tags(
+    tmp_path: Path, sample_catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines would read them as binaries of the catalog that was exported then."""
+    catalog, folder = history_catalog(tmp_path), tmp_path / "parquet"
+    export(catalog, folder)
+    expected = digests(folder)
+    interrupt_after(8, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        export(sample_catalog, folder)
+    assert (folder / "binaries" / "tag=v2025.07.0").exists()
+    assert not (folder / METADATA).exists()
+    assert export(catalog, folder).removed > 0
+    assert digests(folder) == expected
+
+
+def test_two_exports_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    catalog, folder = history_catalog(tmp_path), tmp_path / "parquet"
+    folder.mkdir()
+    unfinished = folder / ".specs.parquet.1.writing"
+    unfinished.write_text("of the other export")
+    with alone_in(tmp_path), pytest.raises(WriteError, match="another export is writing to it"):
+        export(catalog, tmp_path)
+    with alone_in(folder):
+        assert not unfinished.exists()
+        unfinished.write_text("of the other export")
+        with pytest.raises(WriteError, match="another export is writing to it"):
+            export(catalog, folder)
+        assert unfinished.exists()
+    export(catalog, folder)
+
+
+def test_the_digest_is_of_the_catalog_that_was_read(tmp_path: Path, sample_catalog: Path) -> None:
+    catalog, folder = history_catalog(tmp_path), tmp_path / "parquet"
+    expected = sha256(catalog.read_bytes()).hexdigest()
+
+    def replacing(things: Iterable[T], label: str, length: int) -> Iterable[T]:
+        shutil.copy(sample_catalog, tmp_path / "new.db")
+        (tmp_path / "new.db").replace(catalog)
+        return things
+
+    with open_catalog(catalog) as db:
+        export_parquet(db, catalog, folder, replacing)
+    assert json.loads((folder / METADATA).read_text())["catalog_sha256"] == expected
+
+
+def test_lists_of_variants_with_the_same_text(tmp_path: Path) -> None:
+    """One is a single variant with a blank in its value, which Spack would have quoted."""
+    items = [item(1, variants=["a=1", "b=2"]), item(2, variants=["a=1 b=2"])]
+    site = write_site(tmp_path / "site", {place_of(SECOND, "tool"): page(SECOND, "tool", items)})
+    catalog = build(tmp_path / "catalog.db", read_pages(site))
+    export(catalog, tmp_path / "parquet")
+    rows = read(tmp_path / "parquet" / "spec_list.parquet")
+    assert [dict(row["variants"]) for row in rows] == [{"a": "1", "b": "2"}] * 2
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, sample_catalog: Path) -> None:
