@@ -38,6 +38,7 @@ from tests.small_catalogs import (
     three_tags_of_caches,
     write_indexes,
 )
+from tests.weekly import FRIDAY, MONDAY, mirror, week
 
 CHECKOUT = Path(__file__).parents[2]
 Answer = Callable[[str], list[tuple[Any, ...]]]
@@ -245,6 +246,16 @@ def test_spark_reads_any_tag(with_odd_tags: Path, in_spark: Answer) -> None:
 )
 def test_the_docs_tell_how_to_read_any_tag(option: str) -> None:
     assert option in (CHECKOUT / "docs" / "engines.md").read_text("utf-8")
+
+
+def test_where_all_is_gone_there_are_no_binaries(tmp_path: Path) -> None:
+    first = week(tmp_path / "1.db", MONDAY, mirror("v1", "e4s", 1))
+    catalog = week(tmp_path / "2.db", FRIDAY, old=first)
+    folder = exported(catalog, tmp_path / "parquet")
+    with open_catalog(catalog) as db, read_by_duckdb(folder) as answer:
+        assert answer("SELECT package, tag FROM gone_list") == [("tool-1", "v1")]
+        assert answer("SELECT tag, package, variants, stacks FROM binaries") == []
+        assert agrees("*", "duckdb", db, answer, [Scope()]) == 0
 
 
 def test_a_query_of_caches_finds_the_same(tmp_path: Path) -> None:
