@@ -15,6 +15,16 @@ from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.spack.tree import FlagConstraint, Node, TargetConstraint, VariantConstraint
 from etl.spack.versions import VersionList
 
+IS_THERE = (
+    "specs.last_tag_id IS NOT NULL AND"
+    " (specs.last_tag_id NOT IN (SELECT id FROM tags WHERE gone > 0) OR specs.tags > 0)"
+)
+"""The condition that a tag has a spec.
+
+What is gone has a last tag as well; few tags have lost any, and only of those a spec itself, and
+not only an index of it, is looked at.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -222,32 +222,28 @@ class Finder:
         if scope.taken:  # an older binary of the same spec may be one, where the newest is none
             older = self._search.older(queries, in_all, scope.taken, parameters)
             all_tags += f"\nUNION\nSELECT binaries.tag_id\n{older.sql}"
-        sql = block("SELECT name, date FROM tags WHERE id IN (", all_tags)
-        sql += "\nORDER BY date IS NULL, id DESC LIMIT 1"
-        found = self._db.execute(sql, parameters.values).fetchone()
-        if found is None:
+        sql = block("SELECT id, name, date FROM tags WHERE id IN (", all_tags)
+        sql += "\nORDER BY date IS NULL, id DESC"
+        found = self._db.execute(sql, parameters.values).fetchall()
+        if not found:
             return None
-        tag, date = found
-        return str(tag) if date else self._dated(queries, scope) or str(tag)
+        id_, tag, date = found[0]
+        if found[-1][2]:  # all have one
+            return str(tag)
+        return self._dated(queries, in_all, id_ if date else 0) or str(tag)
 
-    def _dated(self, queries: Sequence[SpecQuery], scope: Scope) -> str | None:
-        """The newest tag with a date that has a binary for any of the queries about packages.
+    def _dated(self, queries: Sequence[SpecQuery], in_all: Scope, after: int) -> str | None:
+        """The newest tag with a date that has a binary for any of the queries, ``after`` another.
 
         In all tags a spec is found once, in its newest, which may be one without a date.
         """
-        names = Parameters()
-        packages = names.add_all("name", [it.root.name.text for it in queries if it.root.name])
-        tags = f"""
-            SELECT DISTINCT tags.name FROM packages
-            CROSS JOIN package_tags ON package_tags.package_id = packages.id
-            CROSS JOIN tags ON tags.id = package_tags.tag_id AND tags.date IS NOT NULL
-            WHERE packages.name IN ({packages}) ORDER BY tags.id DESC
-        """
-        for (tag,) in self._db.execute(tags, names.values).fetchall():
-            with suppress(UnanswerableError):
-                if self.count(queries, replace(scope, tag=tag), 1):
-                    return str(tag)
-        return None
+        parameters = Parameters()
+        rows = self._search.binaries(queries, in_all, parameters, newest=False)
+        later = rows.that([f"binaries.tag_id > {after}"])
+        sql = block("SELECT name FROM tags WHERE id IN (", f"SELECT {later.tag}\n{later.sql}")
+        sql += "\nAND date IS NOT NULL ORDER BY id DESC LIMIT 1"
+        found = self._db.execute(sql, parameters.values).fetchone()
+        return str(found[0]) if found else None
 
     def specs(self, queries: Sequence[SpecQuery]) -> Statement:
         """The statement that lists the hashes of all specs, binaries or not."""

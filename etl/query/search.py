@@ -9,7 +9,7 @@ from functools import cached_property
 
 from etl.catalog.names_near import check_name
 from etl.catalog.sql_text import Parameters, all_of, any_of, block
-from etl.query.conditions import Condition, NodeConditions
+from etl.query.conditions import IS_THERE, Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.providers import Providers
 from etl.query.scope import ANYWHERE, Scope, exactly, machine_of, sets_with, stacks_of, tags_of
@@ -89,14 +89,16 @@ class Search:
         scope: Scope,
         parameters: Parameters,
         limit: int | None = None,
+        *,
+        newest: bool = True,
     ) -> Rows:
         """All binaries in the scope that satisfy one of the queries; or any ``limit`` of them.
 
         Without a limit they are in no order.  In all tags, each spec comes once, with the newest
-        tag that has it.
+        tag that has it; or with each, if not only the ``newest`` are meant.
         """
         self._check(scope)
-        return self._rows(queries, scope, parameters, limit, scope.taken)
+        return self._rows(queries, scope, parameters, limit, scope.taken, newest=newest)
 
     def counted(self, queries: Sequence[SpecQuery], scope: Scope, parameters: Parameters) -> Rows:
         """As many rows as there are binaries, for who wants no more of them than their number.
@@ -109,7 +111,7 @@ class Search:
         if replace(of_specs, taken=None) != Scope():  # a tag, a stack, a cache: about binaries
             return self.binaries(queries, scope, parameters)
         rows = self._known(queries, scope, parameters, scope.taken)
-        tests = ["specs.last_tag_id IS NOT NULL"]
+        tests = [IS_THERE]
         tests += [scope.taken.of_newest] if scope.taken else []
         return replace(rows.that(tests), tag="specs.last_tag_id")
 
@@ -164,17 +166,19 @@ class Search:
         limit: int | None,
         taken: Taken | None = None,
         told_in: str | None = None,
+        *,
+        newest: bool = True,
     ) -> Rows:
         knows = self._knowledge(scope.tag if scope else told_in)
         for query in queries:
             refuse_unanswerable(query, knows)
             self._refuse_unknown_target(query)
         if len(queries) == 1:
-            return self._of_one(queries[0], scope, knows, parameters, limit, taken)
+            return self._of_one(queries[0], scope, knows, parameters, limit, taken, newest=newest)
         rows = [self._of_one(query, scope, knows, parameters, None, taken) for query in queries]
         found = "\nUNION\n".join(f"SELECT specs.id\n{one.sql}" for one in rows)
         conditions = [block("specs.id IN (", found)]
-        return _joined(BY_ID, conditions, scope, parameters)
+        return _joined(BY_ID, conditions, scope, parameters, newest=newest)
 
     def _of_one(
         self,
@@ -184,6 +188,8 @@ class Search:
         parameters: Parameters,
         limit: int | None,
         taken: Taken | None,
+        *,
+        newest: bool = True,
     ) -> Rows:
         usable = taken and self._on_machine(taken, query, scope)
 
@@ -203,7 +209,7 @@ class Search:
         ]
         if start.by_id:
             written = [text.removeprefix("+") for text in written]
-        return _joined(start, written, scope, parameters)
+        return _joined(start, written, scope, parameters, newest=newest)
 
     def _on_machine(self, taken: Taken, query: SpecQuery, scope: Scope | None) -> Taken:
         """What a host can use, without what is built for other machines than those asked for.

@@ -21,6 +21,7 @@ from etl.writer.build import build_catalog
 from etl.writer.intake import Reading
 from tests.sites import build, hash_of, item, page, place_of, write_site
 from tests.small_catalogs import FIRST, THIRD, three_tags_of_caches
+from tests.weekly import three_weeks
 
 LARGE_TABLES = frozenset(
     {"specs", "binaries", "versions", "variant_set_members", "dependencies", "spec_flags"}
@@ -374,3 +375,32 @@ def test_a_spec_is_found_in_the_newest_tag_of_its_cache(cache: str, tmp_path: Pa
         rows = finder.rows(finder.binaries([parse_spec("lib")], Scope(cache=cache)))
     found = {row[3]: row[0] for row in rows}
     assert found == {hash_of(10): f"{cache}:{THIRD}", hash_of(11): f"{cache}:{FIRST}"}
+
+
+def test_a_spec_in_an_undated_tag_counts_for_its_dated_ones_too(tmp_path: Path) -> None:
+    """Another match is in an old dated tag, this one in a newer one and in develop."""
+    old, new, newest = "develop-2025-01-05", "develop-2025-01-12", "develop-2025-01-19"
+    pages = {
+        (old, "lib"): [item(2, os="rhel8")],
+        (new, "app"): [item(1, os="rhel8")],
+        (newest, "app"): [item(3)],
+        ("develop", "app"): [item(1, os="rhel8")],
+    }
+    site = write_site(
+        tmp_path / "site", {place_of(*it): page(*it, items) for it, items in pages.items()}
+    )
+    build(tmp_path / "catalog.db", site)
+    with open_catalog(tmp_path / "catalog.db") as db:
+        finder = Finder(db)
+        assert finder.newest_tag([parse_spec("os=rhel8")], Scope()) == new
+        assert finder.newest_tag([parse_spec("app os=rhel8"), parse_spec("lib")], Scope()) == new
+
+
+def test_what_is_gone_is_not_counted_in_all_tags(tmp_path: Path) -> None:
+    with open_catalog(three_weeks(tmp_path)) as db:
+        finder = Finder(db)
+        for text, there in (("*", 3), ("tool-1", 0), ("tool-5", 0), ("tool-3", 1)):
+            queries = [parse_spec(text)]
+            assert len(finder.rows(finder.binaries(queries, Scope()))) == there
+            assert finder.count(queries, Scope()) == there
+            assert (finder.newest_tag(queries, Scope()) is not None) == (there > 0)
