@@ -1,8 +1,9 @@
 """``newest`` and ``newest-release`` in addresses: the page of the tag that they stand for now.
 
 In the place of a tag in a path (``/tag/newest-release``, ``/compare/newest-release/newest``) and in
-the arguments ``tag``, ``old`` and ``new``, those of ready-made questions too.  The page says what
-they stand for, and a page of such a tag gives the address that will always be of the newest.
+the arguments ``tag``, ``old`` and ``new``, those of ready-made questions too.  With an argument
+``cache`` they are the newest of that named cache.  The page says what they stand for, and a page
+of such a tag gives the address that will always be of the newest.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ async def with_tags(datasette: Any, request: Any) -> Any:
     if not said and not one:
         return request
 
+    cache = next((value for name, value in arguments if name == "cache" and value), None)
+
     def read(db: sqlite3.Connection) -> tuple[dict[str, str], tuple[str, ...]]:
-        stand = {it: tag for it in said if (tag := tag_named(db, it)) != it}
-        return stand, aliases_of(db, one) if one and not stand else ()
+        stand = {it: tag for it in said if (tag := tag_named(db, it, cache)) != it}
+        return stand, aliases_of(db, one, cache) if one and not stand else ()
 
     try:
         stand, aliases = await ask_catalog(datasette, read)

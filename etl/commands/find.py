@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from etl.catalog.aliases import ALIASES
 from etl.catalog.reader import open_catalog
 from etl.commands.nothing_found import tell_gone, tell_near_misses
 from etl.commands.options import readable_catalog_option, the_tag
@@ -108,9 +109,9 @@ def find(
             click.echo(line, err=True)
         is_meant_otherwise = _tell_what_is_meant(db, queries)
         finder = Finder(db)
-        tag = the_tag(db, tag) if tag else None
+        tag = the_tag(db, tag, cache) if tag else None
         reuse = Reuse(db, host) if host else None
-        if cache and tag not in (None, ANY_TAG) and ":" not in str(tag):
+        if cache and tag not in (None, ANY_TAG, *ALIASES) and ":" not in str(tag):
             tag = f"{cache}:{tag}"
         scope = replace(_scope(tag, stack, runs_on), cache=cache, not_in=not_in)
         if reuse and reusable:

@@ -134,9 +134,12 @@ def workers_option(command: F) -> F:
     )(command)
 
 
-def the_tag(db: sqlite3.Connection, name: str) -> str:
-    """The tag that ``--tag`` names; of ``newest`` and ``newest-release`` it says which that is."""
-    tag = tag_named(db, name)
+def the_tag(db: sqlite3.Connection, name: str, cache: str | None = None) -> str:
+    """The tag that ``--tag`` names; of ``newest`` and ``newest-release`` it says which that is.
+
+    With ``cache`` these are the newest of that named cache.
+    """
+    tag = tag_named(db, name, cache)
     if tag != name:
         click.echo(f"{name} is {printable(tag)}", err=True)
     return tag

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.scope import Scope, sets_with
+from etl.query.scope import Scope, sets_with, stacks_of, tags_of
 from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 from etl.text import counted, printable
@@ -63,7 +63,7 @@ class Gone:
 def gone_matches(
     db: sqlite3.Connection, queries: Sequence[SpecQuery], scope: Scope, most: int = 5
 ) -> Gone:
-    """What is gone and satisfies one of the queries, in the tag and stack of the scope.
+    """What is gone and satisfies one of the queries, in the tag, cache and stacks of the scope.
 
     Raises:
         UnanswerableError: the catalog cannot answer a query as Spack would.
@@ -77,9 +77,12 @@ def gone_matches(
     if scope.tag:
         place = parameters.add("tag", scope.tag)
         conditions.append(f"gone_binaries.tag_id = (SELECT id FROM tags WHERE name = {place})")
-    if scope.stack:
-        sets = sets_with(scope.stack, parameters.add)
-        conditions.append(f"gone_binaries.stack_set_id IN {sets}")
+    if scope.cache:
+        conditions.append(f"gone_binaries.tag_id IN {tags_of(scope.cache, parameters.add)}")
+    conditions += [
+        f"gone_binaries.stack_set_id IN {sets_with(stack, parameters.add)}"
+        for stack in stacks_of(scope)
+    ]
     where = "\nWHERE " + " AND ".join(conditions) if conditions else ""
     sql = _FOUND.format(specs=specs.sql, where=where, limit=MAX_GONE + 1)
     found = db.execute(sql, parameters.values).fetchall()

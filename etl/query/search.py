@@ -279,6 +279,7 @@ class Search:
 
     def _check(self, scope: Scope) -> None:
         for kind, name in (
+            ("cache", scope.cache),
             ("tag", scope.tag),
             ("stack", scope.stack),
             ("target", scope.runs_on),
@@ -287,7 +288,6 @@ class Search:
             ("target", scope.target),
             ("package", scope.package),
             ("stack", scope.also_in),
-            ("cache", scope.cache),
             ("cache", scope.not_in),
         ):
             check_name(self._db, kind, name)

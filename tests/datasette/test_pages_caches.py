@@ -145,3 +145,19 @@ async def test_when_a_binary_was_put_there(site: Any, catalog: Path) -> None:
     packages = [row["package"] for row in sorted_["binaries"]]
     number = packages.count(CODEC)
     assert packages[:number] == [CODEC] * number
+
+
+async def test_the_newest_tag_is_that_of_the_cache_that_is_asked(site: Any, catalog: Path) -> None:
+    newest = {"e4s": "e4s:v2026.10.0", "public": "public:v2026.10.0", "site": "site:mirror"}
+    for cache, tag in newest.items():
+        told = run(catalog, "find", "*", "--cache", cache, "--tag", "newest", "--format", "json")
+        assert {row["tag"] for row in json.loads(told)} == {tag}
+        answer = (await site.client.get(f"/find.json?cache={cache}&tag=newest")).json()
+        assert (answer["tag"], answer["total"]) == (tag, len(json.loads(told)))
+    text = await page(site, "/find?cache=public&tag=newest-release")
+    assert ">public:v2026.10.0</a>" in text
+    for name, missing in (("site", "tag newest-release"), ("sight", "cache sight")):
+        wrong = ["find", "*", "--cache", name, "--tag", "newest-release"]
+        done = CliRunner().invoke(main, [*wrong, "--catalog", str(catalog)])
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"no {missing} in this catalog" in done.stderr
