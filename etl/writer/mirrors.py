@@ -14,7 +14,8 @@ from etl.writer.rows import insert
 _CACHE_COUNTS = """
     UPDATE caches SET
         (tags, binaries) = (
-            SELECT count(*), ifnull(sum(binaries), 0) FROM tags WHERE cache_id = caches.id
+            SELECT count(*), ifnull(sum(binaries), 0) FROM tags
+            WHERE cache_id = caches.id AND binaries > 0
         ),
         -- One unsigned build cache in it is what who installs has to know.
         signed = (SELECT min(signed) FROM mirrors WHERE cache_id = caches.id)

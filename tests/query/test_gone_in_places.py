@@ -1,4 +1,4 @@
-"""Which binaries that are gone a search tells of: those of where it looked."""
+"""What is gone from one cache or stack: a search tells that of where it looked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.weekly import BUCKET, FRIDAY, MONDAY, mirror
 
 
 def two_caches_that_lost_a_spec(folder: Path) -> Path:
-    """``one`` and ``other`` had the spec 1 in the stack e4s, ``one`` in hep as well."""
+    """``one`` and ``other`` had the spec 1 in e4s; ``one`` in hep as well, and in the tag v1."""
     target = folder / "catalog.db"
     for at, numbers in ((MONDAY, (1, 2)), (FRIDAY, (2,))):
         readings = [
@@ -28,6 +28,7 @@ def two_caches_that_lost_a_spec(folder: Path) -> Path:
                     [
                         Source("build cache", f"{BUCKET}/{name}"),
                         *(mirror("develop", stack, *numbers) for stack in stacks),
+                        mirror("v1", "root", *(numbers[:-1] if name == "one" else ())),
                     ],
                 ),
             )
@@ -42,7 +43,7 @@ def two_caches_that_lost_a_spec(folder: Path) -> Path:
 def test_gone_from_a_cache_or_a_stack(tmp_path: Path) -> None:
     with open_catalog(two_caches_that_lost_a_spec(tmp_path)) as db:
         for scope, tags in (
-            (Scope(), {"one:develop", "other:develop"}),
+            (Scope(), {"one:develop", "other:develop", "one:v1"}),
             (Scope(cache="other"), {"other:develop"}),
             (Scope(cache="one", stack="e4s"), {"one:develop"}),
             (Scope(stack="e4s", also_in="hep"), {"one:develop"}),
@@ -51,3 +52,11 @@ def test_gone_from_a_cache_or_a_stack(tmp_path: Path) -> None:
             gone = gone_matches(db, [parse_spec("tool-1")], scope)
             assert {row["tag"] for row in gone.rows} == tags
             assert gone.total == len(tags)
+
+
+def test_a_cache_has_the_tags_that_have_something(tmp_path: Path) -> None:
+    with open_catalog(two_caches_that_lost_a_spec(tmp_path)) as db:
+        counted = db.execute("SELECT name, tags, binaries FROM caches ORDER BY name").fetchall()
+        gone = db.execute("SELECT name FROM tags WHERE gone_since IS NOT NULL").fetchall()
+    assert gone == [("one:v1",)]
+    assert counted == [("one", 1, 1), ("other", 1, 1)]
