@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from etl.errors import CatalogError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ProcessPoolExecutor
     from multiprocessing.connection import Connection
 
 B = TypeVar("B")
@@ -84,9 +84,8 @@ class Workers:
         # They take a while to load, and most commands start no process.
         from concurrent.futures import ProcessPoolExecutor
         from concurrent.futures.process import BrokenProcessPool
-        from multiprocessing import active_children, get_context
+        from multiprocessing import get_context
 
-        others = set(active_children())
         pool = ProcessPoolExecutor(self.processes, get_context(self.method), initializer=_begin)
         running: deque[Future[R]] = deque()
         try:
@@ -94,18 +93,20 @@ class Workers:
                 running.append(pool.submit(function, batch))
                 # Two for each process: one that it works on, and one for when that is done.
                 if len(running) > 2 * self.processes:
-                    yield _result(running.popleft())
+                    yield _result(pool, running.popleft())
             while running:
-                yield _result(running.popleft())
+                yield _result(pool, running.popleft())
         except BrokenProcessPool:
             raise CatalogError(_KILLED) from None
         except (KeyboardInterrupt, GeneratorExit):
-            for process in set(active_children()) - others:
-                process.kill()
+            _give_up(pool)
             raise
         finally:
             pool.shutdown(cancel_futures=True)
 
+
+_LOOK_EVERY = 1.0
+"""Seconds between two looks whether a process has died of which a result is waited for."""
 
 ALONE = Workers()
 """No process but the one that asks."""
@@ -131,17 +132,22 @@ def _made_by_copy(make: Callable[[], Iterator[R]]) -> Generator[R, None, None]:
         return
     sender.close()
     try:
-        while data := receiver.recv_bytes():
+        while data := _received(receiver):
             error, made = marshal.loads(data)  # noqa: S302 - from a process of ours
             if error is not None:
                 raise _as_told(pickle.loads(error))  # noqa: S301
             yield made
-    except EOFError:
-        raise CatalogError(_KILLED) from None
     finally:
         receiver.close()
         process.kill()
         process.join()
+
+
+def _received(receiver: Connection) -> bytes:
+    try:
+        return receiver.recv_bytes()
+    except (EOFError, OSError):  # the end of the pipe, or of what was half sent
+        raise CatalogError(_KILLED) from None
 
 
 def _send_all(make: Callable[[], Iterator[Any]], sender: Connection, receiver: Connection) -> None:
@@ -180,15 +186,35 @@ def batched(
         yield batch
 
 
-def _result(future: Future[R]) -> R:
-    from concurrent.futures import BrokenExecutor
+def _result(pool: ProcessPoolExecutor, future: Future[R]) -> R:
+    from concurrent.futures import BrokenExecutor, wait
 
+    while not wait([future], _LOOK_EVERY).done:
+        if not all(process.is_alive() for process in _processes(pool)):
+            _give_up(pool)
     try:
         return future.result()
     except (CatalogError, BrokenExecutor):
         raise
     except Exception as error:
         raise _as_told(error) from error
+
+
+def _give_up(pool: ProcessPoolExecutor) -> None:
+    """Kill the processes, and wait no more for what one of them was about to send.
+
+    The pool reads a result to its end, which does not come when its sender is killed meanwhile:
+    this process has the other end of the pipe, too, and so have other workers.
+    """
+    for process in _processes(pool):
+        process.kill()
+    results: Any = pool._result_queue
+    with suppress(AttributeError, OSError):
+        results._writer.close()
+
+
+def _processes(pool: ProcessPoolExecutor) -> list[Any]:
+    return list((pool._processes or {}).values())
 
 
 def _as_told(error: Exception) -> CatalogError:

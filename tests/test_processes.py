@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from multiprocessing import active_children
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,51 @@ def test_what_goes_wrong_in_a_process_is_told(function: Callable[[int], int], me
     assert active_children() == []
 
 
+def _killed_while_it_sends(batch: int) -> int:
+    """What a process that has no memory left may do: a part of its result is sent already."""
+    if batch == 5:
+        _send_half_of_all(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    return batch
+
+
+def _waits_while_it_sends(place: Path, batch: int) -> int:
+    def wait() -> None:
+        place.touch()
+        threading.Event().wait()
+
+    if batch == 5:
+        _send_half_of_all(wait)
+    return batch
+
+
+def _send_half_of_all(then: Callable[[], object]) -> None:
+    def send_bytes(self: Connection, data: bytes) -> None:
+        os.write(self.fileno(), struct.pack("!i", len(data) + 100) + data)
+        then()
+
+    Connection.send_bytes = send_bytes  # type: ignore[method-assign, assignment]
+
+
+def test_a_process_killed_while_it_sends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.workers._LOOK_EVERY", 0.02)
+    with pytest.raises(CatalogError, match="was killed, possibly for lack of memory"):
+        list(FORKED.map(_killed_while_it_sends, range(40)))
+    assert active_children() == []
+
+
+def test_an_interrupt_waits_for_no_result(tmp_path: Path) -> None:
+    """The one that sends holds the pipe, and what it was about to send does not come any more."""
+    place = tmp_path / "sends"
+    found = FORKED.map(partial(_waits_while_it_sends, place), range(40))
+    for batch in found:
+        if batch == 4:
+            break
+    while not place.exists():
+        os.sched_yield()
+    found.close()  # type: ignore[attr-defined]
+    assert active_children() == []
+
+
 def test_an_error_of_who_gives_the_batches_stays_what_it_is() -> None:
     def batches() -> Iterator[int]:
         yield from range(9)
@@ -129,6 +176,21 @@ def test_an_error_of_who_gives_the_batches_stays_what_it_is() -> None:
 
     with pytest.raises(SourceError, match="ends here"):
         list(FORKED.map(_process_of, batches()))
+    assert active_children() == []
+
+
+def _half_sent() -> Iterator[int]:
+    yield 1
+    _send_half_of_all(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    yield 2
+
+
+@pytest.mark.usefixtures("only_thread")
+def test_a_copy_killed_while_it_sends_is_told() -> None:
+    made = FORKED.ahead(_half_sent)
+    assert next(made) == 1
+    with pytest.raises(CatalogError, match="was killed, possibly for lack of memory"):
+        next(made)
     assert active_children() == []
 
 
