@@ -33,6 +33,20 @@ _COLUMNS = {
     "cache": ("tag_id", _CACHES, "name"),
 }
 
+# Of a spec in several tags, each stack that has it in any of them: it is found by each.
+_ANY_STACKS = """\
+WITH found AS MATERIALIZED (
+SELECT DISTINCT specs.id AS spec, binaries.stack_set_id
+{rows}
+)
+SELECT stacks.name, counted.specs FROM (
+    SELECT stack_id, count(DISTINCT spec) AS specs
+    FROM found CROSS JOIN stack_set_members USING (stack_set_id)
+    GROUP BY stack_id
+) AS counted
+CROSS JOIN stacks ON stacks.id = counted.stack_id
+ORDER BY counted.specs DESC, stacks.name"""
+
 Counts = list[tuple[str, int]]
 """Values and how many binaries have each, the most first."""
 
@@ -41,7 +55,8 @@ Counts = list[tuple[str, int]]
 class Tally:
     """How many binaries there are; ``values`` by column, empty where there are more than ``MOST``.
 
-    Of ``stacks`` and ``variants`` a binary has several values.
+    Of ``stacks`` and ``variants`` a binary has several values; in all tags, where each spec counts
+    once, its stacks are those of all of them.
     """
 
     total: int = 0
@@ -83,13 +98,16 @@ def tally(
     if not found:
         return Tally()
     all_ids = zip(*found, strict=True)
-    return Tally(
-        len(found),
-        {
-            name: _named(db, name, table, text, Counter(ids))
-            for (name, (_, table, text)), ids in zip(told.items(), all_ids, strict=True)
-        },
-    )
+    values = {
+        name: _named(db, name, table, text, Counter(ids))
+        for (name, (_, table, text)), ids in zip(told.items(), all_ids, strict=True)
+    }
+    if scope.tag is None and "stacks" in told:
+        parameters = Parameters()
+        rows = search.binaries(queries, scope, parameters, newest=False)
+        sql = _ANY_STACKS.format(rows=rows.sql)
+        values["stacks"] = db.execute(sql, parameters.values).fetchall()
+    return Tally(len(found), values)
 
 
 def _named(db: sqlite3.Connection, name: str, table: str, text: str, by_id: Counter[int]) -> Counts:

@@ -14,7 +14,7 @@ from etl.query.find import Finder, Scope
 from etl.query.reuse import Reuse
 from etl.query.tally import Tally, tally
 from etl.spack.syntax import parse_spec
-from tests.sites import build, item, page, write_site
+from tests.sites import build, item, page, place_of, write_site
 
 RELEASE = "v2025.07.0"
 
@@ -113,3 +113,23 @@ def test_more_values_than_a_statement_may_name(tmp_path: Path) -> None:
         found = tally(db, [parse_spec("a")], Scope("v1"))
     assert found.total == 3_000
     assert found.values["variants"] == sorted((f"x={number}", 1) for number in range(3_000))
+
+
+def test_in_all_tags_a_stack_has_what_it_has_in_any(tmp_path: Path) -> None:
+    """As many specs as are found by the stack: one may have left it before its newest tag."""
+    old, new = "develop-2025-01-05", "develop-2025-01-12"
+    pages = {
+        (old, "app"): [item(1, stacks=["hep", "root"]), item(2, stacks=["hep", "root"])],
+        (new, "app"): [item(1, stacks=["ml", "root"]), item(3, stacks=["ml", "root"])],
+    }
+    site = write_site(
+        tmp_path / "site", {place_of(*it): page(*it, items) for it, items in pages.items()}
+    )
+    build(tmp_path / "catalog.db", site)
+    with open_catalog(tmp_path / "catalog.db") as db:
+        queries = [parse_spec("app")]
+        counted = tally(db, queries, Scope()).values["stacks"]
+        found = [Finder(db).count(queries, Scope(also_in=stack)) for stack, _ in counted]
+        assert tally(db, queries, Scope(new)).values["stacks"] == [("ml", 2), ("root", 2)]
+    assert counted == [("root", 3), ("hep", 2), ("ml", 2)]
+    assert found == [3, 2, 2]
