@@ -99,6 +99,8 @@ def find(
     """
     if dialect != "sqlite" and not sql:
         raise click.UsageError("--dialect needs --sql")
+    if sum((explained, sql, form != FORMATS[0])) > 1:
+        raise click.UsageError("--explain, --sql and --format exclude each other")
     queries = parse_arguments(specs, _this_machine)
     if not queries:
         raise click.UsageError("expected a spec; '*' is any")

@@ -194,6 +194,23 @@ def test_an_empty_spec(run: Any, sample_catalog: Path) -> None:
     assert "expected a spec; '*' is any" in done.err
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--dialect", "spark"), "--dialect needs --sql"),
+        (("--sql", "--format", "json"), "--explain, --sql and --format exclude each other"),
+        (("--explain", "--sql"), "--explain, --sql and --format exclude each other"),
+        (("--explain", "--format", "csv"), "--explain, --sql and --format exclude each other"),
+    ],
+)
+def test_options_that_exclude_each_other(
+    run: Any, sample_catalog: Path, options: tuple[str, ...], told: str
+) -> None:
+    done = run("find", "zlib", *options, "--catalog", sample_catalog)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(f"Error: {told}\n")
+
+
 def test_what_is_meant_is_told(run: Any, sample_catalog: Path) -> None:
     done = run("find", "hdf5 1.14", "--catalog", sample_catalog)
     assert done.code == 0
