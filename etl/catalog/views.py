@@ -82,7 +82,7 @@ VIEWS: dict[str, str] = {
         SELECT parents.hash, packages.name AS package, versions.version,
             children.hash AS dependency_hash, child_packages.name AS dependency,
             child_versions.version AS dependency_version, dependencies.deptypes,
-            dependencies.virtuals, children.tags > 0 AS available
+            dependencies.virtuals, CAST(children.tags > 0 AS INTEGER) AS available
         FROM dependencies
         JOIN specs AS parents ON parents.id = dependencies.parent_id
         JOIN packages ON packages.id = parents.package_id

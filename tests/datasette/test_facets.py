@@ -299,3 +299,13 @@ async def test_a_facet_that_is_no_json(site: Any, facet: str) -> None:
     answer = await site.client.get("/catalog/binaries.json", params={"_facet": facet})
     assert answer.status_code == 400
     assert "is not JSON" in answer.json()["error"]
+
+
+async def test_values_that_a_view_computes_lead_to_as_many_rows(site: Any) -> None:
+    path = "/catalog/dependency_list.json?_facet=available"
+    found = (await facets_of(site, path))["available"]["results"]
+    assert {value["value"] for value in found} == {0, 1}
+    for value in found:
+        link = urlsplit(value["toggle_url"])
+        answer = await answer_of(site, f"{link.path}?{link.query}")
+        assert answer["filtered_table_rows_count"] == value["count"] > 0
