@@ -61,20 +61,38 @@ def known_indexes(path: Path) -> dict[tuple[str, str], tuple[str, str | None, st
 
 
 def known_digests(path: Path) -> set[tuple[str | None, str, str, str]]:
-    """What was read last of each source: its cache, its options, its location and the SHA-256.
+    """What was read of each source and still holds: its cache, its options, its location, SHA-256.
+
+    What was read of a source holds no more once something else was read there, with these options
+    or with others: a reading of one package changes what one of everything had told.
 
     Raises:
         ReadError: it is not a catalog, or one that cannot be read.
     """
     with open_catalog(path, READABLE) as db:
         cache, options, join = _asked(db)
+        at = "ifnull(read_at, '')" if "read_at" in columns_of(db, "sources") else "''"
+        # What is read again unchanged keeps its row, so that the last row need not be the newest.
         rows = db.execute(
-            f"SELECT {cache}, {options}, location, sha256 FROM sources {join}"
-            " WHERE sha256 IS NOT NULL AND sources.id IN"
-            f" (SELECT max(sources.id) FROM sources {join}"
-            f" GROUP BY sources.kind, location, {cache}, {options})"
+            f"SELECT {cache}, {options}, location, sha256, sources.kind, {at}"
+            f" FROM sources {join} WHERE sources.kind != 'unreadable' ORDER BY {at}, sources.id"
         )
-        return {(name, how, at, sha256) for name, how, at, sha256 in rows}
+        holds: dict[tuple[str | None, str, str], dict[tuple[str, str], tuple[str | None, str]]] = {}
+        for name, how, location, sha256, kind, time in rows:
+            # Where an unnamed folder lies is not known: pages and indexes are not in the same.
+            place = name, location, "" if name or "://" in location else kind
+            before = holds.get(place, {})
+            holds[place] = {
+                asked: told
+                for asked, told in before.items()
+                if told[1] == time or told[0] == sha256
+            } | {(kind, how): (sha256, time)}
+        return {
+            (name, how, location, sha256)
+            for (name, location, _), found in holds.items()
+            for (_, how), (sha256, _) in found.items()
+            if sha256 is not None
+        }
 
 
 def known_sources(path: Path) -> list[tuple[str, str | None, str]]:

@@ -116,6 +116,34 @@ def test_a_folder_that_is_the_same_writes_nothing(tmp_path: Path) -> None:
     assert digest(catalog) == before
 
 
+def test_what_becomes_as_it_was_before_is_a_change(bucket: Bucket, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    months = [f"2025-{month:02d}-01T00:00:00Z" for month in range(1, 8)]
+    told = []
+    for at, numbers in zip(months, ([1, 2], [2], [1, 2], [2], [2], [1, 2], [1, 2]), strict=True):
+        bucket.become({"develop/e4s": numbers})
+        told.append(report(catalog, bucket.url, "--at", at))
+    changes = [
+        (it["binaries_removed"], it["binaries_returned"]) if it["changed"] else None for it in told
+    ]
+    assert changes == [(0, 0), (1, 0), (0, 1), (1, 0), None, (0, 1), None]
+
+
+def test_after_a_part_of_a_source_is_read_the_whole_is_read_again(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2], "develop/hep": [3]})
+    report(catalog, bucket.url, "--at", MONDAY)
+    bucket.become({"develop/e4s": [2], "develop/hep": [3]})
+    part = report(catalog, bucket.url, "--package", "tool-1", "--at", FRIDAY)
+    assert part["binaries_removed"] == 1
+    bucket.become({"develop/e4s": [1, 2], "develop/hep": [3]})
+    whole = report(catalog, bucket.url, "--at", SUNDAY)
+    assert (whole["changed"], whole["binaries_returned"]) == (True, 1)
+    assert not report(catalog, bucket.url, "--at", "2025-01-13")["changed"]
+
+
 def test_a_bucket_that_cannot_be_reached_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.db"
     bucket.become({"develop/e4s": [1, 2]})
