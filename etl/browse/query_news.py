@@ -15,7 +15,7 @@ from etl.browse.news import MAX_EVENTS
 from etl.browse.removals import IN_CACHE, IN_STACK, Change, changes_of_specs
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.scope import Scope, sets_with
+from etl.query.scope import Scope, of_specs, sets_with, stacks_of
 from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 
@@ -28,9 +28,6 @@ SELECT specs.id AS id, specs.version_id AS of_version, specs.first_tag_id AS fir
 {specs}
 ), places AS (
 {places}
-    UNION ALL
-    SELECT version_id, tag_id, stack_set_id
-    FROM found CROSS JOIN gone_binaries ON gone_binaries.spec_id = found.id
 ), seen AS (
     SELECT version_id, tag_id, count(*) AS binaries FROM places
     WHERE tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL{cache}){stack}
@@ -45,15 +42,19 @@ ORDER BY tags.position DESC, packages.name, versions.id DESC
 LIMIT {limit}"""
 _PLACES = """\
     SELECT version_id, tag_id, stack_set_id
-    FROM found CROSS JOIN binaries ON binaries.spec_id = found.id"""
-# What the first tag of a version has of it are the specs that have the same first tag.  Of those
-# whose first tag is without a date, all are looked at.
+    FROM found CROSS JOIN binaries ON binaries.spec_id = found.id{which}
+    UNION ALL
+    SELECT version_id, tag_id, stack_set_id
+    FROM found CROSS JOIN gone_binaries ON gone_binaries.spec_id = found.id{which}"""
+_ALL_PLACES = _PLACES.format(which="")
+# What the first tag of a version has of it, or had, are the specs that have the same first tag.  Of
+# those whose first tag is without a date, all are looked at.
+_UNDATED = "\n    WHERE first_tag_id IN (SELECT id FROM tags WHERE date IS NULL)"
 _FIRST_PLACES = f"""\
     SELECT of_version AS version_id, first_tag_id AS tag_id, NULL AS stack_set_id
     FROM found WHERE first_tag_id IN (SELECT id FROM tags WHERE date IS NOT NULL)
     UNION ALL
-{_PLACES}
-    WHERE first_tag_id IN (SELECT id FROM tags WHERE date IS NULL)"""
+{_PLACES.format(which=_UNDATED)}"""
 
 
 def query_news(
@@ -66,15 +67,15 @@ def query_news(
         UsageError: the scope names what is not there.
     """
     parameters = Parameters()
-    specs = Search(db).known(queries, scope, parameters)
-    stack = ""
-    if scope.stack:
-        stack = f"\n    AND stack_set_id IN {sets_with(scope.stack, parameters.add)}"
+    specs = Search(db).known(queries, scope, parameters).that(of_specs(scope, parameters.add))
+    stack = "".join(
+        f"\n    AND stack_set_id IN {sets_with(it, parameters.add)}" for it in stacks_of(scope)
+    )
     cache = ""
     if scope.cache:
         place = parameters.add("cache", scope.cache)
         cache = f" AND cache_id = (SELECT id FROM caches WHERE name = {place})"
-    places = _PLACES if stack or cache else _FIRST_PLACES
+    places = _ALL_PLACES if stack or cache else _FIRST_PLACES
     sql = _FIRST_SEEN.format(
         specs=specs.sql, places=places, stack=stack, cache=cache, limit=MAX_EVENTS
     )
@@ -94,11 +95,10 @@ def query_changes(
     if db.execute("SELECT NOT EXISTS (SELECT 1 FROM events)").fetchone()[0]:
         return ()
     parameters = Parameters()
-    specs = Search(db).known(queries, scope, parameters)
-    values = dict(parameters.values)
-    where = "1"
-    if scope.stack:
-        where, values["stack_1"] = IN_STACK, scope.stack
+    specs = Search(db).known(queries, scope, parameters).that(of_specs(scope, parameters.add))
+    places = [IN_STACK.replace(":stack_1", parameters.add("stack", it)) for it in stacks_of(scope)]
     if scope.cache:
-        where, values["cache_1"] = f"{where} AND {IN_CACHE}", scope.cache
-    return changes_of_specs(db, f"SELECT specs.id {specs.sql}", where, values, MAX_EVENTS)
+        places.append(IN_CACHE.replace(":cache_1", parameters.add("cache", scope.cache)))
+    where = " AND ".join(places) or "1"
+    found = f"SELECT specs.id {specs.sql}"
+    return changes_of_specs(db, found, where, parameters.values, MAX_EVENTS)

@@ -17,7 +17,7 @@ from heapq import nsmallest
 from etl.catalog.asking import Row, ask, rows_about
 from etl.catalog.sql_text import Parameters, all_of
 from etl.memory import no_garbage_collection
-from etl.query.scope import Scope, sets_with
+from etl.query.scope import Scope, lacking, sets_with
 from etl.query.search import Search
 from etl.query.unanswerable import UnanswerableError
 from etl.spack.tree import SpecQuery
@@ -50,10 +50,6 @@ FROM found CROSS JOIN {table} ON {table}.spec_id = found.id{specs}
 WHERE """
 _SPECS = "\nCROSS JOIN specs ON specs.id = found.id"
 _OF_TAGS = "+{table}.tag_id IN (SELECT value FROM json_each({tags}))"
-_NOT_IN = (
-    "NOT EXISTS (SELECT 1 FROM binaries WHERE binaries.spec_id = specs.id AND binaries.tag_id IN"
-    " (SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = {cache})))"
-)
 # Whether what is gone was complete is not known any more.
 _TAKEN = "EXISTS (SELECT 1 FROM (SELECT NULL AS complete) AS binaries WHERE {taken})"
 # The first two are where a spec comes in a list, and all are what two specs have in common that
@@ -181,7 +177,7 @@ class _Had:
             if it
         ]
         if scope.not_in:
-            tests.append(_NOT_IN.format(cache=parameters.add("cache", scope.not_in)))
+            tests.append(lacking(scope.not_in, parameters.add))
         of_specs = _SPECS if scope.taken or scope.not_in else ""
         sql = _IN_TAGS.format(table=table, found=found.sql, specs=of_specs) + all_of(tests)
         specs: dict[int, set[int]] = {id_: set() for id_ in tags}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.scope import Scope, sets_with, stacks_of, tags_of
+from etl.query.scope import Scope, of_specs, sets_with, stacks_of, tags_of
 from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 from etl.text import counted, printable
@@ -72,7 +72,7 @@ def gone_matches(
     if db.execute("SELECT NOT EXISTS (SELECT 1 FROM gone_binaries)").fetchone()[0]:
         return Gone((), 0, False)
     parameters = Parameters()
-    specs = Search(db).known(queries, scope, parameters)
+    specs = Search(db).known(queries, scope, parameters).that(of_specs(scope, parameters.add))
     conditions = []
     if scope.tag:
         place = parameters.add("tag", scope.tag)

@@ -83,6 +83,20 @@ def tags_of(cache: str, add: Callable[[str, str], str]) -> str:
     )
 
 
+def lacking(cache: str, add: Callable[[str, str], str]) -> str:
+    """The condition on a row of ``specs`` that a cache does not have it, as SQL."""
+    return (
+        "NOT EXISTS (SELECT 1 FROM binaries AS elsewhere WHERE elsewhere.spec_id = specs.id"
+        f" AND elsewhere.tag_id IN {tags_of(cache, add)})"
+    )
+
+
+def of_specs(scope: Scope, add: Callable[[str, str], str]) -> list[str]:
+    """What is asked of a row of ``specs`` by the cache that must lack it and by the host."""
+    tests = [lacking(scope.not_in, add)] if scope.not_in else []
+    return [*tests, scope.taken.of_spec] if scope.taken else tests
+
+
 def exactly(scope: Scope, table: str, parameters: Parameters) -> Iterator[str]:
     """The conditions that binaries are listed with exactly what the scope says."""
     for kind, name in (

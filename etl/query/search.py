@@ -12,7 +12,16 @@ from etl.catalog.sql_text import Parameters, all_of, any_of, block
 from etl.query.conditions import IS_THERE, Condition, NodeConditions
 from etl.query.graph_conditions import GraphConditions, Knowledge
 from etl.query.providers import Providers
-from etl.query.scope import ANYWHERE, Scope, exactly, machine_of, sets_with, stacks_of, tags_of
+from etl.query.scope import (
+    ANYWHERE,
+    Scope,
+    exactly,
+    lacking,
+    machine_of,
+    sets_with,
+    stacks_of,
+    tags_of,
+)
 from etl.query.starting_point import BY_ID, Start, Table, best_start
 from etl.query.taken import INCOMPLETE_SPECS, Taken
 from etl.query.unanswerable import refuse_unanswerable, unknown_range_targets
@@ -312,20 +321,14 @@ def _joined(
     elif scope:
         sql += "\nCROSS JOIN specs ON specs.id = binaries.spec_id"
     if scope and scope.tag:
-        tag = f"(SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
-        conditions = [f"binaries.tag_id = {tag}", *conditions]
+        tag = f"binaries.tag_id = (SELECT id FROM tags WHERE name = {add('tag', scope.tag)})"
+        conditions = [tag, *conditions]
     sets = [sets_with(stack, add) for stack in stacks_of(scope)]
     conditions += [f"binaries.stack_set_id IN {it}" for it in sets]
-    if scope and scope.cache:
-        conditions.append(f"binaries.tag_id IN {tags_of(scope.cache, add)}")
-    if scope and scope.not_in:
-        conditions.append(
-            "NOT EXISTS (SELECT 1 FROM binaries AS elsewhere WHERE elsewhere.spec_id = specs.id"
-            f" AND elsewhere.tag_id IN {tags_of(scope.not_in, add)})"
-        )
-    if scope and scope.taken:
-        conditions.append(scope.taken.of_binary)
     if scope:
+        conditions += [f"binaries.tag_id IN {tags_of(scope.cache, add)}"] if scope.cache else []
+        conditions += [lacking(scope.not_in, add)] if scope.not_in else []
+        conditions += [scope.taken.of_binary] if scope.taken else []
         conditions += exactly(scope, "binaries", parameters)
     if scope and not scope.tag and newest:
         last = "specs.last_tag_id"
@@ -334,10 +337,8 @@ def _joined(
             if scope.cache:
                 # With an index of what IN finds SQLite (3.40) takes the first for the greatest.
                 inside += f" AND +same.tag_id IN {tags_of(scope.cache, add)}"
-            last = (
-                "(SELECT max(same.tag_id) FROM binaries AS same"
-                f" WHERE same.spec_id = specs.id{inside})"
-            )
+            same = f"FROM binaries AS same WHERE same.spec_id = specs.id{inside}"
+            last = f"(SELECT max(same.tag_id) {same})"
         conditions.append(f"binaries.tag_id = {last}")
     where = f"\nWHERE {all_of(conditions)}" if conditions else ""
     # In all tags the newest tags come first, so that what is offered first is still there.
