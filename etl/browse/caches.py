@@ -10,7 +10,7 @@ _CACHES = """
     SELECT caches.name AS cache, caches.address, caches.kind, caches.signed, caches.tags,
         caches.binaries, (
             SELECT name FROM tags WHERE tags.cache_id = caches.id AND tags.binaries > 0
-            ORDER BY position DESC LIMIT 1
+            ORDER BY date IS NULL, position DESC LIMIT 1
         ) AS newest_tag
     FROM caches ORDER BY caches.name
 """
@@ -18,7 +18,7 @@ _OF_PACKAGE = """
     SELECT caches.name AS cache, counted.tags, counted.binaries, newest.name AS newest_tag
     FROM (
         SELECT tags.cache_id, count(*) AS tags, sum(package_tags.binaries) AS binaries,
-            max(tags.id) AS newest_id
+            ifnull(max(tags.id) FILTER (WHERE tags.date IS NOT NULL), max(tags.id)) AS newest_id
         FROM package_tags
         CROSS JOIN tags ON tags.id = package_tags.tag_id
         WHERE package_tags.package_id = (SELECT id FROM packages WHERE name = :package_1)
@@ -36,7 +36,10 @@ _OF_TAG = """
 
 
 def cache_list(db: sqlite3.Connection) -> tuple[Row, ...]:
-    """The named caches by name: address, kind, whether signed, how much, and the newest tag."""
+    """The named caches by name: address, kind, whether signed, how much, and the newest tag.
+
+    As everywhere, tags with a date come before those without.
+    """
     return ask(db, _CACHES)
 
 

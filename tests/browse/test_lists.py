@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from etl.browse.caches import cache_list, caches_of_package
 from etl.browse.lists import PAGE, package_list, stack_list, tag_list
 from etl.browse.newest import newest_tag_name
 from etl.browse.overview import overview, tag_history
@@ -29,8 +30,10 @@ from tests.small_catalogs import (
     FIRST,
     RELEASE,
     SECOND,
+    THIRD,
     build,
     history_catalog,
+    three_tags_of_caches,
     write_indexes,
 )
 
@@ -372,3 +375,10 @@ def test_a_list_tells_its_sql_with_the_values_in_it(
 def test_facts_are_what_json_can_hold(db: sqlite3.Connection) -> None:
     facts = tag_facts(db, SECOND)
     assert json.loads(json.dumps(facts.packages.rows)) == list(facts.packages.rows)
+
+
+def test_the_newest_tag_of_a_cache_has_a_date_where_there_is_one(tmp_path: Path) -> None:
+    with open_catalog(three_tags_of_caches(tmp_path)) as db:
+        listed = {it["cache"]: it["newest_tag"] for it in cache_list(db)}
+        of_tool = {it["cache"]: it["newest_tag"] for it in caches_of_package(db, "tool")}
+    assert listed == of_tool == {"all": f"all:{THIRD}", "some": f"some:{THIRD}"}
