@@ -39,7 +39,7 @@ _DATED_TAGS = """
     ORDER BY position DESC LIMIT :number_1
 """
 _TAGS_OF_STACK = """
-    SELECT tags.name AS tag, tags.kind, tags.date, mirrors.binaries
+    SELECT tags.name AS tag, tags.kind, tags.date, tags.cache_id, mirrors.binaries
     FROM mirrors CROSS JOIN tags ON tags.id = mirrors.tag_id
     WHERE mirrors.stack_id = :stack_1 AND tags.date IS NOT NULL AND mirrors.binaries > 0
     ORDER BY tags.position DESC
@@ -87,7 +87,7 @@ _FIRST_SEEN = """
 """
 # With what is gone since: what a snapshot had does not change when it is pruned.
 _IN_SNAPSHOTS = """
-    SELECT tags.name AS tag, tags.date, tags.position,
+    SELECT tags.name AS tag, tags.date, tags.position, tags.cache_id,
         ifnull(package_tags.binaries, 0) + ifnull(gone.binaries, 0) AS binaries
     FROM tags
     LEFT JOIN package_tags
@@ -184,7 +184,8 @@ def stack_news(db: sqlite3.Connection, stack: str) -> tuple[TagNews, ...]:
 
     news = []
     for place, tag in enumerate(tags[:MAX_TAGS_OF_STACK]):
-        before = [it["tag"] for it in tags[place + 1 :] if it["kind"] == tag["kind"]]
+        like = tag["kind"], tag["cache_id"]
+        before = [it["tag"] for it in tags[place + 1 :] if (it["kind"], it["cache_id"]) == like]
         counted = {**tag, "packages": len(newest_versions(tag["tag"]))}
         news.append(_changes(db, counted, before[0] if before else None, newest_versions))
     return tuple(news)
@@ -260,17 +261,18 @@ def _values(row: Row) -> tuple[str, str, str, int]:
 
 
 def _gone_and_back(snapshots: Sequence[Row]) -> list[tuple[int, PackageEvent]]:
-    """When the snapshots, in time, stopped having a package, and had it again.
+    """When the snapshots of a cache, in time, stopped having a package, and had it again.
 
     Releases are left out: each has what it was made for, not what the one before it had.
     """
     events = []
-    here: bool | None = None  # None until it was seen for the first time
+    here: dict[int | None, bool] = {}  # by cache, once it was seen there for the first time
     for row in snapshots:
-        binaries = row["binaries"] or 0
-        if here is not None and here != bool(binaries):
-            kind: Literal["gone", "back"] = "gone" if here else "back"
+        cache_id, binaries = row["cache_id"], row["binaries"] or 0
+        if cache_id in here and here[cache_id] != bool(binaries):
+            kind: Literal["gone", "back"] = "gone" if here[cache_id] else "back"
             event = PackageEvent(kind, None, row["tag"], row["date"], binaries)
             events.append((row["position"], event))
-        here = bool(binaries) if binaries or here is not None else None
+        if binaries or cache_id in here:
+            here[cache_id] = bool(binaries)
     return events
