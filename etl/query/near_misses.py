@@ -33,6 +33,12 @@ _OPTIONS = {
 }
 """The parts of a scope, and the column in which a binary tells its own."""
 
+_DESCRIBED = """
+    SELECT ifnull(sum(described), 0), ifnull(sum(binaries), 0) FROM tags
+    WHERE ifnull(?1, name) = name
+        AND (?2 IS NULL OR cache_id = (SELECT id FROM caches WHERE name = ?2))
+"""
+
 _LAST_GONE = """
     SELECT gone_binaries.gone_since, tags.name
     FROM packages
@@ -227,10 +233,7 @@ def _unknown(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> Iterator
     """How many binaries of the scope could not be asked about their dependencies."""
     root = query.root
     if query.dependencies or root.direct or root.flags:
-        described, binaries = db.execute(
-            "SELECT sum(described), sum(binaries) FROM tags WHERE ? IS NULL OR name = ?",
-            (scope.tag, scope.tag),
-        ).fetchone()
+        described, binaries = db.execute(_DESCRIBED, (scope.tag, scope.cache)).fetchone()
         if described < binaries:
             yield Unknown(binaries - described, binaries)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,13 @@ import pytest
 from etl.catalog.reader import open_catalog
 from etl.query.find import Scope
 from etl.query.near_misses import NearMiss, Reason, Suggestion, Unknown, near_misses
+from etl.records import Dependency, Record, Source
+from etl.sources.named import Asked, with_name
+from etl.sources.pages import read_pages
 from etl.spack.syntax import parse_spec
+from tests.sites import hash_of, item, page, place_of, write_site
+from tests.small_catalogs import build
+from tests.weekly import BUCKET, mirror, spec
 
 RELEASE = "v2025.07.0"
 
@@ -145,3 +152,24 @@ def test_sentences() -> None:
     )
     without = NearMiss("%gcc", None, 3, (("none", 2), ("llvm@19.1.7", 1)))
     assert str(without) == "without %gcc: 3 binaries; available: no compiler (2), llvm@19.1.7 (1)"
+
+
+def test_dependencies_that_are_unknown_are_those_of_the_cache(tmp_path: Path) -> None:
+    files = {place_of("develop", "tool-1"): page("develop", "tool-1", [item(8), item(9)])}
+    pages = read_pages(write_site(tmp_path / "site", files))
+    needs = (Dependency(hash_of(2), "tool-2", ("link",), ()),)
+    cache = replace(mirror("develop", "e4s", 1, 2), specs=(spec(1, dependencies=needs), spec(2)))
+    indexes: list[Record] = [Source("build cache", BUCKET), cache]
+    catalog = build(
+        tmp_path / "catalog.db",
+        with_name(Asked(str(tmp_path / "site"), "pages"), pages),
+        with_name(Asked(BUCKET, "indexes"), indexes),
+    )
+    for scope, unknown in (
+        (Scope(), [Unknown(2, 4)]),
+        (Scope(cache="pages"), [Unknown(2, 2)]),
+        (Scope(cache="indexes"), []),
+        (Scope("indexes:develop"), []),
+    ):
+        found = misses(catalog, "tool-1 ^tool-3", scope)
+        assert [it for it in found if isinstance(it, Unknown)] == unknown
