@@ -96,6 +96,8 @@ def diff(
     """
     moments = _moments(old, new, catalog)
     if moments is None and old.startswith("/") and new.startswith("/"):
+        if why or any(it is not None for it in (stack, package, cause)):
+            raise click.UsageError("--stack, --package, --why and --cause are for two tags")
         with open_catalog(catalog) as db:
             differences = compare_specs(db, old, new)
         click.echo(specs_in_words(differences, old, new, form))

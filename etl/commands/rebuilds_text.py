@@ -86,7 +86,8 @@ def specs_in_words(found: Sequence[NodeDifference], old: str, new: str, form: st
         return _specs_as_csv(found)
     if not found:
         return f"{old} and {new} are the same spec"
-    lines = [f"{counted(len(found), 'node')} differ between {old} and {new}, the deepest first:"]
+    nodes = f"{counted(len(found), 'node')} {'differs' if len(found) == 1 else 'differ'}"
+    lines = [f"{nodes} between {old} and {new}, the deepest first:"]
     for it in found:
         row = it.to_json()
         names = " → ".join(filter(None, (row["old"], row["new"])))

@@ -95,6 +95,15 @@ def test_one_of_two_is_not_there(run: Run, catalog: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("option", ["--stack e4s", "--package app", "--why", "--cause any"])
+def test_what_is_asked_of_two_tags_is_refused(run: Run, catalog: Path, option: str) -> None:
+    done = run(
+        "diff", f"/{OLD_APP}", f"/{NEW_APP}", "--catalog", catalog, *option.split(), "--format=csv"
+    )
+    assert (done.code, done.out) == (2, "")
+    assert "--stack, --package, --why and --cause are for two tags" in done.err
+
+
 async def test_the_page_has_both(catalog: Path) -> None:
     datasette = datasette_for(catalog)
     path = f"/compare/spec/{OLD_APP}/{NEW_APP}"
