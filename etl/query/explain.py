@@ -58,6 +58,9 @@ def explain(db: sqlite3.Connection, query: SpecQuery, scope: Scope) -> str:
     where += [f"in the stack {scope.stack}"] if scope.stack else []
     where += [f"that run on {scope.runs_on}"] if scope.runs_on else []
     where += [f"for {scope.os}"] if scope.os else []
+    where += [f"in the cache {scope.cache}"] if scope.cache else []
+    where += [f"not in the cache {scope.not_in}"] if scope.not_in else []
+    where += ["that the host can use"] if scope.taken else []
     width = max(len(it.constraint) for it in steps)
     lines = [f"{it.constraint.ljust(width)}  {it.number:>8}  {it.meaning}" for it in steps]
     return "\n".join([f"{', '.join(where)}:", *lines])

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from etl.catalog.reader import open_catalog
+from etl.hosts.profiles import find_host
 from etl.query.explain import explain, explained
 from etl.query.find import Scope
+from etl.query.reuse import Reuse
 from etl.spack.syntax import parse_spec
+from tests.small_catalogs import three_tags_of_caches
 
 MPI = "ta6pedvdixmtsxl6zzxbsro4hfbn3wej"
 HERE = Scope("develop-2025-07-20", "root", "zen4", "ubuntu22.04")
@@ -74,6 +77,19 @@ def test_anywhere(sample_catalog: Path) -> None:
     with open_catalog(sample_catalog) as db:
         assert explain(db, parse_spec("pigz"), Scope()) == (
             "specs in all tags:\npigz         3  the package"
+        )
+
+
+def test_in_one_cache_and_not_in_another(tmp_path: Path) -> None:
+    with open_catalog(three_tags_of_caches(tmp_path)) as db:
+        host = Reuse(db, find_host("ubuntu24.04/zen4"))
+        scope = Scope(cache="all", not_in="some", taken=host.taken)
+        assert explain(db, parse_spec("tool"), scope) == (
+            "specs in all tags, in the cache all, not in the cache some, that the host can use:\n"
+            "tool         1  the package"
+        )
+        assert explain(db, parse_spec("tool"), Scope(cache="some")) == (
+            "specs in all tags, in the cache some:\ntool         5  the package"
         )
 
 
