@@ -16,7 +16,7 @@ from typing import Any, Literal
 from etl.errors import UsageError
 from etl.spack.targets import ancestors, known_targets
 from etl.spack.versions import sort_key
-from etl.text import brief
+from etl.text import brief, printable
 
 Reason = Literal[
     "dev_path",
@@ -172,6 +172,7 @@ def read_host(text: str, name: str) -> Host:
         raise UsageError(f"{name}: is not JSON; make one with: spack-catalog host") from None
     if not isinstance(told, dict):
         raise UsageError(f"{name}: is not a host; make one with: spack-catalog host")
+    told = {key: printable(it) if isinstance(it, str) else it for key, it in told.items()}
     for field in ("platform", "target"):
         if not isinstance(told.get(field), str) or not told[field]:
             raise UsageError(f"{name}: {field} is {brief(told.get(field))}, and not a name")

@@ -143,6 +143,15 @@ def test_a_host_without_a_system_is_called_by_its_platform() -> None:
 
 
 @pytest.mark.parametrize(
+    ("odd", "shown"), [("\ud800", "\\ud800"), ("a\nb", "a\\nb"), ("\x1b[2J", "\\x1b[2j")]
+)
+def test_what_no_terminal_can_show_is_escaped(odd: str, shown: str) -> None:
+    told = {"platform": odd, "os": odd, "target": "zen3", "name": odd}
+    host = read_host(json.dumps(told), "x")
+    assert (host.platform, host.os, str(host).lower()) == (shown, shown, shown)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"platform": "darwin", "target": "m1"}', "has no os, which decides on 'darwin'"),
