@@ -92,6 +92,8 @@ def update(
         else:
             readings = [reading_of(it, fetcher, workers, known=known) for it in requests]
             if catalog.exists():
+                if at is not None:
+                    _refuse_before(moment, catalog)
                 old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
                 readings.insert(0, old)
             summary = build_catalog(
@@ -119,6 +121,19 @@ def _now(catalog: Path) -> str:
     if catalog.exists() and newest_reading(catalog) == recorded(now):
         now += timedelta(seconds=1)
     return recorded(now)
+
+
+def _refuse_before(moment: str, catalog: Path) -> None:
+    """Refuse to record a reading as no later than one that the catalog has.
+
+    Raises:
+        UsageError: it is not later; what came and went is told by its time.
+    """
+    newest = newest_reading(catalog)
+    if moment <= newest:
+        raise UsageError(
+            f"--at {moment}: {printable(str(catalog))} was last read at {newest}; name a later time"
+        )
 
 
 def _requests(

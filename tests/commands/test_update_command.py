@@ -144,6 +144,20 @@ def test_after_a_part_of_a_source_is_read_the_whole_is_read_again(
     assert not report(catalog, bucket.url, "--at", "2025-01-13")["changed"]
 
 
+@pytest.mark.parametrize("at", [MONDAY, FRIDAY])
+def test_what_changed_is_read_at_a_later_time(bucket: Bucket, tmp_path: Path, at: str) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    report(catalog, bucket.url, "--at", FRIDAY)
+    assert not report(catalog, "--at", at)["changed"]
+    bucket.become({"develop/e4s": [2]})
+    before = digest(catalog)
+    refused = update(catalog, "--at", at)
+    assert (refused.exit_code, digest(catalog)) == (2, before)
+    assert f"--at {at}: {catalog} was last read at {FRIDAY}; name a later time" in refused.stderr
+    assert report(catalog, "--at", SUNDAY)["binaries_removed"] == 1
+
+
 def test_a_bucket_that_cannot_be_reached_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
     catalog = tmp_path / "catalog.db"
     bucket.become({"develop/e4s": [1, 2]})
