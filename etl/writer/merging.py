@@ -86,6 +86,9 @@ def lacks(listing: Listing, mirror: KeptMirror) -> bool:
     is_release = mirror.view == plain and parse_tag(plain).kind == "release"
     if mirror.view is not None and not (listing.views or is_release):
         return False
+    if mirror.url is None and mirror.cache is not None:
+        # Of a cache that is a folder, an index that lies alone has no address.
+        return listing.address.startswith("file://")
     return f"{mirror.url or ''}/".startswith(listing.address.rstrip("/") + "/")
 
 

@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 
 from etl.cli import main
 from tests.running import PATIENCE, digest_of
+from tests.sites import hash_of
+from tests.small_catalogs import node, record, write_indexes
 from tests.storage import Registries, s3_server, upload, with_registry
 
 MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
@@ -302,3 +304,24 @@ def test_a_source_that_could_not_be_read_is_asked_again(
     ]
     assert rows(catalog, "SELECT count(*) FROM problems") == [(0,)]
     nothing_new(catalog)
+
+
+def test_an_index_that_lies_alone_is_missed_in_a_named_folder(tmp_path: Path) -> None:
+    catalog, other = tmp_path / "catalog.db", tmp_path / "other"
+    specs = {hash_of(1): record(node("tool", "1.0"))}
+    places = [("develop", "e4s"), ("develop", "hep"), ("v1.0", "e4s")]
+    folder = write_indexes(tmp_path / "site", dict.fromkeys(places, specs))
+    write_indexes(other, {("v2.0", "e4s"): specs})
+    sources = f"mine={folder}", f"other={other}"
+    assert run("update", catalog, *sources, "--at", MONDAY).exit_code == 0
+    shutil.rmtree(folder / "v1.0")
+    shutil.rmtree(folder / "develop" / "hep")
+    part = run("update", catalog, sources[0], "--stack", "e4s", "--at", FRIDAY)
+    assert part.exit_code == 0, part.output
+    assert len(rows(catalog, HELD)) == 3  # what else there is was not asked
+    whole = run("update", catalog, sources[0], "--at", SUNDAY)
+    assert "Gone: 2 build caches (mine:v1.0/e4s, mine:develop/hep)." in whole.stdout
+    assert rows(catalog, HELD) == [
+        ("mine:develop", hash_of(1), "e4s", "mine"),
+        ("other:v2.0", hash_of(1), "e4s", "other"),
+    ]
