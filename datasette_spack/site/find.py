@@ -174,8 +174,10 @@ def _page(
 ) -> Page:
     names = scope_names(connection)
     near = {str(query): (query, reasons) for query, reasons in found.misses}
+    # What there is without a constraint is counted whatever the host can use, and is shown so.
+    of_all = {name: value for name, value in question.scope.items() if name != "reusable"}
     misses = {
-        spec: [(miss, ways_on(question, query, miss)) for miss in reasons]
+        spec: [(miss, ways_on(replace(question, scope=of_all), query, miss)) for miss in reasons]
         for spec, (query, reasons) in near.items()
     }
     return Page(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -76,6 +78,13 @@ async def test_nothing_for_a_host_is_explained(pages: Any) -> None:
     page = await text_of(pages, "/find?spec=hdf5&host=debian13/a64fx&reusable=1")
     assert "debian13/a64fx can use none of the 14 binaries in v1" in page
     assert "built for x86_64_v3, this host is a64fx" in page
+
+
+async def test_a_near_miss_is_counted_and_shown_whatever_the_host_can_use(pages: Any) -> None:
+    page = (await pages.client.get("/find?spec=hdf5@99&host=debian13/a64fx&reusable=1")).text
+    (told,) = re.findall(r"<li>without @99: (\d+) specs; .*? → <a href=\"([^\"]+)\"", page)
+    assert told == ("14", "/find?spec=hdf5&amp;host=debian13%2Fa64fx")
+    assert "14 binaries in" in await text_of(pages, html.unescape(told[1]))
 
 
 @pytest.mark.parametrize(
