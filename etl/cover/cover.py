@@ -21,7 +21,7 @@ _CACHES = """
     SELECT tags.name, caches.name FROM tags JOIN caches ON caches.id = tags.cache_id
 """
 _FOUND = """
-    SELECT specs.hash, tags.name, stack_sets.stacks, specs.size
+    SELECT specs.hash, tags.name, tags.position, stack_sets.stacks, specs.size
     FROM specs
     CROSS JOIN binaries ON binaries.spec_id = specs.id
     CROSS JOIN tags ON tags.id = binaries.tag_id
@@ -109,13 +109,13 @@ def cover(
     if tag not in (None, ANY_TAG):
         check_name(db, "tag", tag)
     places: dict[str, dict[str, tuple[str, int | None]]] = {}
-    order: dict[str, int] = {}
-    for hash_, name, stacks, size in _rows(db, lock.specs):
+    positions: dict[str, int] = {}
+    for hash_, name, position, stacks, size in _rows(db, lock.specs):
         places.setdefault(hash_, {})[name] = stacks, size
-        order.setdefault(name, len(order))
+        positions[name] = position
     inside = {it for it in lock.specs if not lock.is_external(it)}
-    numbers = {name: sum(name in places.get(it, ()) for it in inside) for name in order}
-    ranked = sorted(numbers.items(), key=lambda it: (-it[1], order[it[0]]))
+    numbers = {name: sum(name in places.get(it, ()) for it in inside) for name in positions}
+    ranked = sorted(numbers.items(), key=lambda it: (-it[1], -positions[it[0]]))
     if tag is None:
         tag = ranked[0][0] if ranked else ANY_TAG
     reuse = Reuse(db, host) if host else None
@@ -187,7 +187,7 @@ def _dependents(lock: Lock, wanted: Iterable[str]) -> dict[str, int]:
 
 def _rows(
     db: sqlite3.Connection, hashes: Iterable[str]
-) -> Iterator[tuple[str, str, str, int | None]]:
+) -> Iterator[tuple[str, str, int, str, int | None]]:
     for part in batched(hashes, AT_ONCE):
         yield from db.execute(_FOUND.format(", ".join("?" * len(part))), part)
 
