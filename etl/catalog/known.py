@@ -12,6 +12,9 @@ from etl.catalog.older import columns_of
 from etl.catalog.reader import READABLE, open_catalog
 from etl.kept_records import KeptMirror, KeptWords
 
+_Told = tuple[str, str, str | None]
+"""The kind of a source, the options that it was read with, and the SHA-256 of what was read."""
+
 _TOTALS = {
     "binaries": "SELECT ifnull(sum(binaries), 0) FROM tags",
     "gone": "SELECT ifnull(sum(gone), 0) FROM tags",
@@ -77,20 +80,21 @@ def known_digests(path: Path) -> set[tuple[str | None, str, str, str]]:
             f"SELECT {cache}, {options}, location, sha256, sources.kind, {at}"
             f" FROM sources {join} WHERE sources.kind != 'unreadable' ORDER BY {at}, sources.id"
         )
-        holds: dict[tuple[str | None, str, str], dict[tuple[str, str], tuple[str | None, str]]] = {}
+        holds: dict[tuple[str | None, str, str], dict[_Told, str]] = {}
         for name, how, location, sha256, kind, time in rows:
             # Where an unnamed folder lies is not known: pages and indexes are not in the same.
             place = name, location, "" if name or "://" in location else kind
-            before = holds.get(place, {})
-            holds[place] = {
-                asked: told
-                for asked, told in before.items()
-                if told[1] == time or told[0] == sha256
-            } | {(kind, how): (sha256, time)}
+            # What was read at one time are several folders, or parts of one.
+            before = {
+                told: then
+                for told, then in holds.get(place, {}).items()
+                if told[2] == sha256 or (then == time and (time or told[:2] != (kind, how)))
+            }
+            holds[place] = before | {(kind, how, sha256): time}
         return {
             (name, how, location, sha256)
             for (name, location, _), found in holds.items()
-            for (_, how), (sha256, _) in found.items()
+            for _, how, sha256 in found
             if sha256 is not None
         }
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from etl.cli import main
 from tests.buckets import Bucket
 from tests.sites import SEED, hash_of
-from tests.small_catalogs import node
+from tests.small_catalogs import node, record, write_indexes
 
 MONDAY, FRIDAY, SUNDAY = "2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z", "2025-01-12T00:00:00Z"
 
@@ -156,6 +156,21 @@ def test_what_changed_is_read_at_a_later_time(bucket: Bucket, tmp_path: Path, at
     assert (refused.exit_code, digest(catalog)) == (2, before)
     assert f"--at {at}: {catalog} was last read at {FRIDAY}; name a later time" in refused.stderr
     assert report(catalog, "--at", SUNDAY)["binaries_removed"] == 1
+
+
+def test_two_folders_that_are_the_same_write_nothing(tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.db"
+    specs = {hash_of(1): record(node("tool", "1.0"))}
+    one, two = (
+        str(write_indexes(tmp_path / tag, {(tag, "e4s"): specs, ("v2.0", tag): specs}))
+        for tag in ("v1.0", "v1.1")
+    )
+    assert report(catalog, one, two, "--at", MONDAY)["changed"]
+    assert not report(catalog, one, two, "--at", FRIDAY)["changed"]
+    assert not report(catalog, two, "--at", FRIDAY)["changed"]
+    write_indexes(Path(two), {("v1.1", "e4s"): {}})
+    assert report(catalog, two, "--at", FRIDAY)["binaries_removed"] == 1
+    assert not report(catalog, two, "--at", SUNDAY)["changed"]
 
 
 def test_a_bucket_that_cannot_be_reached_changes_nothing(bucket: Bucket, tmp_path: Path) -> None:
