@@ -82,7 +82,7 @@ def update(
     """
     follow = Progress() if progress else None
     with alone(catalog), Fetcher(progress=follow.receiving if follow else None) as fetcher:
-        moment = time_of(at) or _now(catalog)
+        moment = _moment(at, catalog)
         known = known_indexes(catalog) if catalog.exists() else {}
         requests = _requests(sources, catalog, selection, sizes=sizes)
         news = _news(catalog, requests, fetcher, known, workers)
@@ -112,25 +112,31 @@ def update(
     click.get_current_context().exit(1 if refused else 0)
 
 
-def _now(catalog: Path) -> str:
-    """The time; one second later where a reading of this second is in the catalog already.
+def _moment(at: str | None, catalog: Path) -> str:
+    """When the sources are read: as the user says, or now.
 
-    What changed is told by its time, so that no two readings can have the same.
+    What changed is told by its time, so that no two readings can have the same: one of the same
+    minute, or of the same day where the user names a day, is at least a second after the last.
     """
-    now = datetime.now(UTC)
-    if catalog.exists() and newest_reading(catalog) == recorded(now):
-        now += timedelta(seconds=1)
-    return recorded(now)
+    moment = time_of(at) or recorded(datetime.now(UTC))
+    newest = newest_reading(catalog) if catalog.exists() else ""
+    if not newest:
+        return moment
+    last, said = (datetime.fromisoformat(it.rstrip("Z")) for it in (newest, moment))
+    is_of_that_day = at is not None and len(at) == len("2025-03-30") and newest.startswith(at)
+    if is_of_that_day or timedelta(0) <= last - said < timedelta(minutes=1):
+        return recorded(last + timedelta(seconds=1))
+    return moment
 
 
 def _refuse_before(moment: str, catalog: Path) -> None:
-    """Refuse to record a reading as no later than one that the catalog has.
+    """Refuse to record a reading as earlier than one that the catalog has.
 
     Raises:
-        UsageError: it is not later; what came and went is told by its time.
+        UsageError: it is earlier: binaries would be gone before they were first seen.
     """
     newest = newest_reading(catalog)
-    if moment <= newest:
+    if moment < newest:
         raise UsageError(
             f"--at {moment}: {printable(str(catalog))} was last read at {newest}; name a later time"
         )

@@ -144,8 +144,24 @@ def test_after_a_part_of_a_source_is_read_the_whole_is_read_again(
     assert not report(catalog, bucket.url, "--at", "2025-01-13")["changed"]
 
 
-@pytest.mark.parametrize("at", [MONDAY, FRIDAY])
-def test_what_changed_is_read_at_a_later_time(bucket: Bucket, tmp_path: Path, at: str) -> None:
+@pytest.mark.parametrize("at", [FRIDAY, FRIDAY[:10]])
+def test_a_reading_of_the_same_time_is_recorded_as_later(
+    bucket: Bucket, tmp_path: Path, at: str
+) -> None:
+    catalog = tmp_path / "catalog.db"
+    bucket.become({"develop/e4s": [1, 2]})
+    assert report(catalog, bucket.url, "--at", at)["at"] == FRIDAY
+    for second, number in (("01", 1), ("02", 2)):
+        bucket.become({"develop/e4s": [number]})
+        told = report(catalog, "--at", at)
+        assert told["at"] == FRIDAY.replace("00Z", f"{second}Z")
+        assert told["binaries_removed"] == 1
+    assert told["binaries_returned"] == 1
+    assert told["binaries_added"] == 0
+
+
+def test_a_reading_is_not_recorded_as_earlier(bucket: Bucket, tmp_path: Path) -> None:
+    at = MONDAY
     catalog = tmp_path / "catalog.db"
     bucket.become({"develop/e4s": [1, 2]})
     report(catalog, bucket.url, "--at", FRIDAY)
