@@ -13,7 +13,6 @@ The exit code is 1 if the budget is not kept, or the catalog that is built again
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sqlite3
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 from benchmarks.processes import BUILD, run
 from etl.catalog.kept import read_catalog
 from etl.memory import no_garbage_collection
+from etl.sources.files import sha256_of
 from etl.sources.pages import read_pages
 from etl.writer.intake import Intake, Reading
 from etl.writer.shelf import Shelf
@@ -60,7 +60,7 @@ def measure(site: Path, catalog: Path | None, folder: Path) -> bool:
     with no_garbage_collection():  # as a build does it
         pages = read(site, is_catalog=False)
         kept = min(read(again, is_catalog=True) for _ in range(3))
-    same = _digest(again) == _digest(catalog or from_pages)
+    same = sha256_of(again) == sha256_of(catalog or from_pages)
     with closing(sqlite3.connect(again)) as db:
         (binaries,) = db.execute("SELECT count(*) FROM binaries").fetchone()
     print(f"{binaries:,} binaries; CPU seconds, in one process")
@@ -82,11 +82,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="spack-catalog-bench-") as name:
         if not measure(options.site, options.catalog, Path(name)):
             sys.exit(1)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

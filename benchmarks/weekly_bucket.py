@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from benchmarks.processes import CHECKOUT
 KEPT = 6
 """Snapshots that the bucket keeps; older ones are pruned when a new one comes."""
 
-FIRST_WEEK = datetime(2024, 1, 7, 6, tzinfo=UTC)
+FIRST_WEEK = datetime(2024, 1, 7, 6, tzinfo=timezone.utc)
 
 _INDEXES = CHECKOUT / "tests" / "data" / "real" / "indexes.tar.xz"
 _LIST = "cache_spack_io_index.json"
@@ -141,7 +141,7 @@ class Bucket:
 
     def become(self, week: Week) -> None:
         """Write what has changed since the week before, and remove what was pruned."""
-        time = datetime.fromisoformat(week.at).timestamp()
+        time = datetime.fromisoformat(week.at.replace("Z", "+00:00")).timestamp()
         listed: dict[str, list[dict[str, str]]] = {}
         for (tag, stack), hashes in week.state.items():
             place = f"{tag}/{stack}/build_cache/index.json"

@@ -40,7 +40,7 @@ class TokenServer:
         self.asked: list[tuple[dict[str, list[str]], str]] = []
         self._key = rsa.generate_private_key(65537, 2048)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
-        now = datetime.datetime.now(datetime.UTC)
+        now = datetime.datetime.now(datetime.timezone.utc)
         day = datetime.timedelta(days=1)
         self._certificate = (
             x509.CertificateBuilder()

@@ -27,7 +27,9 @@ def is_catalog_file(path: Path) -> bool:
             head = stream.read(100)
     except OSError:
         return False
-    return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(4)
+    return head.startswith(b"SQLite format 3\0") and head[68:72] == APPLICATION_ID.to_bytes(
+        4, "big"
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -191,12 +191,16 @@ def time_of(text: str | None) -> str | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     except ValueError:
         raise UsageError(
             f"--at {printable(text)}: not a time such as 2025-03-30 or 2025-03-30T06:00:00Z"
         ) from None
-    in_utc = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    in_utc = (
+        found.replace(tzinfo=timezone.utc)
+        if found.tzinfo is None
+        else found.astimezone(timezone.utc)
+    )
     return recorded(in_utc)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def _moment(at: str | None, catalog: Path) -> str:
     What changed is told by its time, so that no two readings can have the same: one of the same
     minute, or of the same day where the user names a day, is at least a second after the last.
     """
-    moment = time_of(at) or recorded(datetime.now(UTC))
+    moment = time_of(at) or recorded(datetime.now(timezone.utc))
     newest = newest_reading(catalog) if catalog.exists() else ""
     if not newest:
         return moment

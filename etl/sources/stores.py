@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -135,7 +135,7 @@ class WebStore:
 def http_date(text: str | None) -> str | None:
     """A date as HTTP writes it, as ISO text in UTC; None if it is none."""
     try:
-        return f"{parsedate_to_datetime(text or '').astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{parsedate_to_datetime(text or '').astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -29,8 +29,9 @@ def in_sqlite(row: tuple[object, ...]) -> str:
 
 @pytest.mark.parametrize("table", [*schema.TABLES, *views.VIEWS])
 def test_each_table_and_view(sample_catalog: Path, table: str) -> None:
-    extension = files("duckdb_extension_sqlite_scanner").joinpath(
-        "extensions", f"v{duckdb.__version__}", "sqlite_scanner.duckdb_extension"
+    package = files("duckdb_extension_sqlite_scanner")
+    extension = (
+        package / "extensions" / f"v{duckdb.__version__}" / "sqlite_scanner.duckdb_extension"
     )
     with duckdb.connect() as engine, closing(sqlite3.connect(sample_catalog)) as db:
         engine.execute(f"LOAD '{extension}'")
