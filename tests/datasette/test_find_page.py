@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -308,5 +309,6 @@ async def test_reusable_in_sql(site: Any) -> None:
 @pytest.mark.parametrize("kind", ["", ".json", ".csv"])
 async def test_more_specs_than_one_statement_holds(site: Any, kind: str) -> None:
     answer = await ask(site, " ".join(f"a{number}" for number in range(300)), kind)
-    assert answer.status_code == 400
-    assert "the query is too complex; use fewer specs" in answer.text
+    is_limited = hasattr(sqlite3.Connection, "setlimit")  # Python 3.11 has it
+    assert answer.status_code == (400 if is_limited else 200)
+    assert ("the query is too complex; use fewer specs" in answer.text) == is_limited
