@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -133,12 +134,19 @@ def _killed_while_it_sends(batch: int) -> int:
 
 def _waits_while_it_sends(place: Path, batch: int) -> int:
     def wait() -> None:
-        place.touch()
+        (place / "sends").touch()
         threading.Event().wait()
 
     if batch == 5:
+        # While it sends no other process can.
+        until_there(place / "has the fourth")
         _send_half_of_all(wait)
     return batch
+
+
+def until_there(place: Path) -> None:
+    while not place.exists():
+        time.sleep(0.01)
 
 
 def _send_half_of_all(then: Callable[[], object]) -> None:
@@ -158,13 +166,12 @@ def test_a_process_killed_while_it_sends_is_told(monkeypatch: pytest.MonkeyPatch
 
 def test_an_interrupt_waits_for_no_result(tmp_path: Path) -> None:
     """The one that sends holds the pipe, and what it was about to send does not come any more."""
-    place = tmp_path / "sends"
-    found = FORKED.map(partial(_waits_while_it_sends, place), range(40))
+    found = FORKED.map(partial(_waits_while_it_sends, tmp_path), range(40))
     for batch in found:
         if batch == 4:
             break
-    while not place.exists():
-        os.sched_yield()
+    (tmp_path / "has the fourth").touch()
+    until_there(tmp_path / "sends")
     found.close()  # type: ignore[attr-defined]
     assert active_children() == []
 
