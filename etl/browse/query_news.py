@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Sequence
 
 from etl.browse.news import MAX_EVENTS
-from etl.browse.removals import IN_CACHE, IN_STACK, Change, changes_of_specs
+from etl.browse.removals import Change, changes_of_specs, in_stacks
 from etl.catalog.asking import Row
 from etl.catalog.sql_text import Parameters
-from etl.query.scope import Scope, of_specs, sets_with, stacks_of
+from etl.query.scope import Scope, of_specs, sets_with, stacks_of, tags_of
 from etl.query.search import Search
 from etl.spack.tree import SpecQuery
 
@@ -96,9 +96,9 @@ def query_changes(
         return ()
     parameters = Parameters()
     specs = Search(db).known(queries, scope, parameters).that(of_specs(scope, parameters.add))
-    places = [IN_STACK.replace(":stack_1", parameters.add("stack", it)) for it in stacks_of(scope)]
+    places = [in_stacks(sets_with(it, parameters.add)) for it in stacks_of(scope)]
     if scope.cache:
-        places.append(IN_CACHE.replace(":cache_1", parameters.add("cache", scope.cache)))
+        places.append(f"events.tag_id IN {tags_of(scope.cache, parameters.add)}")
     where = " AND ".join(places) or "1"
     found = f"SELECT specs.id {specs.sql}"
     return changes_of_specs(db, found, where, parameters.values, MAX_EVENTS)

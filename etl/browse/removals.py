@@ -16,7 +16,8 @@ from itertools import islice
 from operator import attrgetter
 
 from etl.catalog.asking import Listed, Row, ask, ask_one, listed
-from etl.catalog.sql_text import Value, inline
+from etl.catalog.sql_text import Parameters, Value, inline
+from etl.query.scope import sets_with
 
 MAX_CHANGES = 40
 """Changes of tags that are told, the newest, at most so many."""
@@ -75,17 +76,8 @@ _OF_PACKAGE = "specs.package_id = (SELECT id FROM packages WHERE name = :package
 _PLACE = """EXISTS (
         SELECT 1 FROM {table}
         WHERE {table}.spec_id = events.spec_id AND {table}.tag_id = events.tag_id
-            AND {table}.stack_set_id IN (
-                SELECT stack_set_id FROM stack_set_members
-                WHERE stack_id = (SELECT id FROM stacks WHERE name = :stack_1)
-            )
+            AND {table}.stack_set_id IN {sets}
     )"""
-IN_STACK = f"({_PLACE.format(table='binaries')} OR {_PLACE.format(table='gone_binaries')})"
-"""The condition that an event is of what is, or was last, in the stack ``:stack_1``."""
-IN_CACHE = """events.tag_id IN (
-        SELECT id FROM tags WHERE cache_id = (SELECT id FROM caches WHERE name = :cache_1)
-    )"""
-"""The condition that an event is of a tag of the cache ``:cache_1``."""
 _LIST = """\
 SELECT tags.name AS tag, packages.name AS package, versions.version, specs.hash,
     gone_binaries.last_seen, gone_binaries.gone_since,
@@ -170,13 +162,20 @@ def recent_changes(
     return _newest(most, changes, _stacks_left(db, most, kind_1=kind, stack_1=""))
 
 
+def in_stacks(sets: str) -> str:
+    """The condition that an event is of what is, or was last, listed with one of ``sets``."""
+    tables = ("binaries", "gone_binaries")
+    return f"({' OR '.join(_PLACE.format(table=it, sets=sets) for it in tables)})"
+
+
 def changes_of_stack(
     db: sqlite3.Connection, stack: str, most: int = MAX_CHANGES
 ) -> tuple[Change, ...]:
     """What was removed from a stack and its tag, and what returned, the newest first."""
-    where = f"{_OF_READINGS} AND {IN_STACK}"
-    readings = _readings(db, most)
-    changes = _changes(db, _BY_TIME, where, most, readings_1=readings, stack_1=stack)
+    parameters = Parameters()
+    where = f"{_OF_READINGS} AND {in_stacks(sets_with(stack, parameters.add))}"
+    values = parameters.values
+    changes = _changes(db, _BY_TIME, where, most, readings_1=_readings(db, most), **values)
     return _newest(most, changes, _stacks_left(db, most, kind_1="", stack_1=stack))
 
 

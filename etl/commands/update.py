@@ -82,7 +82,8 @@ def update(
     """
     follow = Progress() if progress else None
     with alone(catalog), Fetcher(progress=follow.receiving if follow else None) as fetcher:
-        moment = _moment(at, catalog)
+        newest = newest_reading(catalog) if catalog.exists() else ""
+        moment = _moment(at, newest)
         known = known_indexes(catalog) if catalog.exists() else {}
         requests = _requests(sources, catalog, selection, sizes=sizes)
         news = _news(catalog, requests, fetcher, known, workers)
@@ -92,8 +93,11 @@ def update(
         else:
             readings = [reading_of(it, fetcher, workers, known=known) for it in requests]
             if catalog.exists():
-                if at is not None:
-                    _refuse_before(moment, catalog)
+                if at is not None and moment < newest:
+                    raise UsageError(
+                        f"--at {moment}: {printable(str(catalog))} was last read at {newest};"
+                        " name a later time"
+                    )
                 old = Reading(str(catalog), read_catalog(catalog), is_catalog=True)
                 readings.insert(0, old)
             summary = build_catalog(
@@ -112,14 +116,13 @@ def update(
     click.get_current_context().exit(1 if refused else 0)
 
 
-def _moment(at: str | None, catalog: Path) -> str:
-    """When the sources are read: as the user says, or now.
+def _moment(at: str | None, newest: str) -> str:
+    """When the sources are read: as the user says, or now; ``newest`` is when they were last.
 
     What changed is told by its time, so that no two readings can have the same: one of the same
     minute, or of the same day where the user names a day, is at least a second after the last.
     """
     moment = time_of(at) or recorded(datetime.now(timezone.utc))
-    newest = newest_reading(catalog) if catalog.exists() else ""
     if not newest:
         return moment
     last, said = (datetime.fromisoformat(it.rstrip("Z")) for it in (newest, moment))
@@ -127,19 +130,6 @@ def _moment(at: str | None, catalog: Path) -> str:
     if is_of_that_day or timedelta(0) <= last - said < timedelta(minutes=1):
         return recorded(last + timedelta(seconds=1))
     return moment
-
-
-def _refuse_before(moment: str, catalog: Path) -> None:
-    """Refuse to record a reading as earlier than one that the catalog has.
-
-    Raises:
-        UsageError: it is earlier: binaries would be gone before they were first seen.
-    """
-    newest = newest_reading(catalog)
-    if moment < newest:
-        raise UsageError(
-            f"--at {moment}: {printable(str(catalog))} was last read at {newest}; name a later time"
-        )
 
 
 def _requests(

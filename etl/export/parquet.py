@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from etl.catalog.schema import SCHEMA_VERSION
 from etl.errors import CatalogError, WriteError
 from etl.export.datasets import Column, Datasets, Part, Row
 from etl.export.folder import METADATA, alone_in, changing, earlier_files, remove, unfinished
 from etl.progress import Follower
+from etl.sources.files import sha256_from
 
 try:
     import pyarrow as pa
@@ -84,7 +85,7 @@ def export_parquet(
                 written += made.is_new
                 files[part.path] = {"dataset": part.dataset, "rows": made.rows, "bytes": made.size}
             removed = remove(folder, before - files.keys())
-            _write_metadata(folder, _digest_of(file), parts, files)
+            _write_metadata(folder, sha256_from(file), parts, files)
     except OSError as error:
         raise WriteError(
             f"{error.filename or folder}: cannot be written: {error.strerror}"
@@ -182,13 +183,6 @@ def _arrow_type(column: Column) -> Any:
         "list": pa.list_(pa.string()),
         "map": pa.map_(pa.string(), pa.string()),
     }[column.kind]
-
-
-def _digest_of(file: BinaryIO) -> str:
-    digest = sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _write_metadata(

@@ -191,10 +191,15 @@ def is_checksum(text: object) -> bool:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
+        return sha256_from(stream)
+
+
+def sha256_from(stream: IO[bytes]) -> str:
+    """The SHA-256 of what is left to read of a file that is open, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
     return digest.hexdigest()
 
 
